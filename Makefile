@@ -1,0 +1,40 @@
+# 'make demo' and 'make test' do all the set-up themselves; they need Python 3.10 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lab sounds clean
+
+demo: $(VENV)/installed
+	$(BIN)/consentivr demo
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+# What .ci/run adds to the tests: lint, format, types, import rules, coverage floors.
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The lab of lab/docker-compose.yml without Docker: needs freeswitch and sipp on this machine.
+lab: $(VENV)/installed
+	$(BIN)/python lab/run_lab.py
+
+sounds: $(VENV)/installed
+	$(BIN)/consentivr prompts build --config config/consentivr.yaml --out sounds
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-dev: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,5 @@
+"""``python -m consentivr``."""
+
+from consentivr.cli import main
+
+main()

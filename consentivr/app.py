@@ -1,0 +1,251 @@
+"""The composition root: every object is built here and handed what it needs, by name."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from consentivr.call import Call, Line
+from consentivr.config import Configuration
+from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
+from consentivr.core.dialogue import Announcement
+from consentivr.esl.server import OutboundServer
+from consentivr.esl.session import OutboundSession
+from consentivr.ledger import Ledger, LedgerError, LedgerWriter
+from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
+from consentivr.rendering import DialplanLine, Queue, render
+from consentivr.resources import shipped
+
+log = structlog.get_logger(__name__)
+
+
+def sounds_folder(configuration: Configuration) -> Path:
+    """Where the announcements are: the administrator's folder, or the one that we ship."""
+    return path_of(configuration.sounds.folder) if configuration.sounds.folder else shipped("sounds")
+
+
+# --- FreeSWITCH's XML ------------------------------------------------------------------------
+
+
+def queues(configuration: Configuration) -> dict[str, Queue]:
+    """The queues as the templates want them."""
+    return {
+        name: Queue(
+            name=queue.name,
+            mode=queue.recording.mode,
+            strategy=queue.strategy,
+            music=queue.music,
+            max_wait_s=queue.max_wait_s,
+            max_wait_no_agent_s=queue.max_wait_no_agent_s,
+            recordings_folder=configuration.recordings.folder,
+            legal_basis=queue.recording.legal_basis,
+            unanswered_extension=queue.unanswered.extension,
+        )
+        for name, queue in configuration.queues.items()
+    }
+
+
+def dialplan_lines(configuration: Configuration) -> list[DialplanLine]:
+    """The lines as the templates want them."""
+    known = queues(configuration)
+    folder = sounds_folder(configuration)
+    lines = []
+    for name, line in configuration.lines.items():
+        unanswered = configuration.announcements_of(name).get(Announcement.UNANSWERED)
+        sound = (
+            folder / configuration.language_of(name) / str(SAMPLE_RATES[0]) / f"{unanswered[0]}.wav"
+            if unanswered
+            else None
+        )
+        lines.append(DialplanLine(name, line.number, known[line.queue], str(sound) if sound else None))
+    return lines
+
+
+def rendered(configuration: Configuration) -> dict[str, str]:
+    """Everything that ``consentivr render`` writes."""
+    return render(
+        shipped("freeswitch_xml"),
+        lines=dialplan_lines(configuration),
+        queues=list(queues(configuration).values()),
+        context=configuration.freeswitch.context,
+        hosts=configuration.service.hosts,
+        watchdog_s=configuration.freeswitch.connect_watchdog_s,
+    )
+
+
+# --- could we serve? -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that ``consentivr check`` looked at."""
+
+    what: str
+    level: Literal["good", "warning", "bad"]
+    said: str
+
+
+def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
+    """Whether ``serve`` could work: sound files, ledger, recordings folder, port."""
+    findings = _check_sounds(configuration)
+    findings.append(_check_ledger(configuration))
+    findings.append(_check_recordings(configuration))
+    if port:
+        findings.append(_check_port(configuration))
+    return findings
+
+
+def _check_sounds(configuration: Configuration) -> list[Finding]:
+    folder = sounds_folder(configuration)
+    findings = []
+    for (language, stem), text in sorted(configuration.sound_files().items()):
+        for rate in SAMPLE_RATES:
+            what = f"sound {language}/{rate}/{stem}"
+            try:
+                spoken = inspect(folder, language, rate, stem, text)
+            except AudioProblem as problem:
+                findings.append(Finding(what, "bad", str(problem)))
+                continue
+            if written_for(Path(spoken.path), text) is False:
+                findings.append(Finding(what, "warning", "its text was changed since: run 'consentivr prompts build'"))
+            elif " " in spoken.path:
+                findings.append(Finding(what, "bad", "its path has a blank, where FreeSWITCH ends it: move it"))
+            else:
+                findings.append(
+                    Finding(what, "good", f"{spoken.duration_ms / 1000:.1f} s, version {spoken.notice.digest[:12]}")
+                )
+    return findings
+
+
+def _check_ledger(configuration: Configuration) -> Finding:
+    try:
+        ledger = Ledger(path_of(configuration.ledger.path))
+        ledger.check_writable()
+        ledger.close()
+    except LedgerError as error:
+        return Finding("ledger", "bad", str(error))
+    return Finding("ledger", "good", f"{configuration.ledger.path} can be written")
+
+
+def _check_recordings(configuration: Configuration) -> Finding:
+    folder = Path(configuration.recordings.folder)
+    if folder.is_dir():
+        return Finding("recordings", "good", f"{folder} is there; FreeSWITCH's user must be able to write to it")
+    return Finding("recordings", "warning", f"{folder} is not there yet: make it, writable for FreeSWITCH's user")
+
+
+def _check_port(configuration: Configuration) -> Finding:
+    host, port = endpoint(configuration.service.listen)
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        return Finding(
+            "port", "bad", f"{configuration.service.listen} cannot be listened on: {error.strerror or error}"
+        )
+    return Finding("port", "good", f"{configuration.service.listen} is free")
+
+
+# --- serving ---------------------------------------------------------------------------------
+
+
+class CannotServe(Exception):
+    """``serve`` will not start. The message says what to do."""
+
+
+def build_lines(configuration: Configuration) -> dict[str, Line]:
+    """The lines by the number that callers dial.
+
+    Raises CannotServe when an announcement cannot be heard: a caller who is not asked properly
+    cannot agree.
+    """
+    folder = sounds_folder(configuration)
+    problems: list[str] = []
+    lines: dict[str, Line] = {}
+    for template in dialplan_lines(configuration):
+        name = template.name
+        language = configuration.language_of(name)
+        sounds: dict[int, dict[Announcement, Spoken]] = {rate: {} for rate in SAMPLE_RATES}
+        for announcement, (stem, text) in configuration.announcements_of(name).items():
+            for rate in SAMPLE_RATES:
+                try:
+                    sounds[rate][announcement] = inspect(folder, language, rate, stem, text)
+                except AudioProblem as problem:
+                    problems.append(str(problem))
+        question = configuration.question_of(name)
+        lines[template.number] = Line(
+            name=name,
+            policy=configuration.policy(name),
+            queue_name=template.queue.name,
+            context=configuration.freeswitch.context,
+            fallback=template.fallback,
+            answer_timeout_ms=question.answer_timeout_ms,
+            hear_to_end=question.hear_to_end,
+            recordings_folder=configuration.recordings.folder,
+            stereo=configuration.recordings.stereo,
+            sounds=sounds,
+        )
+    if problems:
+        raise CannotServe("\n".join(sorted(set(problems))))
+    return lines
+
+
+class Application:
+    """The service: started, it answers for every call that the switch hands over."""
+
+    def __init__(self, configuration: Configuration, *, listen: tuple[str, int] | None = None) -> None:
+        """``listen`` instead of the configured address; port 0 takes a free one."""
+        self._lines = build_lines(configuration)
+        self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
+        self.ledger = LedgerWriter(path_of(configuration.ledger.path))
+        self._server = OutboundServer(
+            listen or endpoint(configuration.service.listen),
+            self._serve_call,
+            allowed_peers=configuration.service.allowed_peers,
+            max_connections=configuration.service.max_connections,
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return self._server.address
+
+    @property
+    def calls(self) -> int:
+        """Calls under way."""
+        return self._server.calls
+
+    def start(self) -> None:
+        """Open the ledger, note the announcements' versions, listen.
+
+        Raises CannotServe; nothing is left open then.
+        """
+        try:
+            self.ledger.start()
+            for line in self._lines.values():
+                for sounds in line.sounds.values():
+                    for announcement in (Announcement.QUESTION, Announcement.TOLD):
+                        if announcement in sounds:
+                            self.ledger.add_notice(sounds[announcement].notice)
+        except LedgerError as error:
+            raise CannotServe(str(error)) from error
+        try:
+            self._server.start()
+        except OSError as error:
+            self.ledger.stop()
+            raise CannotServe(f"cannot listen: {error}; see service.listen") from error
+        log.info("serving", address="{}:{}".format(*self.address), lines=[line.name for line in self._lines.values()])
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Let the calls under way go to the dialplan, write the last rows, close."""
+        self._server.stop(grace)
+        self.ledger.stop()
+
+    def _serve_call(self, session: OutboundSession) -> None:
+        Call(session, self._lines, self.ledger, self._commit_timeout).run()

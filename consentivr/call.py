@@ -1,0 +1,331 @@
+"""One call, from the switch's first word to its last: an event in, ``step()``, actions out.
+
+The decisions are made in ``core.dialogue``; the words of the wire are made in ``esl``. This file
+only says which words an action needs, and which event some words mean.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import structlog
+
+from consentivr.core import dialogue
+from consentivr.core.consent import AnswerOutcome, Attempt
+from consentivr.core.dialogue import Announcement, CallPolicy, Phase, State
+from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
+from consentivr.esl.session import OutboundSession
+from consentivr.ledger import Entry, LedgerUnavailable, LedgerWriter
+from consentivr.prompts import Spoken
+from consentivr.recordings import is_channel_uuid, recording_path
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 5.0
+"""How long a peer may take to hand over a call."""
+
+SLACK_SECONDS = 5.0
+"""How much later than expected a question may come back."""
+
+QUESTION_MS_IF_UNKNOWN = 30_000
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number that callers dial, ready to serve. ``sounds`` by sample rate in Hz, then announcement."""
+
+    name: str
+    policy: CallPolicy
+    queue_name: str
+    context: str
+    fallback: str
+    answer_timeout_ms: int
+    hear_to_end: bool
+    recordings_folder: str
+    stereo: bool
+    sounds: Mapping[int, Mapping[Announcement, Spoken]]
+
+    @property
+    def watchdog_s(self) -> int:
+        """After so many seconds without a word of ours the switch takes the call to the queue.
+
+        Long enough for every announcement and every attempt; the queue's own waiting is not in it.
+        """
+        spoken = max(self.sounds.values(), key=lambda sounds: sum(sound.duration_ms for sound in sounds.values()))
+        once = sum(sound.duration_ms for sound in spoken.values())
+        question = spoken[Announcement.QUESTION].duration_ms if Announcement.QUESTION in spoken else 0
+        complaints = max(
+            (spoken[a].duration_ms for a in (Announcement.NO_INPUT, Announcement.WRONG_KEY) if a in spoken), default=0
+        )
+        attempt = question + complaints + self.answer_timeout_ms
+        return 15 + (once + attempt * self.policy.max_attempts) // 1000
+
+    def sounds_at(self, rate: int) -> Mapping[Announcement, Spoken]:
+        """The announcements for a channel of this sample rate."""
+        return self.sounds[max((known for known in self.sounds if known <= rate), default=min(self.sounds))]
+
+
+class Call:
+    """One call. ``run`` returns when nothing is left to do for it."""
+
+    def __init__(
+        self,
+        session: OutboundSession,
+        lines: Mapping[str, Line],
+        ledger: LedgerWriter,
+        commit_timeout: float,
+    ) -> None:
+        self._session = session
+        self._lines = lines
+        self._ledger = ledger
+        self._commit_timeout = commit_timeout
+        self._state = State()
+        self._awaited: dict[str, Callable[[Event], dialogue.Event | None]] = {}
+        self._deadline: float | None = None
+        self._ours_until = float("inf")
+        self._question_heard = True
+        self._failed = False
+
+    def run(self) -> None:
+        """Serve the call. Raises ESLError when the peer is no FreeSWITCH with one of our lines."""
+        channel = self._session.connect(CONNECT_SECONDS)
+        self._uuid = channel.get("Unique-ID", "")
+        if not is_channel_uuid(self._uuid):
+            raise RemoteProtocolError("the channel has no valid UUID")
+        line = self._lines.get(channel.get("Caller-Destination-Number", ""))
+        if line is None:
+            raise RemoteProtocolError("no line has this destination number: render and reload the dialplan")
+        self._line = line
+        self._sounds = line.sounds_at(_number(channel.get("Channel-Read-Codec-Rate")) or 8000)
+        self._caller = channel.get("Caller-Caller-ID-Number", "")[:64] or None
+        self._log = log.bind(channel=self._uuid, line=line.name)
+
+        self._take(dialogue.Arrived())
+        while self._state.phase is not Phase.ENDED:
+            event = self._next_event()
+            if event is not None:
+                self._take(event)
+
+    # --- an event in -------------------------------------------------------------------------
+
+    def _next_event(self) -> dialogue.Event | None:
+        timeout = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        try:
+            event = self._session.receive(timeout)
+        except WaitTimedOut:
+            self._deadline = None
+            return dialogue.TimedOut()
+        except ESLError as error:
+            self._log.warning("connection lost", why=str(error))
+            return dialogue.Disconnected()
+        return self._meaning(event)
+
+    def _meaning(self, event: Event) -> dialogue.Event | None:
+        """What an event of the switch means to the dialogue; None for what means nothing."""
+        name = event["Event-Name"]
+        if name == "COMMAND_REFUSED":
+            return None if event["Command"].startswith("api") else dialogue.Failed(f"refused: {event['Command']}")
+        if event.get("Unique-ID") != self._uuid:
+            return None
+        if name == "CHANNEL_EXECUTE_COMPLETE":
+            understand = self._awaited.pop(_text(event, "Application-UUID"), None)
+            return understand(event) if understand else None
+        if name == "RECORD_START":
+            return dialogue.RecorderStarted(_text(event, "Record-File-Path"))
+        if name == "RECORD_STOP":
+            return dialogue.RecorderStopped(
+                _text(event, "Record-File-Path"),
+                _number(event.get("variable_record_ms")),
+                _text(event, "variable_record_completion_cause") or None,
+            )
+        if name == "CHANNEL_BRIDGE":
+            return dialogue.Bridged()
+        if name == "CHANNEL_UNBRIDGE":
+            return dialogue.Unbridged()
+        if name == "CHANNEL_HANGUP":
+            return dialogue.HungUp(_text(event, "Hangup-Cause"))
+        if name == "CHANNEL_HANGUP_COMPLETE":
+            return dialogue.ChannelGone(_text(event, "Hangup-Cause"), _text(event, "variable_cc_agent") or None)
+        return None
+
+    def _question_played(self, event: Event) -> None:
+        self._question_heard = _text(event, "Application-Response") == "FILE PLAYED"
+
+    def _answer(self, event: Event, number: int, variable: str) -> dialogue.Event:
+        """FREESWITCH.md, section 3: what ``play_and_get_digits`` leaves on the channel."""
+        key = _text(event, f"variable_{variable}")
+        wrong_key = _text(event, f"variable_{variable}_invalid")
+        result = _text(event, "variable_read_result")
+        sound = self._sounds.get(Announcement.QUESTION)
+        whole = sound.duration_ms if sound else None
+        self._deadline = None
+        if _text(event, "Answer-State") == "hangup":
+            attempt = Attempt(AnswerOutcome.HUNG_UP)
+        elif result not in ("success", "failure") or not self._question_heard:
+            attempt = Attempt(AnswerOutcome.NOT_ASKED)
+        elif result == "success" and key in (self._line.policy.consent_key, self._line.policy.objection_key):
+            attempt = Attempt(AnswerOutcome.KEY, key, whole if self._line.hear_to_end else self._heard_ms(event))
+        elif key or wrong_key:
+            attempt = Attempt(AnswerOutcome.WRONG_KEY, (wrong_key or key)[:1])
+        else:
+            attempt = Attempt(AnswerOutcome.SILENCE, None, whole)
+        return dialogue.Answered(number, attempt)
+
+    def _heard_ms(self, event: Event) -> int | None:
+        position = _number(event.get("variable_playback_last_offset_pos"))
+        sound = self._sounds.get(Announcement.QUESTION)
+        if position is None or sound is None:
+            return None
+        return min(position * 1000 // sound.rate, sound.duration_ms)
+
+    def _queue_done(self, event: Event) -> dialogue.Event:
+        """FREESWITCH.md, section 5: ``callcenter`` completes when the agent answers, or without one."""
+        if _text(event, "variable_cc_cause") == "answered":
+            return dialogue.AgentAnswered(_text(event, "variable_cc_agent_uuid") or None)
+        return dialogue.QueueLeft(_text(event, "variable_cc_cancel_reason") or "NOT_JOINED")
+
+    # --- step() ------------------------------------------------------------------------------
+
+    def _take(self, event: dialogue.Event) -> None:
+        before = self._state
+        if before.phase in (Phase.ASKING, Phase.DECIDING) and time.monotonic() > self._ours_until:
+            # We were stopped or starved for so long that the watchdog has the call: hands off.
+            event = dialogue.Disconnected()
+        self._state, actions = dialogue.step(self._line.policy, before, event)
+        if actions or self._state.phase is not before.phase:
+            self._log.info(
+                type(event).__name__,
+                phase=f"{before.phase.value} -> {self._state.phase.value}",
+                then=[type(action).__name__ for action in actions],
+            )
+        try:
+            for action in actions:
+                self._perform(action)
+        except Exception as error:
+            if self._failed:
+                raise
+            self._failed = True
+            self._log.exception("call failed; it goes on unrecorded")
+            self._take(dialogue.Failed(type(error).__name__))
+
+    # --- actions out -------------------------------------------------------------------------
+
+    def _perform(self, action: dialogue.Action) -> None:
+        session, line = self._session, self._line
+        if isinstance(action, dialogue.TakeOver):
+            session.call_command("sched_cancel")
+            session.call_command("sched_transfer", f"+{line.watchdog_s} {line.fallback} XML {line.context}")
+            self._ours_until = time.monotonic() + line.watchdog_s - 1
+            session.call_command("answer")
+            session.set_variables({"playback_terminators": "none"})
+        elif isinstance(action, dialogue.Play):
+            sound = self._sounds.get(action.announcement)
+            if sound is not None:
+                session.playback(sound.path)
+        elif isinstance(action, dialogue.Ask):
+            self._ask(action.number)
+        elif isinstance(action, dialogue.Write):
+            self._write(action)
+        elif isinstance(action, dialogue.PermitRecording):
+            session.set_variables(
+                {
+                    "RECORD_STEREO": "true" if line.stereo else "false",
+                    "RECORD_BRIDGE_REQ": "true",
+                    "consent_record_file": self._recording_path(),
+                    "consent_no_record": "false",
+                }
+            )
+        elif isinstance(action, dialogue.StartRecording):
+            started = session.call_command("record_session", self._recording_path())
+            self._awaited[started] = lambda _: dialogue.RecordCommandDone()
+        elif isinstance(action, dialogue.StopRecording):
+            session.api(f"uuid_setvar {self._uuid} consent_no_record true")
+            session.api(f"uuid_setvar {self._uuid} consent_record_file /dev/null/no-record/{self._uuid}.wav")
+            session.api(f"uuid_record {self._uuid} stop all")
+        elif isinstance(action, dialogue.JoinQueue):
+            session.call_command("sched_cancel")
+            session.set_variables({"cc_export_vars": "consent_no_record", "consent_handled": "true"})
+            self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done
+            self._deadline = None
+        elif isinstance(action, dialogue.HangUp):
+            session.call_command("hangup", "NORMAL_CLEARING")
+        elif isinstance(action, dialogue.Transfer):
+            session.call_command("transfer", f"{action.extension} XML {line.context}")
+        elif isinstance(action, dialogue.LetGo):
+            session.stop()
+
+    def _ask(self, number: int) -> None:
+        session, line = self._session, self._line
+        sound = self._sounds[Announcement.QUESTION]
+        variable = f"consent_key_{number}"
+        # An answer to an earlier question must not be taken for one to this (promise P2).
+        session.set_variables({"read_result": "", "playback_last_offset_pos": "", variable: ""})
+        prompt = sound.path
+        if line.hear_to_end:
+            self._question_heard = False
+            self._awaited[session.playback(sound.path)] = self._question_played
+            prompt = "silence_stream://10"
+        asked = session.play_and_get_digits(
+            prompt_file=prompt,
+            variable=variable,
+            digits_regex=f"[{line.policy.consent_key}{line.policy.objection_key}]",
+            timeout_ms=line.answer_timeout_ms,
+        )
+        self._awaited[asked] = lambda event: self._answer(event, number, variable)
+        expected_ms = sum(s.duration_ms for s in self._sounds.values()) + line.answer_timeout_ms
+        self._deadline = time.monotonic() + expected_ms / 1000 + SLACK_SECONDS
+
+    def _write(self, action: dialogue.Write) -> None:
+        evidence = dict(action.evidence)
+        if action.turn is dialogue.Turn.DECISION:
+            evidence |= self._notice()
+        entry = Entry(
+            channel_uuid=self._uuid,
+            turn=action.turn.value,
+            line=self._line.name,
+            queue=self._line.queue_name,
+            mode=self._line.policy.mode.value,
+            evidence=evidence,
+            caller_id_number=self._caller,
+        )
+        if not action.permits:
+            try:
+                self._ledger.submit(entry)
+            except LedgerUnavailable as error:
+                self._log.error("row lost", turn=entry.turn, why=str(error))
+            return
+        try:
+            self._ledger.commit(entry, self._commit_timeout)
+        except LedgerUnavailable as error:
+            self._log.error("recording withheld", why=str(error))
+            outcome: dialogue.Event = dialogue.CommitFailed(str(error))
+        else:
+            outcome = dialogue.Committed()
+        self._take(outcome)
+
+    def _notice(self) -> dict[str, Any]:
+        sound = self._sounds.get(Announcement.QUESTION if self._line.policy.mode.asks else Announcement.TOLD)
+        if sound is None:
+            return {}
+        return {"notice": sound.notice.digest, "notice_ms": sound.duration_ms, "language": sound.language}
+
+    def _recording_path(self) -> str:
+        if not hasattr(self, "_path"):
+            today = datetime.now(timezone.utc).date()
+            self._path = recording_path(self._line.recordings_folder, self._uuid, today)
+        return self._path
+
+
+def _text(event: Event, name: str) -> str:
+    value = event.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10 else None

@@ -1,0 +1,187 @@
+"""Reads YAML so that every mistake keeps its place, and YAML's traps are named."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from consentivr.config.errors import ConfigError, Mistake
+from consentivr.config.model import Configuration
+
+_PathKey = tuple[str, ...]
+
+
+class _Document:
+    """The YAML as plain data, with the line and the written form of everything in it."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.lines: dict[_PathKey, int] = {}
+        self.written: dict[_PathKey, str] = {}
+        self.mistakes: list[Mistake] = []
+        self.data: Any = {}
+        try:
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or str(error)
+            hint = "indent with blanks" if "\\t" in problem else ""
+            self.mistakes.append(Mistake(file, mark.line + 1 if mark else 1, "", f"not YAML: {problem}", hint))
+            return
+        if node is not None:
+            self.data = self._build(loader, node, (), frozenset())
+
+    def line(self, path: _PathKey) -> int:
+        """The line of a path, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def complain(self, path: _PathKey, problem: str, hint: str = "") -> None:
+        self.mistakes.append(Mistake(self.file, self.line(path), ".".join(path), problem, hint))
+
+    def _build(self, loader: yaml.SafeLoader, node: yaml.Node, path: _PathKey, above: frozenset[int]) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if id(node) in above:
+            self.complain(path, "an alias refers to something that holds it")
+            return None
+        above = above | {id(node)}
+        if isinstance(node, yaml.MappingNode):
+            return self._build_mapping(loader, node, path, above)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._build(loader, item, (*path, str(index)), above) for index, item in enumerate(node.value)]
+        return self._build_scalar(loader, node, path)
+
+    def _build_mapping(
+        self, loader: yaml.SafeLoader, node: yaml.MappingNode, path: _PathKey, above: frozenset[int]
+    ) -> Any:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "?"
+            place = (*path, key)
+            if key in mapping:
+                first = self.lines[place]
+                self.mistakes.append(
+                    Mistake(self.file, key_node.start_mark.line + 1, ".".join(place), f"stands in line {first} already")
+                )
+                continue
+            self.lines[place] = key_node.start_mark.line + 1
+            if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:str":
+                read = "a merge" if key == "<<" else repr(loader.construct_object(key_node))
+                self.complain(place, f"YAML reads this key as {read}", f"write '{key}' in quotes")
+                continue
+            mapping[key] = self._build(loader, value_node, place, above)
+        return mapping
+
+    def _build_scalar(self, loader: yaml.SafeLoader, node: yaml.Node, path: _PathKey) -> Any:
+        try:
+            value = loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            self.complain(path, f"not a value: {getattr(error, 'problem', None) or error}", "put it in quotes")
+            return None
+        written = str(node.value)
+        self.written[path] = written
+        if isinstance(value, int) and not isinstance(value, bool):
+            if re.fullmatch(r"[-+]?0[0-9_]+", written):
+                self.complain(path, f"YAML reads {written} as the octal number {value}", "no leading 0, or in quotes")
+            elif ":" in written:
+                self.complain(
+                    path, f"YAML reads {written} as the base-60 number {value}", f'write "{written}" in quotes'
+                )
+        return value
+
+
+def load(path: Path) -> Configuration:
+    """Read a configuration file.
+
+    Raises ConfigError with every mistake in it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            [Mistake(str(path), 1, "", "there is no such file", "'consentivr config example' prints one to start from")]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Mistake(str(path), 1, "", f"cannot be read: {error}")]) from None
+    return loads(text, str(path))
+
+
+def loads(text: str, file: str = "<string>") -> Configuration:
+    """The same from a text."""
+    document = _Document(text, file)
+    if document.mistakes and not document.data:
+        raise ConfigError(document.mistakes)
+    configuration: Configuration | None = None
+    try:
+        configuration = Configuration.model_validate(document.data)
+    except ValidationError as error:
+        known = {mistake.key for mistake in document.mistakes}
+        for problem in error.errors():
+            location = tuple(str(part) for part in problem["loc"] if part != "[key]")
+            if ".".join(location) not in known:
+                document.complain(location, *_explain(document, location, dict(problem)))
+    if configuration is not None:
+        for location, text_of_problem, hint in configuration.cross_check():
+            document.complain(location, text_of_problem, hint)
+    if document.mistakes or configuration is None:
+        raise ConfigError(document.mistakes)
+    return configuration
+
+
+def _explain(document: _Document, path: _PathKey, problem: dict[str, Any]) -> tuple[str, str]:
+    kind, found = problem["type"], problem.get("input")
+    written = document.written.get(path, "")
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
+        return "unknown key", f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(_known_keys(path[:-1]))
+    if kind == "missing":
+        return "is missing", ""
+    if kind == "value_error":
+        return str(problem["ctx"]["error"]), f"found: {written}" if written else ""
+    wanted = _WANTED.get(kind) or str(problem["msg"]).replace("Input should be ", "")
+    if kind == "string_type" and isinstance(found, bool):
+        return f"a text is wanted, YAML reads {written} as {str(found).lower()}", f'write "{written}" in quotes'
+    if kind == "string_type" and isinstance(found, (int, float)):
+        return f"a text is wanted, found the number {written}", f'write "{written}" in quotes'
+    if found is None and not written.strip("~nulNUL"):
+        return f"{wanted} is wanted, found nothing", "a # starts a comment: put the value in quotes if it is meant"
+    shown = repr(written) if written else f"a {type(found).__name__}"
+    return f"{wanted} is wanted, found {shown}", ""
+
+
+_WANTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "bool_type": "true or false",
+    "model_type": "a section with keys of its own",
+    "model_attributes_type": "a section with keys of its own",
+    "dict_type": "a section with keys of its own",
+    "tuple_type": "a list",
+    "string_too_short": "a text that is not empty",
+}
+
+
+def _known_keys(path: _PathKey) -> list[str]:
+    model: Any = Configuration
+    for part in path:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(part)
+            model = field.annotation if field else None
+        elif get_origin(model) is dict:
+            model = get_args(model)[1]
+        else:
+            return []
+        arguments = [argument for argument in get_args(model) if argument is not type(None)]
+        if get_origin(model) is not dict and len(arguments) == 1:
+            model = arguments[0]
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return sorted(model.model_fields)
+    return []

@@ -1,0 +1,376 @@
+"""The one model of the configuration: validation, defaults, documentation and JSON schema."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+from consentivr.core.dialogue import Announcement, CallPolicy
+from consentivr.core.recording import RecordingMode
+
+SAMPLE_RATES = (8000, 16000)
+"""Each announcement is kept at the rates of narrowband and wideband calls, in Hz."""
+
+
+def _endpoint(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError("is not HOST:PORT, such as 127.0.0.1:8184")
+    if not re.fullmatch(r"[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\]", host):
+        raise ValueError("has a host that is neither a name nor an address")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("is not an address or a network, such as 127.0.0.1 or 10.0.0.0/24") from None
+    return value
+
+
+def _switch_word(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.@+\-]+", value):
+        raise ValueError("may hold letters, digits and _ . @ + - only")
+    return value
+
+
+def _switch_text(value: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", value) or "${" in value or "$${" in value:
+        raise ValueError("must not hold a control character or a ${variable}")
+    return value
+
+
+def _switch_path(value: str) -> str:
+    if not value.startswith("/") or re.search(r"[\s'\"|!${}\x00-\x1f\x7f]", value) or ".." in value.split("/"):
+        raise ValueError(
+            "must be an absolute path without blanks, quotes, .. or any of | ! $ { } "
+            "(FreeSWITCH ends a path at the first blank)"
+        )
+    return value.rstrip("/") or "/"
+
+
+def _key(value: str) -> str:
+    if not re.fullmatch(r"[0-9*]", value):
+        raise ValueError("is not one key out of 0-9 and *")
+    return value
+
+
+def _number(value: str) -> str:
+    if not re.fullmatch(r"\+?[0-9A-Za-z_.\-]+", value):
+        raise ValueError("is not a destination number: digits or letters, with an optional + in front")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", value):
+        raise ValueError("must be a small letter, then small letters, digits or _ (at most 40)")
+    return value
+
+
+Endpoint = Annotated[StrictStr, AfterValidator(_endpoint)]
+PeerNetwork = Annotated[StrictStr, AfterValidator(_network)]
+SwitchWord = Annotated[StrictStr, AfterValidator(_switch_word)]
+SwitchText = Annotated[StrictStr, AfterValidator(_switch_text)]
+SwitchPath = Annotated[StrictStr, AfterValidator(_switch_path)]
+Key = Annotated[StrictStr, AfterValidator(_key)]
+Number = Annotated[StrictStr, AfterValidator(_number)]
+Name = Annotated[StrictStr, AfterValidator(_name)]
+Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
+SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Service(_Section):
+    """The process that FreeSWITCH connects to."""
+
+    listen: Endpoint = Field("127.0.0.1:8184", description="Address and port that 'serve' listens on.")
+    hosts: tuple[Endpoint, ...] = Field(
+        ("127.0.0.1:8184",),
+        min_length=1,
+        description="Where the dialplan looks for it, tried in order. Keep these on loopback, or behind a "
+        "TCP proxy there: a host that swallows connections blocks the caller for minutes.",
+    )
+    allowed_peers: tuple[PeerNetwork, ...] = Field(
+        ("127.0.0.1",),
+        min_length=1,
+        description="Addresses or networks that may connect. The protocol has no password: anyone on this "
+        "list can play a switch.",
+    )
+    max_connections: StrictInt = Field(
+        2000, ge=1, le=100_000, description="Calls at once; one more goes to its queue at once, unrecorded."
+    )
+
+
+class LedgerSection(_Section):
+    """The record of every decision."""
+
+    path: StrictStr = Field("/var/lib/consentivr/ledger.sqlite3", min_length=1, description="The SQLite file.")
+    commit_timeout_ms: StrictInt = Field(
+        500,
+        ge=10,
+        le=10_000,
+        description="How long a caller who agreed waits for the row to be on disk; after that the call goes on "
+        "unrecorded.",
+    )
+
+
+class Recordings(_Section):
+    """Where FreeSWITCH writes the recordings."""
+
+    folder: SwitchPath = Field(
+        "/var/lib/consentivr/recordings", description="Files go to YYYY/MM/DD/<channel uuid>.wav below it."
+    )
+    stereo: StrictBool = Field(True, description="Caller on the left channel, agent on the right.")
+
+
+class Sounds(_Section):
+    """Where the announcements are."""
+
+    folder: Optional[SwitchPath] = Field(  # noqa: UP045 - pydantic on Python 3.10 evaluates this
+        None,
+        description="Holds <language>/<rate>/<announcement>.wav. Without it the announcements that come with "
+        "consentivr are used. FreeSWITCH must see it under the same path.",
+    )
+
+
+class FreeSwitch(_Section):
+    """What the rendered XML needs to know of the switch."""
+
+    context: SwitchWord = Field("public", description="The dialplan context in which the lines are called.")
+    connect_watchdog_s: StrictInt = Field(
+        20,
+        ge=3,
+        le=120,
+        description="After so many seconds FreeSWITCH takes back a call that we accepted and did not handle.",
+    )
+
+
+class Question(_Section):
+    """How callers are asked."""
+
+    consent_key: Key = Field("1", description="The key that agrees.")
+    objection_key: Key = Field("9", description="The key that objects.")
+    attempts: StrictInt = Field(3, ge=1, le=10, description="How often the question is put at most.")
+    answer_timeout_ms: StrictInt = Field(
+        5000, ge=500, le=60_000, description="How long we wait for a key after the question's end."
+    )
+    hear_to_end: StrictBool = Field(False, description="Count a key only once the question has been heard to its end.")
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Question:
+        if self.consent_key == self.objection_key:
+            raise ValueError("consent_key and objection_key are the same key")
+        return self
+
+
+class Unanswered(_Section):
+    """What follows when the queue ends without an agent: the announcement 'unanswered', then this."""
+
+    then: Literal["hangup", "transfer"] = Field("hangup", description="'hangup' or 'transfer'.")
+    extension: Optional[Number] = Field(  # noqa: UP045
+        None, description="With 'transfer': the extension, in the context of the lines."
+    )
+
+    @model_validator(mode="after")
+    def _extension_goes_with_transfer(self) -> Unanswered:
+        if (self.then == "transfer") != (self.extension is not None):
+            raise ValueError("'extension' goes with 'then: transfer', and only with it")
+        return self
+
+
+class Recording(_Section):
+    """How a queue records."""
+
+    mode: RecordingMode = Field(
+        RecordingMode.PERMANENT_OPT_OUT,
+        description="off | caller_opt_in | permanent_opt_out | permanent.",
+    )
+    purpose: SwitchText = Field("quality assurance", description="What the recordings are for (GDPR art. 5(1)(b)).")
+    legal_basis: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        description="Only with 'permanent', and required there: the statute that demands the recording. Consent "
+        "is no basis for a recording that the caller cannot decline.",
+    )
+
+    @model_validator(mode="after")
+    def _permanent_needs_a_statute(self) -> Recording:
+        if self.mode is RecordingMode.PERMANENT:
+            if self.legal_basis is None or not self.legal_basis.strip():
+                raise ValueError("mode 'permanent' needs a legal_basis: the statute that demands the recording")
+            if re.search(r"consent|einwilligung|6\s*\(1\)\s*\(?(lit\.?\s*)?a\b", self.legal_basis, re.IGNORECASE):
+                raise ValueError("legal_basis must be other than consent: who cannot decline has not agreed")
+        elif self.legal_basis is not None:
+            raise ValueError("legal_basis goes with mode 'permanent' only; elsewhere consent is the basis")
+        return self
+
+
+class QueueConfiguration(_Section):
+    """One mod_callcenter queue."""
+
+    name: SwitchWord = Field(..., description="Its name in mod_callcenter, such as support@default.")
+    recording: Recording = Field(default_factory=Recording)
+    strategy: Literal[
+        "ring-all",
+        "longest-idle-agent",
+        "round-robin",
+        "top-down",
+        "agent-with-least-talk-time",
+        "agent-with-fewest-calls",
+        "sequentially-by-agent-order",
+        "random",
+        "ring-progressively",
+    ] = Field("longest-idle-agent", description="mod_callcenter's strategy.")
+    music: SwitchText = Field("local_stream://moh", description="What waiting callers hear.")
+    max_wait_s: StrictInt = Field(0, ge=0, le=86_400, description="Seconds until the queue gives up; 0 is never.")
+    max_wait_no_agent_s: StrictInt = Field(
+        0, ge=0, le=86_400, description="The same while no agent is logged in; 0 is never."
+    )
+    unanswered: Unanswered = Field(default_factory=Unanswered)
+
+
+class LineConfiguration(_Section):
+    """One number that callers dial."""
+
+    number: Number = Field(..., description="The destination number in the dialplan. Quote it.")
+    queue: Name = Field(..., description="A key of 'queues'.")
+    language: Optional[Language] = Field(None, description="Instead of the general 'language'.")  # noqa: UP045
+    question: Optional[Question] = Field(None, description="Instead of the general 'question'.")  # noqa: UP045
+    announcements: dict[Announcement, SpokenText] = Field(
+        default_factory=dict,
+        description="Wordings of this line's own; their files are called <line>-<announcement>.wav.",
+    )
+
+
+class Configuration(_Section):
+    """Everything an administrator can choose."""
+
+    service: Service = Field(default_factory=Service)
+    ledger: LedgerSection = Field(default_factory=LedgerSection)
+    recordings: Recordings = Field(default_factory=Recordings)
+    sounds: Sounds = Field(default_factory=Sounds)
+    freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
+    language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
+    question: Question = Field(default_factory=Question)
+    lines: dict[Name, LineConfiguration] = Field(..., min_length=1)
+    queues: dict[Name, QueueConfiguration] = Field(..., min_length=1)
+    announcements: dict[Language, dict[Announcement, SpokenText]] = Field(
+        ...,
+        min_length=1,
+        description="For each language the wording of each announcement. All but 'question' may be left out.",
+    )
+
+    def policy(self, line_name: str) -> CallPolicy:
+        """What the dialogue needs to know of a line."""
+        line = self.lines[line_name]
+        queue = self.queues[line.queue]
+        question = self.question_of(line_name)
+        return CallPolicy(
+            mode=queue.recording.mode,
+            consent_key=question.consent_key,
+            objection_key=question.objection_key,
+            max_attempts=question.attempts,
+            transfer_when_unanswered=queue.unanswered.extension,
+        )
+
+    def question_of(self, line_name: str) -> Question:
+        """How callers of a line are asked."""
+        return self.lines[line_name].question or self.question
+
+    def language_of(self, line_name: str) -> str:
+        """The language of a line."""
+        return self.lines[line_name].language or self.language
+
+    def announcements_of(self, line_name: str) -> dict[Announcement, tuple[str, str]]:
+        """For each announcement of a line its file's stem and its text."""
+        line = self.lines[line_name]
+        texts = {
+            announcement: (announcement.value, text)
+            for announcement, text in self.announcements.get(self.language_of(line_name), {}).items()
+        }
+        own = {
+            announcement: (f"{line_name}-{announcement.value}", text)
+            for announcement, text in line.announcements.items()
+        }
+        return {**texts, **own}
+
+    def sound_files(self) -> dict[tuple[str, str], str]:
+        """Every announcement in use, as (language, file's stem) -> text."""
+        files = {
+            (language, announcement.value): text
+            for language, texts in self.announcements.items()
+            for announcement, text in texts.items()
+        }
+        for name in self.lines:
+            for stem, text in self.announcements_of(name).values():
+                files[self.language_of(name), stem] = text
+        return files
+
+    def cross_check(self) -> list[tuple[tuple[str, ...], str, str]]:
+        """Mistakes between sections, as (path, problem, hint)."""
+        mistakes: list[tuple[tuple[str, ...], str, str]] = []
+        numbers: dict[str, str] = {}
+        for name, line in self.lines.items():
+            if line.queue not in self.queues:
+                known = ", ".join(sorted(self.queues))
+                mistakes.append((("lines", name, "queue"), f"there is no queue '{line.queue}'", f"known: {known}"))
+            if line.number in numbers:
+                mistakes.append(
+                    (("lines", name, "number"), f"line '{numbers[line.number]}' has this number already", "")
+                )
+            numbers.setdefault(line.number, name)
+            if self.language_of(name) not in self.announcements:
+                known = ", ".join(sorted(self.announcements))
+                mistakes.append(
+                    (
+                        ("lines", name),
+                        f"there are no announcements in language '{self.language_of(name)}'",
+                        f"known: {known}",
+                    )
+                )
+            elif line.queue in self.queues:
+                mode = self.queues[line.queue].recording.mode
+                present = self.announcements_of(name)
+                if mode.asks and Announcement.QUESTION not in present:
+                    mistakes.append((("lines", name), "its language has no announcement 'question'", ""))
+                if mode is RecordingMode.PERMANENT and Announcement.TOLD not in present:
+                    mistakes.append(
+                        (
+                            ("lines", name),
+                            "its queue records by law, but its language has no announcement 'told'",
+                            "the caller must be told",
+                        )
+                    )
+        names: dict[str, str] = {}
+        for key, queue in self.queues.items():
+            if queue.name in names:
+                mistakes.append((("queues", key, "name"), f"queue '{names[queue.name]}' has this name already", ""))
+            names.setdefault(queue.name, key)
+        return mistakes
+
+
+def endpoint(value: str) -> tuple[str, int]:
+    """HOST:PORT as a pair."""
+    host, _, port = value.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def path_of(value: str) -> Path:
+    """A configured path."""
+    return Path(value).expanduser()

@@ -1,0 +1,89 @@
+"""What a caller decided, how we know, and which notice the decision answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ConsentDecision(str, Enum):
+    """GDPR art. 4(11), art. 7: only an active yes is GIVEN; silence is NOT_OBTAINED, not REFUSED."""
+
+    GIVEN = "given"
+    REFUSED = "refused"
+    NOT_OBTAINED = "not_obtained"
+
+
+class Reason(str, Enum):
+    """Why a decision is what it is."""
+
+    CONSENT_KEY = "consent_key"
+    OBJECTION_KEY = "objection_key"
+    SILENCE = "silence"
+    WRONG_KEY = "wrong_key"
+    HANGUP = "hangup"
+    COULD_NOT_ASK = "could_not_ask"
+    SWITCH_SILENT = "switch_silent"
+    APPLICATION_FAILED = "application_failed"
+    CONNECTION_LOST = "connection_lost"
+    MODE_OFF = "mode_off"
+    LEGAL_BASIS = "legal_basis"
+
+
+class AnswerOutcome(str, Enum):
+    """How one putting of the question came back from the switch (FREESWITCH.md, section 3)."""
+
+    KEY = "key"
+    WRONG_KEY = "wrong_key"
+    SILENCE = "silence"
+    NOT_ASKED = "not_asked"
+    HUNG_UP = "hung_up"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One putting of the question.
+
+    ``heard_ms`` is how much of the question's audio was played before it ended or was interrupted
+    by a key, in milliseconds; None when the switch did not say.
+    """
+
+    outcome: AnswerOutcome
+    key: str | None = None
+    heard_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class NoticeVersion:
+    """The exact notice that a caller heard: language, wording, and the audio it was spoken with."""
+
+    language: str
+    text: str
+    audio_sha256: str
+    duration_ms: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over language, text and audio hash: the version that evidence refers to."""
+        canonical = "\x00".join((self.language, self.text, self.audio_sha256))
+        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A decision with its evidence."""
+
+    decision: ConsentDecision
+    reason: Reason
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def key(self) -> str | None:
+        """The key of the last attempt, if one was pressed."""
+        return self.attempts[-1].key if self.attempts else None
+
+    @property
+    def heard_ms(self) -> int | None:
+        """How much of the question the caller had heard when it was answered, in milliseconds."""
+        return self.attempts[-1].heard_ms if self.attempts else None

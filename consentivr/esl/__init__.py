@@ -1,0 +1,1 @@
+"""The wire to FreeSWITCH. Nothing in this room knows of consent."""

@@ -1,0 +1,235 @@
+"""Bytes to messages and commands to bytes, without a socket.
+
+FREESWITCH.md, section 2. A message is a block of ``Name: value`` lines ended by an empty line, then
+``Content-Length`` bytes of body. Only ``connect`` answers with the channel in the block itself,
+URL-encoded; everything else that we ask for carries JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import unquote
+
+from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError
+
+MAX_HEADER_BYTES = 256 * 1024
+"""Largest block of headers. A real ``connect`` reply has 7 kB; a caller can add many X- headers."""
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Largest body. A real event has 5-13 kB."""
+
+MAX_HEADER_LINES = 4096
+
+CONTENT_TYPES = frozenset(
+    {
+        "auth/request",
+        "command/reply",
+        "api/response",
+        "text/event-json",
+        "text/disconnect-notice",
+        "text/rude-rejection",
+    }
+)
+"""What FreeSWITCH sends to someone who never asks for plain or XML events, nor for the log."""
+
+_HEADER_NAME = re.compile(rb"[!-9;-~]+")
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Headers(Mapping[str, str]):
+    """Header lines, split first and decoded one value at a time when asked for.
+
+    The order matters: decoding before splitting lets a caller's ``%0A`` become a line of its own
+    (FREESWITCH.md, section 6, row B).
+    """
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: dict[str, bytes]) -> None:
+        self._lines = lines
+
+    def __getitem__(self, name: str) -> str:
+        raw = self._lines[name]
+        if b"%" in raw:
+            return unquote(raw.decode("ascii", "surrogateescape"), errors="replace")
+        return raw.decode("utf-8", "replace")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the switch."""
+
+    content_type: str
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def reply_text(self) -> str:
+        """What a ``command/reply`` says: ``+OK ...`` or ``-ERR ...``."""
+        return self.headers.get("Reply-Text", "").strip()
+
+    def event(self) -> dict[str, Any]:
+        """The event in a ``text/event-json`` body.
+
+        Raises RemoteProtocolError when the body is not one JSON object of strings (or, as FreeSWITCH
+        sends for repeated headers, arrays of strings).
+        """
+        try:
+            event = json.loads(self.body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise RemoteProtocolError(f"the body of an event is not JSON: {error}") from None
+        if not isinstance(event, dict):
+            raise RemoteProtocolError("the body of an event is not a JSON object")
+        for value in event.values():
+            if value.__class__ is not str and not _is_list_of_strings(value):
+                raise RemoteProtocolError("an event has a value that is not a string")
+        if "Event-Name" not in event:
+            raise RemoteProtocolError("an event has no Event-Name")
+        return cast("dict[str, Any]", event)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_list_of_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+class Decoder:
+    """Turns the bytes of a connection into messages, whatever the chunks they come in."""
+
+    __slots__ = ("_buffer", "_head", "_scanned")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._head: tuple[str, Headers, int] | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Add what arrived."""
+        self._buffer += data
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that are not yet part of a returned message."""
+        return len(self._buffer)
+
+    def next_message(self) -> Message | None:
+        """The next whole message, or None while it is incomplete.
+
+        Raises RemoteProtocolError at the first byte that cannot belong to a valid message; the
+        connection is of no further use then.
+        """
+        if self._head is None:
+            block = self._take_block()
+            if block is None:
+                return None
+            self._head = _parse_head(block)
+        content_type, headers, length = self._head
+        if len(self._buffer) < length:
+            return None
+        body = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        self._head = None
+        return Message(content_type, headers, body)
+
+    def end(self) -> None:
+        """The stream has ended. Raises RemoteProtocolError when it ended inside a message (row A)."""
+        if self._head is not None or self._buffer.strip(b"\n"):
+            raise RemoteProtocolError("the connection ended inside a message")
+
+    def _take_block(self) -> bytes | None:
+        buffer = self._buffer
+        end = buffer.find(b"\n\n", max(0, self._scanned - 1))
+        if end < 0:
+            self._scanned = len(buffer)
+            if len(buffer) > MAX_HEADER_BYTES:
+                raise RemoteProtocolError(f"a header block is larger than {MAX_HEADER_BYTES} bytes")
+            return None
+        if end > MAX_HEADER_BYTES:
+            raise RemoteProtocolError(f"a header block is larger than {MAX_HEADER_BYTES} bytes")
+        block = bytes(buffer[:end])
+        del buffer[: end + 2]
+        self._scanned = 0
+        return block
+
+
+def _parse_head(block: bytes) -> tuple[str, Headers, int]:
+    lines: dict[str, bytes] = {}
+    rows = block.split(b"\n")
+    if len(rows) > MAX_HEADER_LINES:
+        raise RemoteProtocolError(f"a header block has more than {MAX_HEADER_LINES} lines")
+    for row in rows:
+        name, colon, value = row.partition(b":")
+        if not colon or not _HEADER_NAME.fullmatch(name):
+            raise RemoteProtocolError("a line is not a header")
+        if b"\r" in value or b"\x00" in value:
+            raise RemoteProtocolError("a header holds a control character")
+        key = name.decode("ascii")
+        if key in lines and key in ("Content-Type", "Content-Length", "Reply-Text"):
+            raise RemoteProtocolError(f"{key} is given twice")
+        lines[key] = value.strip(b" ")
+    headers = Headers(lines)
+    content_type = headers.get("Content-Type")
+    if content_type is None:
+        raise RemoteProtocolError("a message has no Content-Type")
+    if content_type not in CONTENT_TYPES:
+        raise RemoteProtocolError("a message has a Content-Type that was not asked for")
+    if content_type == "command/reply" and "Reply-Text" not in lines:
+        raise RemoteProtocolError("a reply has no Reply-Text")
+    if content_type in ("text/event-json", "api/response") and "Content-Length" not in lines:
+        raise RemoteProtocolError(f"a message of type {content_type} has no Content-Length")
+    text = headers.get("Content-Length", "0")
+    if not _LENGTH.fullmatch(text):
+        raise RemoteProtocolError("Content-Length is not a number of bytes")
+    length = int(text)
+    if length > MAX_BODY_BYTES:
+        raise RemoteProtocolError(f"a body is larger than {MAX_BODY_BYTES} bytes")
+    return content_type, headers, length
+
+
+def encode(command: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """One command as bytes: the only place that makes them.
+
+    Raises LocalProtocolError for a control character (a line break would start a second command,
+    row E) and for an empty command.
+    """
+    lines = [command, *(f"{name}: {value}" for name, value in (headers or {}).items())]
+    for line in lines:
+        if not line or _FORBIDDEN_IN_COMMAND.search(line):
+            raise LocalProtocolError("a command must not be empty or hold a control character")
+    try:
+        return ("\n".join(lines) + "\n\n").encode("utf-8")
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a command is not valid Unicode") from None
+
+
+def encode_execute(application: str, argument: str, event_uuid: str) -> bytes:
+    """``sendmsg`` that executes a dialplan application on the controlled channel.
+
+    ``event-lock`` makes the switch finish it before it takes the next one, so that commands can be
+    sent in one go. Raises LocalProtocolError for ``${`` in the argument: the switch would expand it
+    (FREESWITCH.md, section 2), and no argument of ours needs that.
+    """
+    if "${" in argument:
+        raise LocalProtocolError("an argument must not hold a variable for the switch to expand")
+    headers = {"call-command": "execute", "execute-app-name": application}
+    if argument:
+        headers["execute-app-arg"] = argument
+    headers["Event-UUID"] = event_uuid
+    if application != "callcenter":
+        # While callcenter waits, an event lock would hold back what others broadcast to the caller.
+        headers["event-lock"] = "true"
+    return encode("sendmsg", headers)

@@ -1,0 +1,145 @@
+"""The listening side: who may connect, how many, and what happens to those who may not.
+
+Rows K, L, M, P and Q of FREESWITCH.md, section 6.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gevent
+import gevent.pool
+import gevent.socket
+import structlog
+from gevent.server import StreamServer
+
+from consentivr.esl.session import OutboundSession
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 4096
+"""Depth of the accept queue: a full one blocks the switch for minutes (FREESWITCH.md, section 1)."""
+
+_TURN_AWAY_SECONDS = 2.0
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class _Listener(StreamServer):  # type: ignore[misc]
+    """Hands each socket to ``admit`` in the accept loop, which must not wait (row Q: no polling).
+
+    gevent keeps accepting when descriptors run out, with a growing pause (row L).
+    """
+
+    def __init__(self, address: tuple[str, int], admit: Callable[[Any, Any], None]) -> None:
+        super().__init__(address, handle=admit, backlog=BACKLOG)
+        self._admit = admit
+
+    def do_handle(self, sock: Any, peer: Any) -> None:
+        """Instead of gevent's own, which closes the socket when its greenlet ends.
+
+        Commands are small and must not wait for each other; a switch that vanished without a word is
+        noticed within two minutes, also while a caller waits in the queue.
+        """
+        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPIDLE, 60)
+        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPINTVL, 20)
+        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPCNT, 3)
+        self._admit(sock, peer)
+
+
+class OutboundServer:
+    """Accepts connections of the switch and runs ``application(session)`` in a greenlet for each.
+
+    - A peer outside ``allowed_peers`` is closed at once: the outbound socket has no authentication
+      (FREESWITCH.md, section 2).
+    - Above ``max_connections`` a call is taken and given back in the same breath, because a connection
+      that is merely closed would park the channel until the watchdog (section 1).
+    - Whatever ``application`` raises is logged, and the socket is closed: the dialplan goes on (row M).
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        application: Callable[[OutboundSession], None],
+        *,
+        allowed_peers: Sequence[str] = ("127.0.0.1",),
+        max_connections: int = 2000,
+    ) -> None:
+        self._application = application
+        self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(peer) for peer in allowed_peers)
+        self._max_connections = max_connections
+        self._calls = gevent.pool.Group()
+        self._turned_away = gevent.pool.Group()
+        self._server = _Listener(address, self._admit)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens, once started; port 0 is resolved then."""
+        return self._server.server_host, self._server.server_port
+
+    @property
+    def calls(self) -> int:
+        """Calls under way."""
+        return len(self._calls)
+
+    def start(self) -> None:
+        """Listen. Returns once the port is bound; raises OSError when it is taken."""
+        self._server.start()
+
+    def serve_forever(self) -> None:
+        """Listen until ``stop`` is called."""
+        self._server.serve_forever()
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Stop accepting, give the calls under way ``grace`` seconds, then close them (row P).
+
+        Closing is safe: callers in the queue or in a talk stay there, callers who are being asked go
+        to the queue unrecorded (FREESWITCH.md, section 1).
+        """
+        self._server.stop(timeout=0)
+        self._calls.join(timeout=grace)
+        self._calls.kill(timeout=1.0)
+        self._turned_away.kill(timeout=1.0)
+
+    def _admit(self, sock: gevent.socket.socket, peer: Any) -> None:
+        if not self._is_allowed(peer[0]):
+            log.warning("peer refused", peer=peer[0], hint="add it to service.allowed_peers if it is yours")
+            sock.close()
+        elif len(self._calls) >= self._max_connections:
+            log.error("call turned away", calls=len(self._calls), hint="raise service.max_connections")
+            if len(self._turned_away) >= self._max_connections:
+                sock.close()
+            else:
+                self._turned_away.spawn(self._turn_away, sock)
+        else:
+            self._calls.spawn(self._run, OutboundSession(peer, sock))
+
+    def _is_allowed(self, host: str) -> bool:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._allowed)
+
+    def _run(self, session: OutboundSession) -> None:
+        try:
+            self._application(session)
+        except Exception:
+            log.exception("call dropped to the dialplan", peer=session.client_address[0])
+        finally:
+            session.stop()
+
+    @staticmethod
+    def _turn_away(sock: gevent.socket.socket) -> None:
+        try:
+            sock.settimeout(_TURN_AWAY_SECONDS)
+            sock.sendall(b"connect\n\nexit\n\n")
+            with gevent.Timeout(_TURN_AWAY_SECONDS, False):
+                while sock.recv(65536):
+                    pass
+        except OSError:
+            pass
+        finally:
+            sock.close()

@@ -1,0 +1,28 @@
+"""What a simulated caller and the agent do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A caller's script. Times are simulated milliseconds."""
+
+    name: str = "Erika Mustermann"
+    number: str = "+493023125000"
+    keys: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """For the n-th question: the key, and how long after the question's start it is pressed."""
+    hangs_up: tuple[str, int, int] | None = None
+    """(application or 'talk', its n-th occurrence, ms after its start)."""
+    waits_ms: int = 300
+    """How long until an agent is free."""
+    agent: str | None = "1001@default"
+    """Who takes the call; None lets the queue time out after ``waits_ms``."""
+    talks_ms: int = 2000
+    """How long the talk lasts until ``agent_hangs_up`` or the caller does."""
+    agent_hangs_up: bool = False
+    drops_socket_at: int | None = None
+    """Break the connection to the application when the n-th application starts."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """More channel headers, such as those that a hostile INVITE brings."""

@@ -1,0 +1,77 @@
+"""The application and a simulated switch in one process, with everything in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from consentivr.app import Application, queues, rendered
+from consentivr.config import Configuration
+from consentivr.lab.caller import Caller
+from consentivr.lab.switch import Channel, SimulatedSwitch
+from consentivr.ledger import Entry, Ledger
+
+
+class Laboratory:
+    """Start with ``with``; place calls with ``call``; read ``rows`` afterwards.
+
+    The configuration's ledger and recordings are moved below ``folder``.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        folder: Path,
+        *,
+        speed: float = 50.0,
+        observer: Callable[[Channel, str], None] = lambda channel, what: None,
+    ) -> None:
+        self.folder = folder
+        self.configuration = configuration.model_copy(
+            update={
+                "ledger": configuration.ledger.model_copy(update={"path": str(folder / "ledger.sqlite3")}),
+                "recordings": configuration.recordings.model_copy(update={"folder": str(folder / "recordings")}),
+            }
+        )
+        self.application = Application(self.configuration, listen=("127.0.0.1", 0))
+        self._speed = speed
+        self._observer = observer
+
+    def __enter__(self) -> Laboratory:
+        self.application.start()
+        host, port = self.application.address
+        self.use_switch(f"{host}:{port}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.application.stop()
+
+    def use_switch(self, *hosts: str) -> None:
+        """Render the dialplan for these hosts and start a switch with it."""
+        service = self.configuration.service.model_copy(update={"hosts": hosts})
+        files = rendered(self.configuration.model_copy(update={"service": service}))
+        dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
+        templates = {queue.name: queue.record_template for queue in queues(self.configuration).values()}
+        self.switch = SimulatedSwitch(dialplan, templates, speed=self._speed, observer=self._observer)
+
+    def call(self, caller: Caller, destination: str | None = None) -> Channel:
+        """One whole call; returns when it is over. Raises TimeoutError when it does not end."""
+        channel = self.switch.call(destination or self.first_number, caller)
+        assert channel.greenlet is not None
+        channel.greenlet.join(timeout=60)
+        if not channel.over:
+            raise TimeoutError(f"the call does not end: {channel.applications}")
+        return channel
+
+    @property
+    def first_number(self) -> str:
+        """The number of the first line."""
+        return next(iter(self.configuration.lines.values())).number
+
+    def rows(self, channel: Channel | None = None) -> list[Entry]:
+        """What the ledger says, of one call or of all."""
+        ledger = Ledger(Path(self.configuration.ledger.path), create=False)
+        try:
+            return list(ledger.read(channel.uuid if channel else None))
+        finally:
+            ledger.close()

@@ -1,0 +1,139 @@
+"""Group commit: calls hand in rows, one worker thread commits them, many in one transaction.
+
+While one batch is being written the next one collects, so no call waits for more than the batch
+before its own. A row that cannot be written is kept, in order, and tried again; a call that needs it
+durable is told at once that it is not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from pathlib import Path
+
+import gevent
+import gevent.event
+import gevent.threadpool
+import structlog
+
+from consentivr.core.consent import NoticeVersion
+from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.store import Entry, Ledger
+
+log = structlog.get_logger(__name__)
+
+MAX_BATCH = 500
+"""Rows in one transaction."""
+
+MAX_PENDING = 100_000
+"""Rows kept in memory while the disk refuses them; about 1 kB each."""
+
+_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+class LedgerWriter:
+    """Writes the ledger without blocking a call. To be used from one gevent hub."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pool = gevent.threadpool.ThreadPool(1)
+        self._ledger: Ledger | None = None
+        self._pending: deque[tuple[Entry, gevent.event.AsyncResult | None]] = deque()
+        self._wake = gevent.event.Event()
+        self._idle = gevent.event.Event()
+        self._idle.set()
+        self._failure: str | None = None
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Open the ledger and start writing. Raises LedgerError when it cannot be opened."""
+        self._ledger = self._pool.apply(Ledger, (self._path,))
+        self._greenlet = gevent.spawn(self._run)
+
+    def add_notice(self, notice: NoticeVersion) -> None:
+        """Keep a wording; waits until it is durable."""
+        assert self._ledger is not None
+        self._pool.apply(self._ledger.add_notice, (notice,))
+
+    @property
+    def failure(self) -> str | None:
+        """Why rows cannot be written now; None when they can."""
+        return self._failure
+
+    @property
+    def pending(self) -> int:
+        """Rows not yet durable."""
+        return len(self._pending)
+
+    def submit(self, entry: Entry) -> None:
+        """Hand in a row that nothing waits for. Raises LedgerUnavailable when memory for them is full."""
+        self._enqueue(entry, None)
+
+    def commit(self, entry: Entry, timeout: float) -> None:
+        """Hand in a row and wait until it is durable.
+
+        ``timeout`` in seconds. Raises LedgerUnavailable at the deadline, or at once when the ledger
+        is known to be failing. The row stays handed in either way: it tells what the caller decided,
+        and a later row tells that no recording followed.
+        """
+        durable: gevent.event.AsyncResult = gevent.event.AsyncResult()
+        self._enqueue(entry, durable)
+        if self._failure is not None:
+            raise LedgerUnavailable(self._failure)
+        try:
+            durable.get(timeout=timeout)
+        except gevent.Timeout:
+            raise LedgerUnavailable(f"not durable within {timeout:g} s") from None
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Write what is handed in, then close. Rows that the disk refuses are named in the log."""
+        if self._ledger is None:
+            return
+        self._idle.wait(timeout)
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        if self._pending:
+            log.error("rows lost", rows=len(self._pending), why=self._failure)
+        self._pool.apply(self._ledger.close)
+        self._ledger = None
+
+    def _enqueue(self, entry: Entry, durable: gevent.event.AsyncResult | None) -> None:
+        if len(self._pending) >= MAX_PENDING:
+            raise LedgerUnavailable(f"{MAX_PENDING} rows already wait: {self._failure}")
+        self._pending.append((entry, durable))
+        self._idle.clear()
+        self._wake.set()
+
+    def _run(self) -> None:
+        assert self._ledger is not None
+        failures = 0
+        while True:
+            self._wake.wait()
+            batch = list(islice(self._pending, MAX_BATCH))
+            if not batch:
+                self._wake.clear()
+                self._idle.set()
+                continue
+            try:
+                self._pool.apply(self._ledger.append, ([entry for entry, _ in batch],))
+            except LedgerError as error:
+                self._refuse(str(error), failures)
+                gevent.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+                failures += 1
+                continue
+            if self._failure is not None:
+                log.info("ledger works again", rows=len(batch))
+            failures, self._failure = 0, None
+            for _ in batch:
+                _, durable = self._pending.popleft()
+                if durable is not None:
+                    durable.set(None)
+
+    def _refuse(self, why: str, failures: int) -> None:
+        if failures == 0:
+            log.error("ledger cannot be written; calls go on unrecorded", why=why)
+        self._failure = why
+        for index, (entry, durable) in enumerate(self._pending):
+            if durable is not None:
+                durable.set_exception(LedgerUnavailable(why))
+                self._pending[index] = (entry, None)

@@ -1,0 +1,101 @@
+"""Reading announcements: what FreeSWITCH would play, and whether a caller would hear it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from consentivr.core.consent import NoticeVersion
+
+SILENCE_DBFS = -50.0
+"""An announcement whose loudest 50 ms are below this is taken for silent."""
+
+_TEXT_MARK = "consentivr text sha256:"
+
+
+class AudioProblem(Exception):
+    """An announcement that callers would not hear as it should be. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An announcement that can be played. ``rate`` in Hz."""
+
+    path: str
+    language: str
+    text: str
+    audio_sha256: str
+    duration_ms: int
+    rate: int
+
+    @property
+    def notice(self) -> NoticeVersion:
+        """Its version for the ledger."""
+        return NoticeVersion(self.language, self.text, self.audio_sha256, self.duration_ms)
+
+
+def sound_path(folder: Path, language: str, rate: int, stem: str) -> Path:
+    """Where an announcement lies."""
+    return folder / language / str(rate) / f"{stem}.wav"
+
+
+def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spoken:
+    """Read an announcement and see that it can be heard.
+
+    Raises AudioProblem when it is missing, unreadable, of the wrong kind, rate or length, or silent.
+    """
+    path = sound_path(folder, language, rate, stem)
+    if not path.exists():
+        raise AudioProblem(f"{path} is missing: put a recording there, or run 'consentivr prompts build'")
+    try:
+        data = path.read_bytes()
+        with soundfile.SoundFile(str(path)) as file:
+            kind, subtype, found_rate, channels = file.format, file.subtype, file.samplerate, file.channels
+            samples = file.read(dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AudioProblem(f"{path} cannot be read: {error}") from None
+    if kind not in ("WAV", "WAVEX") or subtype not in ("PCM_16", "ALAW", "ULAW"):
+        raise AudioProblem(f"{path} is {kind}/{subtype}: WAV with 16-bit PCM is wanted")
+    if found_rate != rate:
+        raise AudioProblem(f"{path} has {found_rate} Hz: {rate} Hz is wanted in this folder")
+    if channels != 1:
+        raise AudioProblem(f"{path} has {channels} channels: one is wanted")
+    if len(samples) == 0 or loudest_dbfs(samples[:, 0], rate) < SILENCE_DBFS:
+        raise AudioProblem(f"{path} is silent: callers would hear nothing")
+    return Spoken(
+        path=str(path),
+        language=language,
+        text=text,
+        audio_sha256=hashlib.sha256(data).hexdigest(),
+        duration_ms=len(samples) * 1000 // rate,
+        rate=rate,
+    )
+
+
+def loudest_dbfs(samples: np.ndarray, rate: int) -> float:
+    """Level of the loudest 50 ms, in dB below full scale."""
+    window = max(1, rate // 20)
+    padded = np.pad(samples, (0, -len(samples) % window)).reshape(-1, window)
+    loudest = float(np.sqrt((padded.astype(np.float64) ** 2).mean(axis=1).max()))
+    return float(20 * np.log10(max(loudest, 1e-9)))
+
+
+def text_mark(text: str) -> str:
+    """What ``prompts build`` notes in a file: the text that it was made from."""
+    return _TEXT_MARK + hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def written_for(path: Path, text: str) -> bool | None:
+    """Whether a file was made from this text; None for a file that ``prompts build`` did not make."""
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            comment = file.comment or ""
+    except (OSError, soundfile.LibsndfileError):
+        return None
+    if not comment.startswith(_TEXT_MARK):
+        return None
+    return bool(comment == text_mark(text))

@@ -1,0 +1,5 @@
+"""Where recordings lie."""
+
+from consentivr.recordings.paths import is_channel_uuid, recording_path
+
+__all__ = ["is_channel_uuid", "recording_path"]

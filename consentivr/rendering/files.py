@@ -1,0 +1,54 @@
+"""Comparing with what is there, and replacing it whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def differences(folder: Path, files: Mapping[str, str]) -> str:
+    """A unified diff from what is in ``folder`` to ``files``; empty when nothing would change."""
+    parts: list[str] = []
+    for name, text in files.items():
+        path = folder / name
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        parts += difflib.unified_diff(
+            old.splitlines(keepends=True),
+            text.splitlines(keepends=True),
+            fromfile=str(path) if old else "/dev/null",
+            tofile=str(path),
+        )
+    return "".join(parts)
+
+
+def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write the files that changed, each by renaming a complete one into its place.
+
+    Returns the paths written. Raises OSError; what was not replaced by then is as it was.
+    """
+    changed = [
+        (folder / name, text)
+        for name, text in files.items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
+    ]
+    for path, text in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    return [path for path, _ in changed]
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

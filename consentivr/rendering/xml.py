@@ -1,0 +1,105 @@
+"""What the templates are filled with. Source of the dialplan: FREESWITCH.md, section 1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from consentivr.core.recording import RecordingMode
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A mod_callcenter queue."""
+
+    name: str
+    mode: RecordingMode
+    strategy: str
+    music: str
+    max_wait_s: int
+    max_wait_no_agent_s: int
+    recordings_folder: str
+    legal_basis: str | None = None
+    unanswered_extension: str | None = None
+
+    @property
+    def record_template(self) -> str | None:
+        """mod_callcenter's record-template (FREESWITCH.md, section 4).
+
+        None leaves the parameter out; an empty one would record. ``permanent`` needs no word of ours:
+        the statute demands the recording also when we are not there.
+        """
+        if self.mode is RecordingMode.PERMANENT_OPT_OUT:
+            return "${consent_record_file}"
+        if self.mode is RecordingMode.PERMANENT:
+            return self.recordings_folder + "/${strftime(%Y/%m/%d)}/${uuid}.wav"
+        return None
+
+
+@dataclass(frozen=True)
+class DialplanLine:
+    """A number that callers dial."""
+
+    name: str
+    number: str
+    queue: Queue
+    unanswered_sound: str | None
+
+    @property
+    def number_regex(self) -> str:
+        """The number, quoted for a regular expression."""
+        return re.escape(self.number)
+
+    @property
+    def fallback(self) -> str:
+        """Extension that takes a call back."""
+        return f"consentivr-fallback-{self.name}"
+
+    @property
+    def ended(self) -> str:
+        """Extension that ends a call that has left the queue."""
+        return f"consentivr-ended-{self.name}"
+
+
+def render(
+    templates: Path,
+    *,
+    lines: Sequence[DialplanLine],
+    queues: Sequence[Queue],
+    context: str,
+    hosts: Sequence[str],
+    watchdog_s: int,
+) -> dict[str, str]:
+    """The files for an existing FreeSWITCH, by their path below its configuration folder."""
+    values = {
+        "lines": lines,
+        "queues": queues,
+        "context": context,
+        "hosts": "|".join(hosts),
+        "watchdog_s": watchdog_s,
+    }
+    return {
+        "vars/consentivr.xml": _fill(templates, "vars/consentivr.xml.j2", values),
+        "autoload_configs/consentivr/queues.xml": _fill(templates, "autoload_configs/queues.xml.j2", values),
+        f"dialplan/{context}/00_consentivr.xml": _fill(templates, "dialplan/consentivr.xml.j2", values),
+    }
+
+
+def render_lab(templates: Path, values: Mapping[str, Any]) -> str:
+    """``freeswitch.xml`` of a whole switch for tests and demonstrations."""
+    return _fill(templates, "lab/freeswitch.xml.j2", values)
+
+
+def _fill(templates: Path, name: str, values: Mapping[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(templates)),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name).render(**values)
