@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Optional
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -61,6 +62,11 @@ def _switch_path(value: str) -> str:
             "(FreeSWITCH ends a path at the first blank)"
         )
     return value.rstrip("/") or "/"
+
+
+def _off_without_quotes(value: object) -> object:
+    """YAML reads a bare ``off`` as false."""
+    return RecordingMode.OFF if value is False else value
 
 
 def _key(value: str) -> str:
@@ -198,7 +204,7 @@ class Unanswered(_Section):
 class Recording(_Section):
     """How a queue records."""
 
-    mode: RecordingMode = Field(
+    mode: Annotated[RecordingMode, BeforeValidator(_off_without_quotes)] = Field(
         RecordingMode.PERMANENT_OPT_OUT,
         description="off | caller_opt_in | permanent_opt_out | permanent.",
     )

@@ -94,7 +94,7 @@ class Message:
         for value in event.values():
             if value.__class__ is not str and not _is_list_of_strings(value):
                 raise RemoteProtocolError("an event has a value that is not a string")
-        if "Event-Name" not in event:
+        if not isinstance(event.get("Event-Name"), str):
             raise RemoteProtocolError("an event has no Event-Name")
         return cast("dict[str, Any]", event)
 

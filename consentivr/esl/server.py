@@ -23,6 +23,7 @@ BACKLOG = 4096
 """Depth of the accept queue: a full one blocks the switch for minutes (FREESWITCH.md, section 1)."""
 
 _TURN_AWAY_SECONDS = 2.0
+_TURN_AWAY_AT_ONCE = 1000
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -111,7 +112,7 @@ class OutboundServer:
             sock.close()
         elif len(self._calls) >= self._max_connections:
             log.error("call turned away", calls=len(self._calls), hint="raise service.max_connections")
-            if len(self._turned_away) >= self._max_connections:
+            if len(self._turned_away) >= _TURN_AWAY_AT_ONCE:
                 sock.close()
             else:
                 self._turned_away.spawn(self._turn_away, sock)

@@ -279,6 +279,10 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
 
     # --- greenswitch's own machinery, which none of the above needs --------------------------
 
+    def register_handle(self, name: str, handler: Any) -> None:
+        """Row D: nothing is called from behind; ``receive`` returns every event."""
+        raise NotImplementedError("one greenlet owns a call: use receive()")
+
     def start_event_handlers(self) -> None:
         """Rows D, H, N: there is no second greenlet."""
         raise NotImplementedError("one greenlet owns a call: use receive()")

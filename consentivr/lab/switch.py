@@ -104,6 +104,7 @@ class Channel:
         self._timers: list[gevent.Greenlet] = []
         self._questions = 0
         self._in_queue = False
+        self._bridge_due = False
         self._agent_leg = ""
         self._occurrences: dict[str, int] = {}
 
@@ -144,6 +145,8 @@ class Channel:
                         break
                     for action in actions:
                         self._execute(action.application, expand(action.data, self._all_variables()))
+                        if self._bridge_due:
+                            self._talk()
                     break
                 except _Transferred as transfer:
                     self.destination = str(transfer)
@@ -196,6 +199,9 @@ class Channel:
         extra: dict[str, str] = {}
         try:
             extra = method(argument) or {}
+        except _Transferred:
+            self._complete(application, argument, event_uuid, extra)
+            raise
         except _HungUp as hangup:
             self._hangup_event(str(hangup))
             if application == "callcenter":
@@ -300,7 +306,6 @@ class Channel:
             self._event("CHANNEL_ANSWER", {})
 
     def _app_transfer(self, argument: str) -> None:
-        self.applications.append(f"transfer:{argument.split(' ')[0]}")
         raise _Transferred(argument.split(" ")[0])
 
     def _app_hangup(self, argument: str) -> None:
@@ -407,11 +412,11 @@ class Channel:
             return
         self._agent_leg = str(uuid.uuid4())
         self.variables.update(cc_cause="answered", cc_agent_uuid=self._agent_leg)
-        if self._socket is None:
-            self._talk()
+        self._bridge_due = True
 
     def _talk(self) -> None:
         """The bridge begins after ``callcenter`` and ``socket`` are complete (section 5)."""
+        self._bridge_due = False
         self._wait(_FRAME_MS)
         self._state = "CS_SOFT_EXECUTE"
         self._bridged_since = time.monotonic()
@@ -428,10 +433,12 @@ class Channel:
             self._later(self.caller.talks_ms, self._mail.put, ("agent", "hung up"))
         else:
             self._later(self.caller.talks_ms, self.hang_up)
-        self._wait(None, ends_with=("agent",))
-        self._end_talk()
-        self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
-        self._state = "CS_EXECUTE"
+        try:
+            self._wait(None, ends_with=("agent",))
+        finally:
+            self._end_talk()
+            self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
+            self._state = "CS_EXECUTE"
 
     def _end_talk(self) -> None:
         if self._bridged_since is not None:
@@ -457,9 +464,6 @@ class Channel:
             self._obey()
         finally:
             self._event("CHANNEL_UNPARK", {})
-        if self.variables.get("cc_cause") == "answered":
-            self._complete("socket", argument, None, {})
-            self._talk()
 
     def _obey(self) -> None:
         while self._socket is not None:
@@ -468,7 +472,7 @@ class Channel:
                 continue
             application, argument, event_uuid = self._commands.popleft()
             self._execute(application, expand(argument, self._all_variables()), event_uuid)
-            if application == "callcenter" and self.variables.get("cc_cause") == "answered":
+            if self._bridge_due:
                 return
 
     def _read_commands(self, sock: gevent.socket.socket) -> None:

@@ -1,0 +1,118 @@
+"""Fixtures for the flow tests: a configuration with short sounds, and a laboratory around it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import structlog
+
+from consentivr.config import Configuration, loads
+from consentivr.config.model import SAMPLE_RATES
+from consentivr.core.dialogue import Announcement
+from consentivr.lab.laboratory import Laboratory
+
+structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+
+YAML = """
+sounds: {{folder: {sounds}}}
+ledger: {{commit_timeout_ms: {commit_timeout_ms}}}
+language: de
+question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}}}
+lines:
+  support: {{number: "5000", queue: support}}
+queues:
+  support:
+    name: support@default
+    recording: {{mode: {mode}{legal_basis}}}
+    unanswered: {{{unanswered}}}
+announcements:
+  de: {{{announcements}}}
+"""
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every announcement as a hum of 400 ms, the question of 1 s."""
+    folder = tmp_path_factory.mktemp("sounds")
+    for rate in SAMPLE_RATES:
+        for announcement in Announcement:
+            seconds = 1.0 if announcement is Announcement.QUESTION else 0.4
+            path = folder / "de" / str(rate) / f"{announcement.value}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            hum = 0.3 * np.sin(2 * np.pi * 300 * np.arange(int(rate * seconds)) / rate)
+            soundfile.write(str(path), hum, rate, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture
+def configure(sounds: Path) -> Callable[..., Configuration]:
+    def make(
+        mode: str = "permanent_opt_out",
+        *,
+        legal_basis: str = "",
+        hear_to_end: bool = False,
+        unanswered: str = "then: hangup",
+        commit_timeout_ms: int = 2000,
+        sounds_folder: Path = sounds,
+    ) -> Configuration:
+        return loads(
+            YAML.format(
+                sounds=sounds_folder,
+                mode=mode,
+                legal_basis=f", legal_basis: {legal_basis}" if legal_basis else "",
+                hear_to_end=str(hear_to_end).lower(),
+                unanswered=unanswered,
+                commit_timeout_ms=commit_timeout_ms,
+                announcements=", ".join(f"{announcement.value}: Text" for announcement in Announcement),
+            )
+        )
+
+    return make
+
+
+@pytest.fixture
+def laboratory(configure: Callable[..., Configuration], tmp_path: Path) -> Iterator[Laboratory]:
+    with Laboratory(configure(), tmp_path, speed=20) as made:
+        yield made
+
+
+# --- a real FreeSWITCH -----------------------------------------------------------------------
+
+
+def freeswitch_binary() -> str | None:
+    return os.environ.get("CONSENTIVR_FREESWITCH") or shutil.which("freeswitch")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    missing = {
+        "freeswitch": None if freeswitch_binary() else "no FreeSWITCH: not on PATH, CONSENTIVR_FREESWITCH not set",
+        "sipp": None if shutil.which("sipp") else "no sipp on PATH",
+    }
+    for item in items:
+        for name, reason in missing.items():
+            if reason and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if os.environ.get("CONSENTIVR_REQUIRE_FREESWITCH") == "1":
+        for marker in item.iter_markers("skip"):
+            if item.get_closest_marker("freeswitch"):
+                pytest.fail(f"CONSENTIVR_REQUIRE_FREESWITCH=1: {marker.kwargs['reason']}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "tests/switch/" in r.nodeid]
+    ran = [r for r in terminalreporter.stats.get("passed", []) if "tests/switch/" in r.nodeid]
+    failed = [r for r in terminalreporter.stats.get("failed", []) if "tests/switch/" in r.nodeid]
+    terminalreporter.section("real FreeSWITCH")
+    if skipped and not ran and not failed:
+        terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests on a real FreeSWITCH were skipped.", red=True)
+    else:
+        terminalreporter.write_line(f"{len(ran)} passed, {len(failed)} failed, {len(skipped)} skipped.")

@@ -1,0 +1,332 @@
+"""Promises P1-P4 in every reachable state of the dialogue.
+
+The set of states is finite for a small policy, so the walk below covers event sequences of every
+length: it follows each event from each reachable pair of (dialogue, what an observer has seen).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision, Reason
+from consentivr.core.dialogue import (
+    AgentAnswered,
+    Announcement,
+    Answered,
+    Arrived,
+    Ask,
+    Bridged,
+    CallPolicy,
+    ChannelGone,
+    CommitFailed,
+    Committed,
+    Disconnected,
+    Failed,
+    HangUp,
+    HungUp,
+    JoinQueue,
+    LetGo,
+    PermitRecording,
+    Phase,
+    Play,
+    QueueLeft,
+    RecordCommandDone,
+    RecorderStarted,
+    RecorderStopped,
+    StartRecording,
+    State,
+    StopRecording,
+    TakeOver,
+    TimedOut,
+    Transfer,
+    Turn,
+    Unbridged,
+    Write,
+    step,
+)
+from consentivr.core.recording import RecordingMode
+
+ATTEMPTS = [
+    Attempt(AnswerOutcome.KEY, "1", 500),
+    Attempt(AnswerOutcome.KEY, "9", 500),
+    Attempt(AnswerOutcome.WRONG_KEY, "5"),
+    Attempt(AnswerOutcome.KEY, "5"),
+    Attempt(AnswerOutcome.WRONG_KEY, "1"),
+    Attempt(AnswerOutcome.SILENCE, None, 1000),
+    Attempt(AnswerOutcome.NOT_ASKED),
+    Attempt(AnswerOutcome.HUNG_UP),
+]
+OTHER_EVENTS = [
+    Arrived(),
+    Committed(),
+    CommitFailed("disk full"),
+    RecorderStarted("/r/a.wav"),
+    RecordCommandDone(),
+    RecorderStopped("/r/a.wav", 1000, "success-silence"),
+    AgentAnswered("leg"),
+    QueueLeft("TIMEOUT"),
+    Bridged(),
+    Unbridged(),
+    HungUp("NORMAL_CLEARING"),
+    ChannelGone("NORMAL_CLEARING", "1001@default"),
+    TimedOut(),
+    Failed("KeyError"),
+    Disconnected(),
+]
+EVENTS = [Answered(number, attempt) for number in (1, 2, 3) for attempt in ATTEMPTS] + OTHER_EVENTS
+POLICIES = [CallPolicy(mode, max_attempts=2) for mode in RecordingMode] + [
+    CallPolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=1, transfer_when_unanswered="6000")
+]
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What someone who sees only events and actions knows of a call."""
+
+    asked: int = 0
+    yes: bool = False
+    """The question that was put last came back with the consent key."""
+    row: bool = False
+    """A row with that yes was handed in, to be made durable."""
+    durable: bool = False
+    joined: bool = False
+    gone: bool = False
+    """Caller hung up, or the dialplan has the call."""
+    permitted: bool = False
+    decisions: int = 0
+
+
+def watch(policy: CallPolicy, seen: Observer, event: object, actions: tuple[object, ...]) -> Observer:
+    """Update the observer, and hold every action against the promises."""
+    if isinstance(event, (HungUp, ChannelGone, Disconnected)):
+        seen = replace(seen, gone=True)
+    if isinstance(event, Answered) and event.number == seen.asked and not seen.decisions:
+        if event.attempt.outcome is AnswerOutcome.HUNG_UP:
+            seen = replace(seen, gone=True)
+        if event.attempt.outcome is AnswerOutcome.KEY and event.attempt.key == policy.consent_key:
+            seen = replace(seen, yes=True)
+    if isinstance(event, Committed) and seen.row:
+        seen = replace(seen, durable=True)
+    for action in actions:
+        if isinstance(action, Ask):
+            assert action.number == seen.asked + 1 <= policy.max_attempts
+            assert not seen.decisions, "asked again after the decision"
+            seen = replace(seen, asked=action.number)
+        elif isinstance(action, Write) and action.turn is Turn.DECISION:
+            seen = replace(seen, decisions=seen.decisions + 1)
+            given_ = action.evidence["decision"] == "given"
+            assert given_ == action.permits
+            assert not given_ or seen.yes, "P2: a yes that nobody said"
+            seen = replace(seen, row=seen.row or given_)
+        elif isinstance(action, (PermitRecording, StartRecording)):
+            assert seen.durable, "P1: recording before the proof is durable"
+            assert seen.yes, "P2: recording without a yes"
+            assert policy.mode.asks
+            assert not seen.gone, "P3: recording a call that is gone"
+            seen = replace(seen, permitted=True)
+        elif isinstance(action, JoinQueue):
+            assert not seen.joined, "P4: in the queue twice"
+            seen = replace(seen, joined=True)
+        elif isinstance(action, (HangUp, Transfer)):
+            assert isinstance(event, QueueLeft), "P4: a caller is sent away only after the queue"
+        elif isinstance(action, LetGo):
+            seen = replace(seen, gone=True)
+    assert seen.decisions <= 1
+    return seen
+
+
+def explore(policy: CallPolicy) -> list[tuple[State, Observer, object, State, tuple[object, ...]]]:
+    start = (State(), Observer())
+    known, todo, edges = {start}, deque([start]), []
+    while todo:
+        state, seen = todo.popleft()
+        for event in EVENTS:
+            after, actions = step(policy, state, event)
+            now = watch(policy, seen, event, actions)
+            edges.append((state, seen, event, after, actions))
+            if (after, now) not in known:
+                known.add((after, now))
+                todo.append((after, now))
+    return edges
+
+
+@pytest.fixture(scope="module", params=POLICIES, ids=lambda policy: f"{policy.mode.value}-{policy.max_attempts}")
+def explored(request: pytest.FixtureRequest) -> tuple[CallPolicy, list]:
+    return request.param, explore(request.param)
+
+
+def test_p1_p2_p3_hold_on_every_edge(explored: tuple[CallPolicy, list]) -> None:
+    policy, edges = explored  # explore() has held every action against the promises already
+    assert len(edges) > 500
+    permitting = [event for _, _, event, _, actions in edges if PermitRecording() in actions]
+    assert bool(permitting) == policy.mode.asks
+    assert all(isinstance(event, Committed) for event in permitting)
+
+
+def test_p1_permission_and_recorder_go_together(explored: tuple[CallPolicy, list]) -> None:
+    for _, _, _, after, actions in explored[1]:
+        assert (PermitRecording() in actions) == (StartRecording() in actions)
+        if PermitRecording() in actions:
+            assert after.permitted
+            assert actions.index(PermitRecording()) < actions.index(StartRecording()) < actions.index(JoinQueue())
+
+
+def test_p3_a_recorder_that_was_not_permitted_is_stopped(explored: tuple[CallPolicy, list]) -> None:
+    policy, edges = explored
+    for state, _, event, _, actions in edges:
+        if isinstance(event, RecorderStarted) and state.phase is not Phase.ENDED:
+            allowed = state.permitted or policy.mode is RecordingMode.PERMANENT
+            assert (StopRecording() in actions) != allowed
+            turns = [action.turn for action in actions if isinstance(action, Write)]
+            assert turns == [Turn.RECORDING_STARTED if allowed else Turn.FORBIDDEN_RECORDING]
+
+
+def test_p4_no_call_is_lost(explored: tuple[CallPolicy, list]) -> None:
+    """A call ends only because the caller is gone, or was in the queue, or the dialplan has it."""
+    for _, seen, event, after, actions in explored[1]:
+        if after.phase is Phase.ENDED:
+            over = isinstance(event, (ChannelGone, Disconnected))
+            assert over or seen.gone or seen.joined or LetGo() in actions
+
+
+def test_p4_a_failure_or_a_time_out_moves_the_call_on(explored: tuple[CallPolicy, list]) -> None:
+    for state, seen, event, _, actions in explored[1]:
+        waiting_for_us = state.phase in (Phase.ARRIVING, Phase.ASKING, Phase.DECIDING)
+        if waiting_for_us and isinstance(event, (Failed, TimedOut)) and not seen.gone:
+            assert JoinQueue() in actions or LetGo() in actions
+
+
+def test_every_call_has_exactly_one_decision(explored: tuple[CallPolicy, list]) -> None:
+    policy, edges = explored
+    for _, seen, event, after, actions in edges:
+        if after.phase is Phase.ENDED and after.phase is not Phase.ARRIVING:
+            now = watch(policy, seen, event, actions)
+            assert now.decisions == (0 if after.consent is None else 1)
+
+
+def test_ended_is_the_end(explored: tuple[CallPolicy, list]) -> None:
+    for state, _, _, after, actions in explored[1]:
+        if state.phase is Phase.ENDED:
+            assert after is state
+            assert actions == ()
+
+
+@given(
+    policy=st.builds(
+        CallPolicy,
+        mode=st.sampled_from(RecordingMode),
+        consent_key=st.just("1"),
+        objection_key=st.just("9"),
+        max_attempts=st.integers(1, 10),
+        transfer_when_unanswered=st.none() | st.just("6000"),
+    ),
+    events=st.lists(
+        st.sampled_from(OTHER_EVENTS) | st.builds(Answered, st.integers(1, 11), st.sampled_from(ATTEMPTS)), max_size=40
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_promises_hold_in_long_calls(policy: CallPolicy, events: list) -> None:
+    state, seen = State(), Observer()
+    for event in [Arrived(), *events]:
+        state, actions = step(policy, state, event)
+        seen = watch(policy, seen, event, actions)
+
+
+# --- the ordinary calls, in words ------------------------------------------------------------
+
+OPT_OUT = CallPolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2)
+
+
+def play(policy: CallPolicy, *events: object) -> tuple[State, list]:
+    state, said = State(), []
+    for event in events:
+        state, actions = step(policy, state, event)
+        said += actions
+    return state, said
+
+
+def test_a_yes() -> None:
+    state, said = play(OPT_OUT, Arrived(), Answered(1, ATTEMPTS[0]))
+    assert said[:3] == [TakeOver(), Play(Announcement.WELCOME), Ask(1)]
+    assert state.phase is Phase.DECIDING
+    assert said[3].permits
+    assert said[3].evidence["key"] == "1"
+    assert said[3].evidence["heard_ms"] == 500
+    state, said = play(OPT_OUT, Arrived(), Answered(1, ATTEMPTS[0]), Committed())
+    assert said[4:] == [PermitRecording(), Play(Announcement.ACCEPTED), StartRecording(), JoinQueue()]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "decision", "reason", "announcement"),
+    [
+        ([ATTEMPTS[1]], ConsentDecision.REFUSED, Reason.OBJECTION_KEY, Announcement.REFUSED),
+        ([ATTEMPTS[5]] * 2, ConsentDecision.NOT_OBTAINED, Reason.SILENCE, Announcement.NOT_OBTAINED),
+        ([ATTEMPTS[2]] * 2, ConsentDecision.NOT_OBTAINED, Reason.WRONG_KEY, Announcement.NOT_OBTAINED),
+        ([ATTEMPTS[5], ATTEMPTS[1]], ConsentDecision.REFUSED, Reason.OBJECTION_KEY, Announcement.REFUSED),
+        ([ATTEMPTS[6]], ConsentDecision.NOT_OBTAINED, Reason.COULD_NOT_ASK, None),
+    ],
+)
+def test_everything_else_is_a_no(
+    attempts: list[Attempt], decision: ConsentDecision, reason: Reason, announcement: Announcement | None
+) -> None:
+    events = [Answered(number, attempt) for number, attempt in enumerate(attempts, 1)]
+    state, said = play(OPT_OUT, Arrived(), *events)
+    assert state.consent is not None
+    assert (state.consent.decision, state.consent.reason) == (decision, reason)
+    assert said[-1] == JoinQueue()
+    assert PermitRecording() not in said
+    if announcement is not None:
+        assert said[-2] == Play(announcement)
+
+
+@pytest.mark.parametrize(("attempt", "complaint"), [(5, Announcement.NO_INPUT), (2, Announcement.WRONG_KEY)])
+def test_asked_again(attempt: int, complaint: Announcement) -> None:
+    _, said = play(OPT_OUT, Arrived(), Answered(1, ATTEMPTS[attempt]))
+    assert said[3:] == [Play(complaint), Ask(2)]
+
+
+def test_a_yes_that_cannot_be_proven_is_not_recorded() -> None:
+    _, said = play(OPT_OUT, Arrived(), Answered(1, ATTEMPTS[0]), CommitFailed("disk full"))
+    assert [type(action) for action in said[4:]] == [Write, Play, JoinQueue]
+    assert said[4].evidence == {"why": "disk full"}
+
+
+def test_silence_is_told_apart_from_a_hangup_and_from_a_lost_connection() -> None:
+    for event, reason in [(HungUp("X"), Reason.HANGUP), (Disconnected(), Reason.CONNECTION_LOST)]:
+        state, _ = play(OPT_OUT, Arrived(), event)
+        assert state.consent is not None
+        assert state.consent.reason is reason
+
+
+def test_the_queue_ends_without_an_agent() -> None:
+    queued = (Arrived(), Answered(1, ATTEMPTS[1]), QueueLeft("TIMEOUT"))
+    _, said = play(OPT_OUT, *queued)
+    assert said[-2:] == [Play(Announcement.UNANSWERED), HangUp()]
+    _, said = play(replace(OPT_OUT, transfer_when_unanswered="6000"), *queued)
+    assert said[-1] == Transfer("6000")
+
+
+def test_a_yes_ends_with_the_talk_it_was_given_for() -> None:
+    state, said = play(
+        OPT_OUT, Arrived(), Answered(1, ATTEMPTS[0]), Committed(), AgentAnswered("leg"), Bridged(), Unbridged()
+    )
+    assert said[-1] == StopRecording()
+    assert not state.permitted
+
+
+def test_a_recorder_that_does_not_start_is_noted() -> None:
+    _, said = play(OPT_OUT, Arrived(), Answered(1, ATTEMPTS[0]), Committed(), RecordCommandDone())
+    assert said[-1].turn is Turn.RECORDING_FAILED
+
+
+def test_permanent_tells_and_off_says_nothing() -> None:
+    _, said = play(CallPolicy(RecordingMode.PERMANENT), Arrived())
+    assert Play(Announcement.TOLD) in said
+    assert said[-1] == JoinQueue()
+    _, said = play(CallPolicy(RecordingMode.OFF), Arrived())
+    assert not [action for action in said if isinstance(action, Ask) or action == Play(Announcement.TOLD)]

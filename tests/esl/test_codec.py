@@ -1,0 +1,157 @@
+"""The codec on what a real switch sent, in any chunks, and on what none would send."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consentivr.esl import codec
+from consentivr.esl.codec import Decoder, Message, encode, encode_execute
+from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError
+from tests.recorded import NAMES, from_switch, messages
+
+INVALID = sorted((Path(__file__).parent / "invalid").glob("*.esl"))
+
+
+def digest(found: list[Message]) -> list[tuple]:
+    return [(message.content_type, dict(message.headers), message.body) for message in found]
+
+
+def decode(chunks: list[bytes]) -> list[Message]:
+    decoder, found = Decoder(), []
+    for chunk in chunks:
+        decoder.feed(chunk)
+        while (message := decoder.next_message()) is not None:
+            found.append(message)
+    decoder.end()
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_conversation_is_understood_whole(name: str) -> None:
+    found = messages(from_switch(name))
+    assert found[0].content_type == "command/reply"
+    assert found[0].headers["Event-Name"] == "CHANNEL_DATA"
+    assert found[0].reply_text == "+OK"
+    events = [message.event() for message in found if message.content_type == "text/event-json"]
+    assert events[-1]["Event-Name"] == "CHANNEL_HANGUP_COMPLETE"
+    assert found[-1].headers["Content-Disposition"] == "disconnect"
+
+
+@pytest.mark.parametrize("name", ["hangup_in_prompt", "agent_hangup"])
+def test_byte_by_byte(name: str) -> None:
+    data = from_switch(name)
+    assert digest(decode([data[i : i + 1] for i in range(len(data))])) == digest(messages(data))
+
+
+@given(cuts=st.lists(st.integers(0, 126_000), max_size=60), name=st.sampled_from(NAMES))
+@settings(max_examples=60, deadline=None)
+def test_random_chunks(cuts: list[int], name: str) -> None:
+    data = from_switch(name)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    chunks = [data[a:b] for a, b in itertools.pairwise(edges)]
+    assert digest(decode(chunks)) == digest(messages(data))
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(INVALID) >= 60
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
+@pytest.mark.parametrize("chunk", [1 << 30, 1], ids=["whole", "bytes"])
+def test_invalid_is_refused(path: Path, chunk: int) -> None:
+    data = path.read_bytes()
+    if chunk == 1 and len(data) > 20_000:
+        chunk = 997
+    with pytest.raises(RemoteProtocolError):
+        for message in decode([data[i : i + chunk] for i in range(0, len(data), chunk)]):
+            if message.content_type == "text/event-json":
+                message.event()
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=500, deadline=None)
+def test_any_bytes_are_messages_or_refused(data: bytes) -> None:
+    try:
+        found = decode([data])
+    except RemoteProtocolError:
+        return
+    assert found or not data.strip(b"\n")
+
+
+def test_p7_a_callers_text_cannot_forge_a_header() -> None:
+    block = (
+        "Event-Name: CHANNEL_DATA\n"
+        "Caller-Caller-ID-Name: Bob%0Avariable_forged%3A%20granted\n"
+        "Content-Type: command/reply\nReply-Text: %2BOK%0A\n\n"
+    )
+    (message,) = messages(block.encode())
+    assert "variable_forged" not in message.headers
+    assert message.headers["Caller-Caller-ID-Name"] == "Bob\nvariable_forged: granted"
+
+
+def test_values_are_decoded_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+
+    def spy(text: str, **how: str) -> str:
+        decoded.append(text)
+        return text
+
+    monkeypatch.setattr(codec, "unquote", spy)
+    (first, *_) = messages(from_switch("granted"))
+    before = len(decoded)
+    assert first.headers["Caller-Caller-ID-Name"] == "Erika%20Mustermann"
+    assert len(decoded) == before + 1
+    assert len(first.headers) > 150 > 5 >= before
+
+
+def test_repeated_headers_come_as_a_list() -> None:
+    body = json.dumps({"Event-Name": "X", "variable_transfer_history": ["a", "b"]}).encode()
+    (message,) = messages(b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body))
+    assert message.event()["variable_transfer_history"] == ["a", "b"]
+
+
+# --- commands --------------------------------------------------------------------------------
+
+
+def test_an_execution_on_the_wire() -> None:
+    assert encode_execute("playback", "/s/a.wav", "u-1") == (
+        b"sendmsg\ncall-command: execute\nexecute-app-name: playback\nexecute-app-arg: /s/a.wav\n"
+        b"Event-UUID: u-1\nevent-lock: true\n\n"
+    )
+    assert encode_execute("answer", "", "u-2") == (
+        b"sendmsg\ncall-command: execute\nexecute-app-name: answer\nEvent-UUID: u-2\nevent-lock: true\n\n"
+    )
+    assert b"event-lock" not in encode_execute("callcenter", "support@default", "u-3")
+    assert encode("myevents json") == b"myevents json\n\n"
+
+
+@pytest.mark.parametrize("bad", ["a\nb", "a\r\nb", "a\rb", "a\x00b", "\n", "", "a\x7f", "a\x1bb"])
+def test_p7_a_control_character_does_not_reach_the_wire(bad: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        encode(bad)
+    if bad:
+        with pytest.raises(LocalProtocolError):
+            encode_execute("playback", bad, "u")
+
+
+@pytest.mark.parametrize("bad", ["${system(reboot)}", "/s/${caller_id_name}.wav", "\ud800"])
+def test_p7_nothing_for_the_switch_to_expand(bad: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        encode_execute("playback", bad, "u")
+
+
+@given(st.text())
+@settings(deadline=None)
+def test_one_command_is_one_block(text: str) -> None:
+    try:
+        data = encode_execute("set", text, "u")
+    except LocalProtocolError:
+        return
+    assert data.count(b"\n\n") == 1
+    assert data.endswith(b"\n\n")

@@ -1,0 +1,270 @@
+"""Recorded conversations: through our call, and beside the simulated switch."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gevent
+import gevent.queue
+import gevent.socket
+import pytest
+from gevent.server import StreamServer
+
+from consentivr.config import Configuration
+from consentivr.esl.codec import Decoder, Message
+from consentivr.lab.caller import Caller
+from consentivr.lab.laboratory import Laboratory
+from consentivr.lab.switch import SimulatedSwitch
+from tests.recorded import NAMES, blocks, from_switch, messages, to_switch
+
+# --- what the real switch said, through our call ---------------------------------------------
+
+EXPECTED = {
+    "granted": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
+    "barge_in": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
+    "invalid_then_granted": (
+        "given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"],
+    ),
+    "agent_hangup": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
+    "withdrawn": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
+    "masked": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
+    "hangup_in_queue": ("given", "consent_key", ["decision", "recording_started", "queue_left", "recording_stopped"]),
+    "queue_timeout": ("given", "consent_key", ["decision", "recording_started", "queue_left", "recording_stopped"]),
+    "objected": ("refused", "objection_key", ["decision", "agent_answered"]),
+    "silence": ("not_obtained", "silence", ["decision", "agent_answered"]),
+    "hangup_in_prompt": ("not_obtained", "hangup", ["decision"]),
+}  # fmt: skip
+
+
+class RecordedSwitch:
+    """Plays the switch's half of a recording to our application.
+
+    The driver of the recordings sent other commands than we do, so a COMPLETE is held back until we
+    have sent a command of that application, and then carries our Event-UUID. Everything else is as
+    it was recorded.
+    """
+
+    def __init__(self, name: str, rename: Callable[[bytes], bytes] = lambda body: body) -> None:
+        self.channel, *self.messages = messages(from_switch(name))
+        self.raw_channel = from_switch(name).partition(b"\n\n")[0] + b"\n\n"
+        self.rename = rename
+        self.sent: list[str] = []
+        self._uuids: dict[str, list[str]] = {}
+        self._wake = gevent.event.Event()
+
+    def play(self, address: tuple[str, int], chunk: int) -> None:
+        with gevent.socket.create_connection(address, timeout=5) as sock:
+            reader = gevent.spawn(self._read, sock)
+            self._send(sock, self.raw_channel.replace(b": 5003\n", b": 5000\n"), chunk)
+            for message in self.messages:
+                if message.content_type == "text/event-json":
+                    self._send(sock, self._event(message), chunk)
+            reader.kill()
+
+    def _event(self, message: Message) -> bytes:
+        body, event = self.rename(message.body), message.event()
+        application = event.get("Application")
+        if event["Event-Name"] == "CHANNEL_EXECUTE_COMPLETE" and application in self._ours(event):
+            while not self._uuids.get(application):
+                self._wake.clear()
+                assert self._wake.wait(3), f"we never sent {application}: {self.sent}"
+            ours = self._uuids[application].pop(0)
+            body = body.replace(event["Application-UUID"].encode(), ours.encode())
+        return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
+
+    @staticmethod
+    def _ours(event: dict) -> set[str]:
+        return {"sched_cancel", "answer", "play_and_get_digits", "record_session", "callcenter"}
+
+    @staticmethod
+    def _send(sock: gevent.socket.socket, data: bytes, chunk: int) -> None:
+        for start in range(0, len(data), chunk):
+            sock.sendall(data[start : start + chunk])
+
+    def _read(self, sock: gevent.socket.socket) -> None:
+        buffer = b""
+        while data := sock.recv(65536):
+            buffer += data
+            *whole, buffer = buffer.split(b"\n\n")
+            for command in whole:
+                text = command.decode()
+                if text != "connect":
+                    kind = b"api/response\nContent-Length: 4\n\n+OK\n" if text.startswith("api") else b"command/reply"
+                    reply = b"\nReply-Text: +OK\n\n" if kind == b"command/reply" else b""
+                    sock.sendall(b"Content-Type: " + kind + reply)
+                found = re.search("execute-app-name: (.*)", text)
+                self.sent.append(found[1] if found else text)
+                if found:
+                    event_uuid = re.search("Event-UUID: (.*)", text)
+                    assert event_uuid
+                    self._uuids.setdefault(found[1], []).append(event_uuid[1])
+                    self._wake.set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("chunk", [1 << 20, 701], ids=["whole", "chunks"])
+def test_a_recorded_call_is_decided_as_the_caller_wanted(laboratory: Laboratory, name: str, chunk: int) -> None:
+    tries = 2 if name == "silence" else 1  # the driver asked twice in one command, we ask twice
+
+    def rename(body: bytes) -> bytes:
+        return body.replace(b"consent_digit", b"consent_key_1")
+
+    switch = RecordedSwitch(name, rename)
+    if tries == 2:
+        ended = next(m for m in switch.messages if b'"play_and_get_digits"' in m.body and b"COMPLETE" in m.body)
+        switch.messages.insert(switch.messages.index(ended), ended)
+    switch.play(laboratory.application.address, chunk)
+    decision, reason, turns = EXPECTED[name]
+    for _ in range(200):
+        rows = laboratory.rows()
+        if rows and rows[-1].turn == "call_ended":
+            break
+        gevent.sleep(0.01)
+    assert [row.turn for row in rows] == [*turns, "call_ended"]
+    assert (rows[0].evidence["decision"], rows[0].evidence["reason"]) == (decision, reason)
+    assert ("record_session" in switch.sent) == (decision == "given")
+    stopped = [row for row in rows if row.turn == "recording_stopped"]
+    if name == "granted":
+        assert stopped[0].evidence["completion_cause"] == "success-silence"
+        assert stopped[0].evidence["duration_ms"] > 1000
+
+
+@pytest.mark.parametrize("name", ["granted", "silence"])
+def test_the_connection_breaks_anywhere_in_a_recorded_call(laboratory: Laboratory, name: str) -> None:
+    """Cut at every event: never an exception, never a recording without its row."""
+    total = sum(message.content_type == "text/event-json" for message in RecordedSwitch(name).messages)
+    for kept in range(0, total, 2):
+        switch = RecordedSwitch(name, lambda body: body.replace(b"consent_digit", b"consent_key_1"))
+        events = [message for message in switch.messages if message.content_type == "text/event-json"]
+        switch.messages = events[:kept]
+        try:
+            switch.play(laboratory.application.address, 1 << 20)
+        except AssertionError:
+            continue
+        gevent.sleep(0.01)
+        if "record_session" in switch.sent:
+            assert any(row.evidence.get("decision") == "given" for row in laboratory.rows())
+    for _ in range(100):
+        if laboratory.application.calls == 0:
+            break
+        gevent.sleep(0.02)
+    assert laboratory.application.calls == 0
+
+
+# --- the simulated switch beside the real one ------------------------------------------------
+
+DIALPLAN = """
+<context><extension name="after"><condition field="destination_number" expression="^after-consent$"/>
+<condition field="${consent_handled}" expression="^true$"><action application="log" data="handled"/>
+<action application="hangup" data="NORMAL_CLEARING"/></condition></extension>
+<extension name="consent"><condition field="destination_number" expression="^5003$">
+<action application="set" data="consent_no_record=true"/>
+<action application="sched_transfer" data="+60 after-consent XML public"/>
+<action application="socket" data="HOST async full"/>
+<action application="transfer" data="after-consent XML public"/></condition></extension></context>
+"""
+
+CALLERS = {
+    "granted": Caller(keys={1: ("1", 1300)}),
+    "barge_in": Caller(keys={1: ("1", 300)}),
+    "invalid_then_granted": Caller(keys={1: ("5", 1300), 2: ("1", 1300)}),
+    "objected": Caller(keys={1: ("9", 1300)}),
+    "silence": Caller(),
+    "hangup_in_prompt": Caller(hangs_up=("play_and_get_digits", 1, 200)),
+    "hangup_in_queue": Caller(keys={1: ("1", 1300)}, waits_ms=60_000, hangs_up=("callcenter", 1, 500)),
+    "agent_hangup": Caller(keys={1: ("1", 1300)}, agent_hangs_up=True),
+    "queue_timeout": Caller(keys={1: ("1", 1300)}, agent=None),
+}
+"""Those without commands in the middle of the talk."""
+
+
+def driver(name: str, sounds: Path, folder: Path) -> Callable[[gevent.socket.socket, object], None]:
+    """Sends the recorded driver's commands, each execution when the one before has completed."""
+    commands = [command for command in to_switch(name) if not command.startswith("api")]
+
+    def adapt(command: str) -> str:
+        command = re.sub(r"/srv/pbxla/sounds/\w+\.wav", str(sounds / "de/8000/question.wav"), command)
+        return command.replace("/srv/pbxla/recordings", str(folder))
+
+    def events(sock: gevent.socket.socket) -> Iterator[dict]:
+        decoder = Decoder()
+        while data := sock.recv(65536):
+            decoder.feed(data)
+            while (message := decoder.next_message()) is not None:
+                if message.content_type == "text/event-json":
+                    yield message.event()
+
+    def drive(sock: gevent.socket.socket, _peer: object) -> None:
+        incoming = events(sock)
+        for command in commands:
+            sock.sendall(adapt(command).encode() + b"\n\n")
+            event_uuid = re.search("Event-UUID: (.*)", command)
+            while event_uuid:
+                event = next(incoming, None)
+                if event is None or event.get("Application-UUID") == event_uuid[1]:
+                    break
+        for _ in incoming:
+            pass
+
+    return drive
+
+
+def sequence(name: str) -> list[tuple[str, str]]:
+    """What the real switch reported, by event and application."""
+    found = []
+    for message in messages(from_switch(name)):
+        if message.content_type == "text/event-json":
+            event = message.event()
+            found.append((event["Event-Name"], event.get("Application", "")))
+    return found
+
+
+def without_park(events: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """CHANNEL_PARK comes before or after the first COMPLETE, on the real switch too."""
+    return [event for event in events if event[0] != "CHANNEL_PARK"]
+
+
+@pytest.mark.parametrize("name", sorted(CALLERS))
+def test_the_simulated_switch_tells_what_the_real_one_told(name: str, sounds: Path, tmp_path: Path) -> None:
+    server = StreamServer(("127.0.0.1", 0), driver(name, sounds, tmp_path))
+    server.start()
+    dialplan = DIALPLAN.replace("HOST", f"127.0.0.1:{server.server_port}")
+    templates = {"support@default": "${consent_record_file}", "short@default": None}
+    switch = SimulatedSwitch(dialplan, templates, speed=20)
+    channel = switch.call("5003", CALLERS[name])
+    channel.greenlet.join(20)
+    server.stop()
+    first = channel.events.index(("CHANNEL_PARK", ""))
+    assert without_park(channel.events[first:]) == without_park(sequence(name))
+
+
+def test_the_recordings_have_both_directions() -> None:
+    for name in NAMES:
+        assert {direction for direction, _ in blocks(name)} == {"<<<", ">>>"}
+
+
+def test_the_simulated_channel_looks_like_the_real_one(laboratory: Laboratory) -> None:
+    """Each header that a real ``connect`` brings is in the simulated one, of the same kind."""
+    real = dict(messages(from_switch("granted"))[0].headers)
+    seen: list[dict] = []
+
+    def look(sock: gevent.socket.socket, _peer: object) -> None:
+        decoder = Decoder()
+        sock.sendall(b"connect\n\n")
+        while (message := decoder.next_message()) is None:
+            decoder.feed(sock.recv(65536))
+        seen.append(dict(message.headers))
+
+    server = StreamServer(("127.0.0.1", 0), look)
+    server.start()
+    laboratory.use_switch(f"127.0.0.1:{server.server_port}")
+    laboratory.call(Caller())
+    server.stop()
+    only_real = {"variable_last_sched_id", "variable_current_application_data"}
+    assert set(real) - set(seen[0]) <= only_real
+    json.dumps(seen[0])
+
+

@@ -1,0 +1,164 @@
+"""FreeSWITCH's XML: the fail-safe dialplan, the record-template that each mode needs, no way out of an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consentivr.app import rendered
+from consentivr.config import Configuration
+from consentivr.core.recording import RecordingMode
+from consentivr.rendering import DialplanLine, Queue, differences, render, write
+from consentivr.resources import shipped
+
+DIALPLAN, QUEUES, VARS = (
+    "dialplan/public/00_consentivr.xml",
+    "autoload_configs/consentivr/queues.xml",
+    "vars/consentivr.xml",
+)
+
+
+def queue(**changes: object) -> Queue:
+    values: dict = {
+        "name": "support@default",
+        "mode": RecordingMode.PERMANENT_OPT_OUT,
+        "strategy": "longest-idle-agent",
+        "music": "local_stream://moh",
+        "max_wait_s": 0,
+        "max_wait_no_agent_s": 0,
+        "recordings_folder": "/r",
+    }
+    return Queue(**{**values, **changes})
+
+
+def files(line: DialplanLine | None = None, **changes: object) -> dict[str, str]:
+    made = queue(**changes)
+    line = line or DialplanLine("support", "5000", made, "/s/unanswered.wav")
+    return render(
+        shipped("freeswitch_xml"),
+        lines=[line],
+        queues=[made],
+        context="public",
+        hosts=["127.0.0.1:8184", "127.0.0.1:8185"],
+        watchdog_s=20,
+    )
+
+
+def actions(text: str, extension: str) -> list[tuple[str, str]]:
+    (found,) = [e for e in ElementTree.fromstring(text).iter("extension") if e.get("name") == extension]
+    return [(a.get("application", ""), a.get("data", "")) for a in found.iter("action")]
+
+
+def test_the_dialplan_never_loses_a_call_and_never_records_by_accident() -> None:
+    text = files()[DIALPLAN]
+    assert actions(text, "consentivr-support") == [
+        ("set", "consent_record_file=/dev/null/no-record/${uuid}.wav"),
+        ("set", "consent_no_record=true"),
+        ("set", "consent_handled=false"),
+        ("unset", "cc_queue_joined_epoch"),
+        ("unset", "cc_cause"),
+        ("sched_transfer", "+20 consentivr-fallback-support XML public"),
+        ("socket", "127.0.0.1:8184|127.0.0.1:8185 async full"),
+        ("transfer", "consentivr-fallback-support XML public"),
+    ]
+    assert actions(text, "consentivr-support-to-queue") == [
+        ("sched_cancel", ""),
+        ("answer", ""),
+        ("callcenter", "support@default"),
+        ("transfer", "consentivr-ended-support XML public"),
+    ]
+    assert "socket_resume" not in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "template"),
+    [
+        (RecordingMode.OFF, None),
+        (RecordingMode.CALLER_OPT_IN, None),
+        (RecordingMode.PERMANENT_OPT_OUT, "${consent_record_file}"),
+        (RecordingMode.PERMANENT, "/r/${strftime(%Y/%m/%d)}/${uuid}.wav"),
+    ],
+)
+def test_the_record_template_that_a_mode_needs(mode: RecordingMode, template: str | None) -> None:
+    """FREESWITCH.md, section 4: an empty template records, so where none is wanted there is none."""
+    root = ElementTree.fromstring(files(mode=mode)[QUEUES])
+    found = {param.get("name"): param.get("value") for param in root.iter("param")}
+    assert found.get("record-template") == template
+    assert "" not in found.values()
+
+
+def test_a_call_that_never_met_us_has_a_path_that_cannot_be_created() -> None:
+    (preset,) = ElementTree.fromstring(files()[VARS])
+    assert preset.attrib == {"cmd": "set", "data": "consent_record_file=/dev/null/no-record/never-asked.wav"}
+
+
+def test_a_permanent_line_is_not_flagged() -> None:
+    text = files(mode=RecordingMode.PERMANENT)[DIALPLAN]
+    assert "consent_no_record" not in text
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
+def test_no_value_breaks_out_of_its_attribute(text: str) -> None:
+    """Even one that the configuration would have refused."""
+    hostile = queue(name=text, music=text, legal_basis=text, unanswered_extension=text)
+    made = render(
+        shipped("freeswitch_xml"),
+        lines=[DialplanLine("support", text, hostile, text)],
+        queues=[hostile],
+        context="public",
+        hosts=[text],
+        watchdog_s=20,
+    )
+    plain = files(unanswered_extension="6000")
+    for name in (DIALPLAN, QUEUES):
+        shape = [(e.tag, sorted(e.attrib)) for e in ElementTree.fromstring(made[name]).iter()]
+        assert shape == [(e.tag, sorted(e.attrib)) for e in ElementTree.fromstring(plain[name]).iter()]
+    (found,) = ElementTree.fromstring(made[QUEUES])
+    assert found.get("name") == text
+
+
+def test_a_number_is_no_regular_expression() -> None:
+    made = queue()
+    text = files(DialplanLine("support", "+49.30", made, None))[DIALPLAN]
+    assert r'expression="^\+49\.30$"' in text
+    assert "playback" not in text
+
+
+def test_everything_is_rendered_from_the_configuration(configure: Callable[..., Configuration]) -> None:
+    made = rendered(configure(unanswered='then: transfer, extension: "6000"'))
+    assert set(made) == {DIALPLAN, QUEUES, VARS}
+    assert ("transfer", "6000 XML public") in actions(made[DIALPLAN], "consentivr-support-unanswered")
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def test_write_and_diff(tmp_path: Path) -> None:
+    assert "+<b/>" in differences(tmp_path, {"a/x.xml": "<b/>\n"})
+    assert write(tmp_path, {"a/x.xml": "<b/>\n"}) == [tmp_path / "a/x.xml"]
+    assert differences(tmp_path, {"a/x.xml": "<b/>\n"}) == ""
+    assert write(tmp_path, {"a/x.xml": "<b/>\n"}) == [], "what is the same is not touched"
+    assert (tmp_path / "a/x.xml").stat().st_mode & 0o777 == 0o644
+    changed = differences(tmp_path, {"a/x.xml": "<c/>\n"})
+    assert "-<b/>" in changed
+    assert "+<c/>" in changed
+
+
+def test_never_a_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"x.xml": "old"})
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("consentivr.rendering.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path, {"x.xml": "new"})
+    assert (tmp_path / "x.xml").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.xml"]
+
+
