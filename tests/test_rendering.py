@@ -160,5 +160,3 @@ def test_never_a_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         write(tmp_path, {"x.xml": "new"})
     assert (tmp_path / "x.xml").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["x.xml"]
-
-

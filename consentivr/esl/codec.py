@@ -121,11 +121,6 @@ class Decoder:
         """Add what arrived."""
         self._buffer += data
 
-    @property
-    def buffered(self) -> int:
-        """Bytes that are not yet part of a returned message."""
-        return len(self._buffer)
-
     def next_message(self) -> Message | None:
         """The next whole message, or None while it is incomplete.
 

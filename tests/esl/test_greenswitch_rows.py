@@ -301,9 +301,8 @@ def test_j_ours_refuses_and_has_a_deadline() -> None:
         switch.sendall(REFUSED)
         with pytest.raises(RemoteProtocolError):
             session.connect()
-    with pair() as (session, _):
-        with pytest.raises(WaitTimedOut):
-            within(1, lambda: session.connect(timeout=0.05))
+    with pair() as (session, _), pytest.raises(WaitTimedOut):
+        within(1, lambda: session.connect(timeout=0.05))
 
 
 # --- K, L, M, P, Q: the server ---------------------------------------------------------------

@@ -13,7 +13,6 @@ import gevent.socket
 import pytest
 from gevent.server import StreamServer
 
-from consentivr.config import Configuration
 from consentivr.esl.codec import Decoder, Message
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
@@ -266,5 +265,3 @@ def test_the_simulated_channel_looks_like_the_real_one(laboratory: Laboratory) -
     only_real = {"variable_last_sched_id", "variable_current_application_data"}
     assert set(real) - set(seen[0]) <= only_real
     json.dumps(seen[0])
-
-

@@ -1,0 +1,172 @@
+"""The command line as an administrator meets it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from consentivr.cli import main
+from consentivr.config import Configuration, load
+from consentivr.lab.caller import Caller
+from consentivr.lab.laboratory import Laboratory
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def path(configure: Callable[..., Configuration], tmp_path: Path) -> Path:
+    data = configure().model_dump(mode="json", exclude_none=True)
+    data["ledger"]["path"] = str(tmp_path / "ledger.sqlite3")
+    data["recordings"]["folder"] = str(tmp_path / "recordings")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        data["service"]["listen"] = f"127.0.0.1:{probe.getsockname()[1]}"
+    file = tmp_path / "consentivr.yaml"
+    file.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return file
+
+
+def test_check_is_good(path: Path) -> None:
+    done = run("check", "-c", str(path))
+    assert done.exit_code == 0, done.output
+    assert "is free" in done.output
+    assert "bad" not in done.output
+
+
+def test_check_finds(path: Path, configure: Callable[..., Configuration]) -> None:
+    configuration = yaml.safe_load(path.read_text())
+    configuration["sounds"]["folder"] = "/nowhere"
+    configuration["ledger"]["path"] = "/dev/null/ledger"
+    path.write_text(yaml.safe_dump(configuration))
+    host, port = configuration["service"]["listen"].split(":")
+    with socket.socket() as taken:
+        taken.bind((host, int(port)))
+        taken.listen()
+        done = run("check", "-c", str(path), "--json")
+    assert done.exit_code == 1
+    findings = {finding["what"]: finding for finding in json.loads(done.output)}
+    assert findings["sound de/8000/question"]["level"] == "bad"
+    assert "prompts build" in findings["sound de/8000/question"]["said"]
+    assert findings["ledger"]["level"] == "bad"
+    assert "cannot be listened on" in findings["port"]["said"]
+
+
+def test_check_warns_of_audio_that_says_something_else(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    copy = f"import sys, shutil; shutil.copy('{sounds_of(path)[0]}', sys.argv[1])"
+    speaker = f'{sys.executable} -c "{copy}" {{output}}'
+    done = run("prompts", "build", "-c", str(path), "--out", str(folder), "--program", speaker)
+    assert done.exit_code == 0, done.output
+    data = yaml.safe_load(path.read_text())
+    data["sounds"]["folder"] = str(folder)
+    data["announcements"]["de"]["welcome"] = "Etwas anderes"
+    path.write_text(yaml.safe_dump(data, allow_unicode=True))
+    done = run("check", "-c", str(path), "--no-port")
+    assert done.exit_code == 0
+    assert done.output.count("its text was changed since") == 2
+
+
+def sounds_of(path: Path) -> list[Path]:
+    return sorted(Path(yaml.safe_load(path.read_text())["sounds"]["folder"]).rglob("question.wav"))
+
+
+def test_mistakes_exit_with_2(path: Path) -> None:
+    path.write_text(path.read_text().replace("lines:", "lnes:"))
+    for verb in (["check"], ["serve"], ["render", "--out", "/tmp/x"], ["ledger", "list"], ["prompts", "build"]):
+        done = run(*verb, "-c", str(path))
+        assert done.exit_code == 2
+        assert "did you mean 'lines'?" in done.output
+    assert run("check", "-c", "/nowhere.yaml").exit_code == 2
+    assert run("no-such-verb").exit_code == 2
+
+
+def test_render_writes_and_compares(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "conf"
+    assert run("render", "-c", str(path), "--out", str(out), "--diff").exit_code == 1
+    assert not out.exists()
+    done = run("render", "-c", str(path), "--out", str(out))
+    assert done.exit_code == 0
+    assert done.output.count("written:") == 3
+    assert run("render", "-c", str(path), "--out", str(out), "--diff").exit_code == 0
+    assert run("render", "-c", str(path), "--out", "/dev/null/x").exit_code == 2
+
+
+def test_serve_says_why_it_will_not(path: Path) -> None:
+    data = yaml.safe_load(path.read_text())
+    data["sounds"]["folder"] = "/nowhere"
+    path.write_text(yaml.safe_dump(data))
+    done = run("serve", "-c", str(path))
+    assert done.exit_code == 2
+    assert "question.wav is missing" in done.output
+
+
+def test_serve_refuses_a_taken_port_and_a_bad_ledger(path: Path) -> None:
+    data = yaml.safe_load(path.read_text())
+    host, port = data["service"]["listen"].split(":")
+    with socket.socket() as taken:
+        taken.bind((host, int(port)))
+        taken.listen()
+        done = run("serve", "-c", str(path))
+    assert done.exit_code == 2
+    assert "cannot listen" in done.output
+    data["ledger"]["path"] = "/dev/null/ledger"
+    path.write_text(yaml.safe_dump(data))
+    assert "cannot be opened" in run("serve", "-c", str(path)).output
+
+
+def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
+    assert run("ledger", "list", "-c", str(path)).exit_code == 2, "there is none yet"
+    with Laboratory(load(path), tmp_path, speed=20) as laboratory:
+        channel = laboratory.call(Caller(keys={1: ("1", 1200)}))
+    done = run("ledger", "list", "-c", str(path))
+    assert done.exit_code == 0
+    assert "consent_key" in done.output
+    assert "23125000" not in done.output, "P8: no number unless asked for"
+    assert "23125000" in run("ledger", "list", "-c", str(path), "--numbers").output
+    rows = json.loads(run("ledger", "list", "-c", str(path), "--json", "--turn", "decision").output)
+    assert [row["evidence"]["decision"] for row in rows] == ["given"]
+    assert "caller_id_number" not in rows[0]
+
+    done = run("ledger", "show", "-c", str(path), channel.uuid, "--numbers")
+    assert "notice" in done.output
+    assert "caller: +493023125000" in done.output
+    shown = json.loads(run("ledger", "show", "-c", str(path), channel.uuid, "--json").output)
+    assert len(shown["entries"]) == 5
+    assert next(iter(shown["notices"].values()))["text"] == "Text"
+    assert run("ledger", "show", "-c", str(path), "unknown").exit_code == 1
+
+
+def test_example_and_schema() -> None:
+    example = run("config", "example").output
+    assert yaml.safe_load(example)["lines"]
+    assert json.loads(run("config", "schema").output)["properties"]["lines"]
+
+
+def test_demo_tells_and_sums_up(tmp_path: Path) -> None:
+    done = run("demo", "--keep", str(tmp_path), "--speed", "60")
+    assert done.exit_code == 0, done.output
+    assert "A caller who presses 1:" in done.output
+    table = done.output[done.output.index("ledger row") :]
+    for words in (
+        "given         consent_key",
+        "refused       objection_key",
+        "not_obtained  silence",
+        "not_obtained  hangup",
+    ):
+        assert words in table
+    assert len(list(tmp_path.rglob("*.wav"))) == 2
+
+
+def test_version_and_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "consentivr", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("consentivr, version ")

@@ -1,0 +1,136 @@
+"""Announcements: made from text, levelled, checked; a studio recording is left alone."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from consentivr.config import load
+from consentivr.config.model import SAMPLE_RATES
+from consentivr.prompts import AudioProblem, BuildError, build, inspect, written_for
+from consentivr.prompts.audio import loudest_dbfs, sound_path
+from consentivr.prompts.build import TARGET_DBFS
+from consentivr.resources import shipped
+
+SPEAKER = """
+import sys, wave, math, struct
+text, output, gain = open(sys.argv[1]).read(), sys.argv[2], float(sys.argv[3])
+with wave.open(output, "wb") as file:
+    file.setnchannels(1); file.setsampwidth(2); file.setframerate(22050)
+    frames = int(22050 * 0.05 * len(text))
+    file.writeframes(b"".join(struct.pack("<h", int(gain * 32000 * math.sin(i / 22050 * 2 * math.pi * 440)))
+                              for i in range(frames)))
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    script = tmp_path / "speak.py"
+    script.write_text(SPEAKER)
+    return f"{sys.executable} {script} {{text}} {{output}} "
+
+
+TEXTS = {("de", "question"): "Dürfen wir?", ("de", "welcome"): "Hallo."}
+
+
+def test_made_levelled_at_both_rates(tmp_path: Path, program: str) -> None:
+    assert build(tmp_path, TEXTS, SAMPLE_RATES, program=program + "0.05") == 4
+    for (language, stem), text in TEXTS.items():
+        for rate in SAMPLE_RATES:
+            spoken = inspect(tmp_path, language, rate, stem, text)
+            samples, found_rate = soundfile.read(spoken.path)
+            assert found_rate == rate
+            assert abs(loudest_dbfs(samples, rate) - TARGET_DBFS) < 0.5, "a whisper is made as loud as the rest"
+            peak = np.abs(np.fft.rfft(samples)).argmax() * rate / len(samples)
+            assert math.isclose(peak, 440, abs_tol=5), "the pitch survives the change of rate"
+            assert abs(spoken.duration_ms - (len(text) + 1) * 50 - 200) < 5
+
+
+def test_only_what_changed_is_made_again(tmp_path: Path, program: str) -> None:
+    build(tmp_path, TEXTS, SAMPLE_RATES, program=program + "0.5")
+    assert build(tmp_path, TEXTS, SAMPLE_RATES, program=program + "0.5") == 0
+    changed = {**TEXTS, ("de", "welcome"): "Guten Tag."}
+    assert written_for(sound_path(tmp_path, "de", 8000, "welcome"), "Guten Tag.") is False
+    assert build(tmp_path, changed, SAMPLE_RATES, program=program + "0.5") == 2
+    assert written_for(sound_path(tmp_path, "de", 8000, "welcome"), "Guten Tag.") is True
+
+
+def test_a_studio_recording_is_left_alone(tmp_path: Path, program: str) -> None:
+    path = sound_path(tmp_path, "de", 8000, "welcome")
+    path.parent.mkdir(parents=True)
+    soundfile.write(str(path), 0.3 * np.sin(np.arange(8000)), 8000, subtype="PCM_16")
+    before = path.read_bytes()
+    told: list[str] = []
+    build(tmp_path, TEXTS, [8000], program=program + "0.5", progress=lambda _path, what: told.append(what))
+    assert path.read_bytes() == before
+    assert "not ours, left alone" in told
+    build(tmp_path, TEXTS, [8000], program=program + "0.5", force=True)
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("no-such-program-here {text}", "install it"),
+        ("false {text}", "exit code 1"),
+        ("true {text}", "failed"),
+        (f"{sys.executable} -c \"import sys; sys.exit('bad voice')\"", "bad voice"),
+    ],
+)
+def test_a_speaker_that_fails(tmp_path: Path, command: str, said: str) -> None:
+    with pytest.raises(BuildError, match=said):
+        build(tmp_path, TEXTS, [8000], program=command)
+
+
+def test_text_is_never_a_command(tmp_path: Path, program: str) -> None:
+    evil = {("de", "question"): '$(touch /tmp/pwned); `id`; "{output}"'}
+    build(tmp_path, evil, [8000], program=program + "0.5")
+    assert not Path("/tmp/pwned").exists()
+
+
+def wav(path: Path, samples: np.ndarray, rate: int = 8000, **how: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(str(path), samples, rate, **{"subtype": "PCM_16", "format": "WAV", **how})
+
+
+HUM = 0.3 * np.sin(np.arange(8000) / 5)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "is missing: put a recording there, or run 'consentivr prompts build'"),
+        (lambda path: (path.parent.mkdir(parents=True), path.write_bytes(b"RIFF")), "cannot be read"),
+        (lambda path: wav(path, HUM, 44100), "has 44100 Hz: 8000 Hz is wanted"),
+        (lambda path: wav(path, np.stack([HUM, HUM], axis=1)), "has 2 channels: one is wanted"),
+        (lambda path: wav(path, HUM * 0), "is silent"),
+        (lambda path: wav(path, HUM * 0.001), "is silent"),
+        (lambda path: wav(path, HUM[:0]), "is silent"),
+        (lambda path: wav(path, HUM, format="FLAC"), "is FLAC/PCM_16: WAV"),
+        (lambda path: wav(path, HUM, subtype="FLOAT"), "is WAV/FLOAT: WAV"),
+    ],
+)
+def test_what_callers_would_not_hear(tmp_path: Path, make: object, said: str) -> None:
+    make(sound_path(tmp_path, "de", 8000, "question"))  # type: ignore[operator]
+    with pytest.raises(AudioProblem, match=said):
+        inspect(tmp_path, "de", 8000, "question", "Text")
+
+
+def test_a_file_we_did_not_make_has_no_text(tmp_path: Path) -> None:
+    wav(tmp_path / "a.wav", HUM)
+    assert written_for(tmp_path / "a.wav", "x") is None
+    assert written_for(tmp_path / "missing.wav", "x") is None
+
+
+def test_what_we_ship_was_made_from_the_sample() -> None:
+    for (language, stem), text in load(shipped("config") / "consentivr.yaml").sound_files().items():
+        for rate in SAMPLE_RATES:
+            spoken = inspect(shipped("sounds"), language, rate, stem, text)
+            assert written_for(Path(spoken.path), text), f"{spoken.path}: make sounds"
+            samples, _ = soundfile.read(spoken.path)
+            assert -18 < loudest_dbfs(samples, rate) < -12
