@@ -16,6 +16,7 @@ from consentivr.config import Configuration, loads
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.core.dialogue import Announcement
 from consentivr.lab.laboratory import Laboratory
+from consentivr.lab.native import find_freeswitch
 
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
@@ -85,32 +86,22 @@ def laboratory(configure: Callable[..., Configuration], tmp_path: Path) -> Itera
 # --- a real FreeSWITCH -----------------------------------------------------------------------
 
 
-def freeswitch_binary() -> str | None:
-    return os.environ.get("CONSENTIVR_FREESWITCH") or shutil.which("freeswitch")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    required = os.environ.get("CONSENTIVR_REQUIRE_FREESWITCH") == "1"  # a skip is a failure: let them run and fail
     missing = {
-        "freeswitch": None if freeswitch_binary() else "no FreeSWITCH: not on PATH, CONSENTIVR_FREESWITCH not set",
+        "freeswitch": None if find_freeswitch() else "no FreeSWITCH: not on PATH, CONSENTIVR_FREESWITCH not set",
         "sipp": None if shutil.which("sipp") else "no sipp on PATH",
     }
     for item in items:
         for name, reason in missing.items():
-            if reason and item.get_closest_marker(name):
+            if reason and item.get_closest_marker(name) and not required:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if os.environ.get("CONSENTIVR_REQUIRE_FREESWITCH") == "1":
-        for marker in item.iter_markers("skip"):
-            if item.get_closest_marker("freeswitch"):
-                pytest.fail(f"CONSENTIVR_REQUIRE_FREESWITCH=1: {marker.kwargs['reason']}")
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "tests/switch/" in r.nodeid]
-    ran = [r for r in terminalreporter.stats.get("passed", []) if "tests/switch/" in r.nodeid]
-    failed = [r for r in terminalreporter.stats.get("failed", []) if "tests/switch/" in r.nodeid]
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "freeswitch" in r.keywords]
+    ran = [r for r in terminalreporter.stats.get("passed", []) if "freeswitch" in r.keywords]
+    failed = [r for r in terminalreporter.stats.get("failed", []) if "freeswitch" in r.keywords]
     terminalreporter.section("real FreeSWITCH")
     if skipped and not ran and not failed:
         terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests on a real FreeSWITCH were skipped.", red=True)
