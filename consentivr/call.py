@@ -94,7 +94,15 @@ class Call:
 
     def run(self) -> None:
         """Serve the call. Raises ESLError when the peer is no FreeSWITCH with one of our lines."""
-        channel = self._session.connect(CONNECT_SECONDS)
+        self._learn(self._session.connect(CONNECT_SECONDS))
+        self._take(dialogue.Arrived())
+        while self._state.phase is not Phase.ENDED:
+            event = self._next_event()
+            if event is not None:
+                self._take(event)
+
+    def _learn(self, channel: Mapping[str, str]) -> None:
+        """Keep what we need of the channel; the rest is let go."""
         self._uuid = channel.get("Unique-ID", "")
         if not is_channel_uuid(self._uuid):
             raise RemoteProtocolError("the channel has no valid UUID")
@@ -105,12 +113,6 @@ class Call:
         self._sounds = line.sounds_at(_number(channel.get("Channel-Read-Codec-Rate")) or 8000)
         self._caller = channel.get("Caller-Caller-ID-Number", "")[:64] or None
         self._log = log.bind(channel=self._uuid, line=line.name)
-
-        self._take(dialogue.Arrived())
-        while self._state.phase is not Phase.ENDED:
-            event = self._next_event()
-            if event is not None:
-                self._take(event)
 
     # --- an event in -------------------------------------------------------------------------
 

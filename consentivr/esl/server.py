@@ -15,6 +15,7 @@ import gevent.socket
 import structlog
 from gevent.server import StreamServer
 
+from consentivr.esl.errors import ESLError
 from consentivr.esl.session import OutboundSession
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,8 @@ class OutboundServer:
     def _run(self, session: OutboundSession) -> None:
         try:
             self._application(session)
+        except ESLError as error:
+            log.warning("call dropped to the dialplan", peer=session.client_address[0], why=str(error))
         except Exception:
             log.exception("call dropped to the dialplan", peer=session.client_address[0])
         finally:

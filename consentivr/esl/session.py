@@ -44,7 +44,7 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         self.client_address = client_address
         self.sock = sock
         self.connected = True
-        self.session_data: Headers | None = None
+        self.session_data: dict[str, str] = {}
         self._decoder = Decoder()
         self._outgoing: list[bytes] = []
         self._expected_replies: deque[str] = deque()
@@ -65,13 +65,14 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         if not message.reply_text.startswith("+OK"):
             raise RemoteProtocolError("the switch refused to hand over the call")
         self._expected_replies.popleft()
-        self.session_data = message.headers
+        # Not the whole channel: 160 headers are most of what a waiting call would weigh.
+        self.session_data = {"Unique-ID": message.headers.get("Unique-ID", "")}
         return message.headers
 
     @property
     def uuid(self) -> str | None:
         """The caller's channel, as the switch names it."""
-        return self.session_data.get("Unique-ID") if self.session_data is not None else None
+        return self.session_data.get("Unique-ID")
 
     # --- commands ----------------------------------------------------------------------------
 
