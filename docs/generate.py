@@ -102,7 +102,7 @@ def commands_page() -> str:
     ]
 
     def describe(command: click.Command, path: str, parent: click.Context | None) -> None:
-        context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, max_content_width=100)
+        context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, **command.context_settings)
         parts.extend(["", f"## {path}", "", "```", command.get_help(context).strip(), "```"])
         if isinstance(command, click.Group):
             for name in command.list_commands(context):

@@ -390,7 +390,7 @@ def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
                 Transfer(ending) if ending else HangUp(),
             )
         return replace(state, phase=Phase.LEAVING, permitted=False), actions
-    if isinstance(event, (Failed, TimedOut)):
+    if isinstance(event, (Failed, TimedOut)) and not state.hung_up:
         # The caller may not have reached the queue; the dialplan finds that out, we cannot.
         return replace(state, phase=Phase.ENDED), (
             Write(Turn.CONNECTION_LOST, {"why": event.why if isinstance(event, Failed) else "switch silent"}),

@@ -21,6 +21,8 @@ from consentivr.esl.codec import Decoder, Headers, Message, encode, encode_execu
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError, SessionClosed, WaitTimedOut
 
 _RECEIVE_BYTES = 65536
+_SEND_SECONDS = 5.0
+_MESSAGES_BEFORE_OTHERS = 32
 
 SUBSCRIPTIONS = (
     "linger 10",
@@ -49,6 +51,7 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         self._outgoing: list[bytes] = []
         self._expected_replies: deque[str] = deque()
         self._events: deque[dict[str, Any]] = deque()
+        self._messages = 0
 
     # --- connecting --------------------------------------------------------------------------
 
@@ -184,12 +187,13 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
             self._pump(deadline)
 
     def flush(self) -> None:
-        """Send what is queued now. Row G: ``sendall``, not ``send``."""
+        """Send what is queued now. Row G: ``sendall``, not ``send``, and not for ever."""
         if not self._outgoing:
             return
         if not self.connected:
             raise SessionClosed("the connection is closed")
         data, self._outgoing = b"".join(self._outgoing), []
+        self.sock.settimeout(_SEND_SECONDS)
         try:
             self.sock.sendall(data)
         except OSError as error:
@@ -243,6 +247,7 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         while True:
             message = self._decoder.next_message()
             if message is not None:
+                self._let_others_run()
                 return message
             if not self.connected:
                 raise SessionClosed("the switch said goodbye")
@@ -252,6 +257,13 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
                 self._decoder.end()
                 raise SessionClosed("the switch closed the connection")
             self._decoder.feed(data)
+
+    def _let_others_run(self) -> None:
+        """Promise P9: gevent does not switch while there is something to read, so a peer that never
+        stops talking would starve every other call."""
+        self._messages += 1
+        if self._messages % _MESSAGES_BEFORE_OTHERS == 0:
+            gevent.sleep(0)
 
     def _read_socket(self, sock: gevent.socket.socket, deadline: float | None) -> bytes:
         """Row A: one ``recv``, whose empty result is the end, with a deadline."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
+from tests.esl.peers import CONNECT_REPLY, OK, event
 
 YES, NO = Caller(keys={1: ("1", 1200)}), Caller(keys={1: ("9", 1200)})
 
@@ -311,3 +315,53 @@ def test_many_at_once_agree_with_the_ledger(laboratory: Laboratory) -> None:
         agreed = "1" in [key for key, _ in script.keys.values()]
         assert (decision(laboratory, channel)[0] == "given") == agreed == bool(channel.recorded)
         assert channel.reached == ["support@default"]
+
+
+# --- bad peers -------------------------------------------------------------------------------
+
+
+def test_p9_a_peer_that_never_stops_talking_starves_nobody(laboratory: Laboratory) -> None:
+    stop = threading.Event()
+    flood = event("DTMF", **{"DTMF-Digit": "1"}) * 200
+
+    def talk() -> None:
+        with socket.create_connection(laboratory.application.address) as peer:
+            peer.sendall(
+                CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller") + OK * 4
+            )
+            while not stop.is_set():
+                peer.sendall(flood)
+
+    talkers = [threading.Thread(target=talk, daemon=True) for _ in range(2)]
+    for talker in talkers:
+        talker.start()
+    try:
+        gevent.sleep(0.2)
+        assert laboratory.application.calls == 2
+        with gevent.Timeout(20):
+            assert len(laboratory.call(YES).recorded) == 1
+    finally:
+        stop.set()
+        for talker in talkers:
+            talker.join(10)
+
+
+def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentivr.call.CONNECT_SECONDS", 0.1)
+    peers = [gevent.socket.create_connection(laboratory.application.address) for _ in range(60)]
+    gevent.sleep(0.5)
+    assert laboratory.application.calls == 0
+    assert len(laboratory.call(YES).recorded) == 1
+    for peer in peers:
+        peer.close()
+
+
+@pytest.mark.parametrize("garbage", [b"\x00" * 100_000, b"GET / HTTP/1.1\r\n\r\n", b"x: y\n\n", b"\n" * 1000])
+def test_p9_garbage_harms_only_itself(laboratory: Laboratory, garbage: bytes) -> None:
+    with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
+        with contextlib.suppress(OSError):
+            peer.sendall(garbage)
+        with contextlib.suppress(OSError):
+            while peer.recv(65536):
+                pass
+    assert len(laboratory.call(YES).recorded) == 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-import os
 import re
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -13,8 +13,11 @@ import gevent.pool
 import gevent.socket
 import greenlet
 
+from consentivr.config import Configuration
 from consentivr.lab.laboratory import Laboratory
+from consentivr.ledger import Ledger
 from tests.esl.peers import OK, event
+from tests.served import Served
 
 CALLS = 10_000
 AT_ONCE = 50
@@ -69,29 +72,43 @@ def more(sock: gevent.socket.socket) -> bytes:
     return bytes(data)
 
 
-def measure() -> tuple[int, int, int]:
-    """Greenlets, open descriptors, resident memory in kB."""
-    gevent.sleep(0.2)
-    gc.collect()
-    greenlets = sum(isinstance(thing, greenlet.greenlet) for thing in gc.get_objects())
-    resident = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
-    assert resident
-    return greenlets, len(os.listdir("/proc/self/fd")), int(resident[1])  # noqa: PTH208
-
-
-def test_nothing_grows_over_ten_thousand_calls(laboratory: Laboratory) -> None:
+def play(address: tuple[str, int], calls: int) -> None:
     pool = gevent.pool.Pool(AT_ONCE)
+    for done in pool.imap_unordered(whole_call, [address] * calls):
+        assert done is None
+    gevent.sleep(0.3)
 
-    def play(calls: int) -> None:
-        for done in pool.imap_unordered(whole_call, [laboratory.application.address] * calls):
-            assert done is None
 
-    play(CALLS // 5)
-    greenlets, descriptors, resident = measure()
-    play(CALLS - CALLS // 5)
-    after = measure()
+def test_no_descriptor_and_no_memory_stays_behind(configure: Callable[..., Configuration], tmp_path: Path) -> None:
+    served = Served(configure(), tmp_path)
+    process = Path("/proc") / str(served.process.pid)
+
+    def measure() -> tuple[int, int]:
+        resident = re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())
+        assert resident
+        return len(list((process / "fd").iterdir())), int(resident[1])
+
+    try:
+        play(("127.0.0.1", served.port), CALLS // 5)
+        descriptors, resident = measure()
+        play(("127.0.0.1", served.port), CALLS - CALLS // 5)
+        after = measure()
+    finally:
+        served.end()
+    assert after[0] <= descriptors + 1
+    assert after[1] - resident < 4096, f"{after[1] - resident} kB more over {CALLS - CALLS // 5} calls"
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    assert sum(1 for _ in ledger.read(turn="call_ended")) == CALLS
+    ledger.close()
+
+
+def test_no_greenlet_stays_behind(laboratory: Laboratory) -> None:
+    def greenlets() -> int:
+        gc.collect()
+        return sum(isinstance(thing, greenlet.greenlet) for thing in gc.get_objects())
+
+    play(laboratory.application.address, 200)
+    before = greenlets()
+    play(laboratory.application.address, 1000)
     assert laboratory.application.calls == 0
-    assert after[0] <= greenlets + 2
-    assert after[1] <= descriptors + 1
-    assert after[2] - resident < 4096, f"{after[2] - resident} kB more over {CALLS - CALLS // 5} calls"
-    assert sum(row.turn == "call_ended" for row in laboratory.rows()) == CALLS
+    assert greenlets() <= before + 2
