@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,11 +13,12 @@ import structlog
 from consentivr.call import Call, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
-from consentivr.core.dialogue import Announcement
+from consentivr.core.dialogue import Announcement, Turn
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import Ledger, LedgerError, LedgerWriter
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
+from consentivr.recordings import ErasedAudio, erase_audio
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
 
@@ -150,6 +152,26 @@ def _check_port(configuration: Configuration) -> Finding:
             "port", "bad", f"{configuration.service.listen} cannot be listened on: {error.strerror or error}"
         )
     return Finding("port", "good", f"{configuration.service.listen} is free")
+
+
+# --- the ledger ------------------------------------------------------------------------------
+
+
+def recordings_of(ledger: Ledger, channel_uuid: str) -> list[str]:
+    """The files that the ledger says a call was recorded to."""
+    started = [entry for entry in ledger.read(channel_uuid) if entry.turn == Turn.RECORDING_STARTED.value]
+    return sorted({str(entry.evidence["path"]) for entry in started})
+
+
+def erase_calls(configuration: Configuration, ledger: Ledger, channels: Sequence[str], why: str) -> ErasedAudio:
+    """Erase the audio and the personal data of calls, and leave a receipt for each (GDPR art. 17).
+
+    Audio goes first: interrupted, it can be run again. Raises ValueError, OSError, LedgerUnavailable.
+    """
+    paths = [path for channel in channels for path in recordings_of(ledger, channel)]
+    audio = erase_audio(Path(configuration.recordings.folder), paths)
+    ledger.erase(channels, {"why": why, "caller": True, "audio": bool(paths)})
+    return audio
 
 
 # --- serving ---------------------------------------------------------------------------------

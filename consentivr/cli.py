@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import sys
 import tempfile
@@ -17,6 +18,8 @@ import structlog
 import consentivr
 from consentivr.config import ConfigError, Configuration, load
 from consentivr.config.model import SAMPLE_RATES, path_of
+from consentivr.core import chain
+from consentivr.core.chain import Checkpoint
 from consentivr.ledger import Ledger, LedgerError
 from consentivr.resources import shipped
 
@@ -265,6 +268,82 @@ def ledger_show(config_path: Path, as_json: bool, channel_uuid: str, numbers: bo
         click.echo(f"caller: {entries[0]['caller_id_number']}")
     for digest, notice in said.items():
         click.echo(f"notice {digest[:12]} ({notice['language']}): {notice['text']}")
+
+
+@ledger.command("verify")
+@_CONFIG
+@_AS_JSON
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="POSITION:HASH",
+    help="What an earlier verify printed and you kept elsewhere; it tells a cut tail and a rewritten chain.",
+)
+def ledger_verify(config_path: Path, as_json: bool, checkpoints: tuple[str, ...]) -> None:
+    """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
+    kept = [_checkpoint(text) for text in checkpoints]
+    book = _open_ledger(config_path)
+    links = list(book.links())
+    book.close()
+    findings = chain.verify(links, kept)
+    last = f"{links[-1].position}:{links[-1].hash}" if links else "0:" + chain.GENESIS
+    if as_json:
+        found = [{"position": finding.position, "kind": finding.kind.value} for finding in findings]
+        _print_json({"rows": len(links), "findings": found, "checkpoint": last})
+    else:
+        for finding in findings:
+            click.echo(f"row {finding.position}: {finding.kind.value}")
+        click.echo(f"{len(links)} rows, {'NOT whole' if findings else 'whole'}")
+        click.echo(f"checkpoint, to be kept elsewhere: {last}")
+    if findings:
+        sys.exit(1)
+
+
+def _checkpoint(text: str) -> Checkpoint:
+    position, _, digest = text.partition(":")
+    if not position.isdigit() or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise _Refused(f"'{text}' is not POSITION:HASH as 'consentivr ledger verify' prints it")
+    return Checkpoint(int(position), digest)
+
+
+@ledger.command("erase")
+@_CONFIG
+@click.option("--channel", "channel_uuid", help="One call.")
+@click.option("--caller", "caller_id_number", help="All calls of this number, written as in the ledger.")
+@click.option("--why", default="request of the person", show_default=True, help="For the receipt; no personal data.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def ledger_erase(
+    config_path: Path, channel_uuid: str | None, caller_id_number: str | None, why: str, yes: bool
+) -> None:
+    """Erase a caller's number and recordings (GDPR art. 17); the decision stays, and so does the proof."""
+    from consentivr.app import erase_calls, recordings_of
+
+    if (channel_uuid is None) == (caller_id_number is None):
+        raise _Refused("name either --channel or --caller")
+    configuration = _load(config_path)
+    book = _open_ledger(config_path)
+    try:
+        channels = [channel_uuid] if channel_uuid else book.channels_of(str(caller_id_number))
+        found = [(channel, list(book.read(channel)), recordings_of(book, channel)) for channel in channels]
+        found = [(channel, entries, files) for channel, entries, files in found if entries]
+        if not found:
+            click.echo("nothing to erase", err=True)
+            sys.exit(1)
+        rows = [
+            [channel, f"{entries[0].at:%Y-%m-%d %H:%M}", entries[0].line, "\n".join(files) or "no recording"]
+            for channel, entries, files in found
+        ]
+        _print_table(["call", "at (UTC)", "line", "recording"], rows)
+        if not yes:
+            click.confirm("Erase the caller's number and the recordings of these calls?", abort=True)
+        audio = erase_calls(configuration, book, [channel for channel, _, _ in found], why)
+    except (LedgerError, OSError, ValueError) as error:
+        raise _Refused(f"nothing was erased from the ledger: {error}") from None
+    finally:
+        book.close()
+    gone = f" ({audio.missing} were gone already)" if audio.missing else ""
+    click.echo(f"erased: {len(found)} call(s), {audio.erased} recording(s){gone}")
 
 
 def _without_number(entry: dict[str, Any], numbers: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -144,6 +145,44 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
     assert len(shown["entries"]) == 5
     assert next(iter(shown["notices"].values()))["text"] == "Text"
     assert run("ledger", "show", "-c", str(path), "unknown").exit_code == 1
+
+
+def test_ledger_verify_and_erase(path: Path, tmp_path: Path) -> None:
+    with Laboratory(load(path), tmp_path, speed=20) as laboratory:
+        recorded = laboratory.call(Caller(keys={1: ("1", 1200)}))
+        other = laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
+    done = run("ledger", "verify", "-c", str(path))
+    assert done.exit_code == 0, done.output
+    assert "8 rows, whole" in done.output
+    kept = done.output.strip().rpartition(" ")[2]
+
+    (file,) = tmp_path.rglob(f"{recorded.uuid}.wav")
+    assert run("ledger", "erase", "-c", str(path), "--caller", "+493023125000").exit_code == 1, (
+        "asked, and not confirmed"
+    )
+    assert file.exists()
+    done = run("ledger", "erase", "-c", str(path), "--caller", "+493023125000", "--yes")
+    assert done.exit_code == 0, done.output
+    assert str(file) in done.output
+    assert "erased: 1 call(s), 1 recording(s)" in done.output
+    assert not file.exists()
+    listed = run("ledger", "list", "-c", str(path), "--numbers").output
+    assert "23125000" not in listed
+    assert "23125001" in listed
+    assert run("ledger", "verify", "-c", str(path), "--checkpoint", kept).exit_code == 0
+    assert run("ledger", "erase", "-c", str(path), "--caller", "+493023125000", "--yes").exit_code == 1
+    assert run("ledger", "erase", "-c", str(path), "--channel", other.uuid, "--yes").exit_code == 0
+    assert run("ledger", "erase", "-c", str(path)).exit_code == 2
+    assert run("ledger", "verify", "-c", str(path), "--checkpoint", "x").exit_code == 2
+
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
+        connection.executescript("DROP TRIGGER entry_no_update; UPDATE entry SET turn = 'x' WHERE position = 2")
+    connection.close()
+    done = run("ledger", "verify", "-c", str(path))
+    assert done.exit_code == 1
+    assert "row 2: changed" in done.output
+    found = json.loads(run("ledger", "verify", "-c", str(path), "--json").output)
+    assert found["findings"] == [{"position": 2, "kind": "changed"}]
 
 
 def test_example_and_schema() -> None:

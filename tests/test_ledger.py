@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
 import pytest
 
+from consentivr.core import chain
+from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
 from consentivr.ledger import Entry, Ledger, LedgerError, LedgerUnavailable, LedgerWriter
 
@@ -155,3 +158,78 @@ def test_a_failing_disk_refuses_at_once_keeps_the_rows_and_recovers(
 
 def test_a_writer_that_was_never_started_stops() -> None:
     LedgerWriter(Path("/nowhere")).stop()
+
+
+# --- the chain -------------------------------------------------------------------------------
+
+
+def test_what_is_appended_is_one_chain_over_restarts_and_processes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    first, second = Ledger(path), Ledger(path)
+    for number in range(20):
+        (first if number % 3 else second).append([entry(number), entry(number, "call_ended")])
+    first.close()
+    second.close()
+    again = Ledger(path)
+    again.append([entry(30)])
+    assert chain.verify(again.links()) == []
+    assert [link.position for link in again.links()] == list(range(1, 42))
+    again.close()
+
+
+TAMPERINGS = {
+    "UPDATE entry SET evidence = '{\"x\":1}' WHERE position = 3": (3, Tampering.CHANGED),
+    "DELETE FROM entry WHERE position = 3": (3, Tampering.REMOVED),
+    "UPDATE entry SET seq = CASE seq WHEN 3 THEN 103 WHEN 4 THEN 3 ELSE seq END WHERE seq IN (3, 4);"
+    "UPDATE entry SET seq = 4 WHERE seq = 103": (3, Tampering.REORDERED),
+    "UPDATE caller SET caller_id_number = '+493023125001'": (1, Tampering.PERSONAL_CHANGED),
+    "DELETE FROM caller": (1, Tampering.PERSONAL_REMOVED),
+    "INSERT INTO entry (at, channel_uuid, turn, line, queue, mode, evidence, position, previous, hash) "
+    "SELECT at, channel_uuid, turn, line, queue, mode, evidence, 7, hash, previous FROM entry WHERE position = 6": (
+        7, Tampering.CHANGED,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", TAMPERINGS, ids=range(len(TAMPERINGS)))
+def test_an_administrator_with_sql_is_found_out(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = Ledger(path)
+    ledger.append([entry(0), entry(0, "recording_started"), entry(0, "agent_answered"), entry(0, "call_ended")])
+    ledger.append([entry(1), entry(1, "call_ended")])
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"DROP TRIGGER entry_no_update; DROP TRIGGER entry_no_delete; {sql};")
+    connection.close()
+    first = chain.verify(ledger.links())[0]
+    assert (first.position, first.kind) == TAMPERINGS[sql]
+    ledger.close()
+
+
+def test_a_person_is_forgotten_and_the_chain_verifies(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = Ledger(path)
+    for number in range(100):
+        who = "+493023125999" if number == 42 else f"+4930231250{number % 40:02d}"
+        ledger.append([replace(entry(number), caller_id_number=who), entry(number, "call_ended")])
+    (channel,) = ledger.channels_of("+493023125999")
+    ledger.erase([channel], {"why": "request"})
+    assert ledger.channels_of("+493023125999") == []
+    assert chain.verify(ledger.links()) == []
+    assert [row.turn for row in ledger.read(channel)] == ["decision", "call_ended", "erasure"]
+    ledger.append([replace(entry(42, "call_ended"), caller_id_number="+493023125999")])
+    assert ledger.channels_of("+493023125999") == [], "a later turn does not bring it back"
+    ledger.close()
+    for file in tmp_path.iterdir():
+        assert b"3023125999" not in file.read_bytes(), f"still in {file.name}"
+
+
+def test_an_erasure_that_fails_erases_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger.append([entry(0)])
+    lock = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnavailable):
+        ledger.erase([UUIDS[0]], {})
+    lock.close()
+    assert ledger.channels_of("+493023125000") == [UUIDS[0]]
+    ledger.close()

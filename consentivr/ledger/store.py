@@ -7,19 +7,27 @@ Everything here blocks and belongs into a worker thread (``writer``) or into the
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from consentivr.core import chain
 from consentivr.core.consent import NoticeVersion
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 
 SCHEMA_VERSION = 1
+
+FIRST_TURN = "decision"
+"""The turn that brings a caller's personal data into the ledger: later turns must not bring back what was erased."""
+
+ERASURE = "erasure"
+"""The turn that is the receipt for an erasure."""
 
 metadata = sa.MetaData()
 
@@ -34,6 +42,10 @@ entries = sa.Table(
     sa.Column("queue", sa.Text, nullable=False),
     sa.Column("mode", sa.Text, nullable=False),
     sa.Column("evidence", sa.Text, nullable=False, doc="JSON object"),
+    sa.Column("commitment", sa.Text, doc="of the caller's personal data; see core.chain"),
+    sa.Column("position", sa.Integer, nullable=False, unique=True, doc="in the chain, from 1"),
+    sa.Column("previous", sa.Text, nullable=False, doc="hash of the row before"),
+    sa.Column("hash", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -41,7 +53,8 @@ callers = sa.Table(
     "caller",
     metadata,
     sa.Column("channel_uuid", sa.Text, primary_key=True),
-    sa.Column("caller_id_number", sa.Text, nullable=False),
+    sa.Column("caller_id_number", sa.Text, nullable=False, index=True),
+    sa.Column("key", sa.Text, nullable=False, doc="of the commitment; erased with the number"),
     comment="Personal data, apart from the rows so that a person can be forgotten (GDPR art. 17).",
 )
 
@@ -88,6 +101,13 @@ class Entry:
         }
 
 
+_HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 class Ledger:
     """An open ledger file.
 
@@ -107,12 +127,13 @@ class Ledger:
                 connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
             )
             sa.event.listen(self._engine, "connect", _prepare_connection)
+            sa.event.listen(self._engine, "begin", _begin)
             self._prepare_schema()
         except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             raise LedgerError(f"the ledger {path} cannot be opened: {_plain(error)}; {_remedy(error)}") from error
 
     def _prepare_schema(self) -> None:
-        with self._engine.begin() as connection:
+        with self._engine.execution_options(**_WRITES).begin() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version > SCHEMA_VERSION:
                 raise LedgerError(
@@ -130,28 +151,16 @@ class Ledger:
 
     def append(self, batch: Sequence[Entry]) -> None:
         """Write all rows in one transaction; they are on disk when this returns."""
-        rows = [
-            {
-                "at": entry.at.isoformat(timespec="microseconds"),
-                "channel_uuid": entry.channel_uuid,
-                "turn": entry.turn,
-                "line": entry.line,
-                "queue": entry.queue,
-                "mode": entry.mode,
-                "evidence": json.dumps(entry.evidence, sort_keys=True, separators=(",", ":")),
-            }
-            for entry in batch
-        ]
-        people = [
-            {"channel_uuid": entry.channel_uuid, "caller_id_number": entry.caller_id_number}
-            for entry in batch
-            if entry.caller_id_number
-        ]
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**_WRITES).begin() as connection:
+                keys = _keys_of_callers(connection, batch)
+                position, previous = _tail(connection)
+                rows = []
+                for entry in batch:
+                    position += 1
+                    rows.append(_chained(entry, position, previous, keys.get(entry.channel_uuid)))
+                    previous = rows[-1]["hash"]
                 connection.execute(entries.insert(), rows)
-                if people:
-                    connection.execute(callers.insert().prefix_with("OR IGNORE"), people)
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
 
@@ -165,7 +174,7 @@ class Ledger:
             "duration_ms": notice.duration_ms,
         }
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**_WRITES).begin() as connection:
                 connection.execute(notices.insert().prefix_with("OR IGNORE"), row)
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
@@ -173,7 +182,7 @@ class Ledger:
     def check_writable(self) -> None:
         """Raises LedgerError unless a row could be written now. Leaves nothing behind."""
         try:
-            with self._engine.connect() as connection:
+            with self._engine.execution_options(**_WRITES).connect() as connection:
                 connection.execute(
                     notices.insert(),
                     {"digest": "-", "language": "", "text": "", "audio_sha256": "", "duration_ms": 0},
@@ -213,6 +222,50 @@ class Ledger:
                     seq=row.seq,
                 )
 
+    def links(self) -> Iterator[chain.Link]:
+        """The chain in the order in which its rows are stored, for ``core.chain.verify``."""
+        with self._engine.connect() as connection:
+            receipts = set(
+                connection.execute(sa.select(entries.c.channel_uuid).where(entries.c.turn == ERASURE)).scalars()
+            )
+            query = sa.select(entries, callers.c.key, callers.c.caller_id_number).join(
+                callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True
+            )
+            for row in connection.execute(query.order_by(entries.c.seq)):
+                content = {column: getattr(row, column) for column in _HASHED}
+                personal = (row.key, row.caller_id_number) if row.key is not None else None
+                yield chain.Link(row.position, row.previous, row.hash, content, personal, row.channel_uuid in receipts)
+
+    def erase(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
+        """Erase the personal data of calls and leave a receipt for each (GDPR art. 17).
+
+        ``secure_delete`` overwrites the freed pages; the write-ahead log, which still holds older
+        ones, is emptied. Raises LedgerUnavailable; nothing is erased then.
+        """
+        receipts = []
+        for channel in channels:
+            last = list(self.read(channel))[-1]
+            receipts.append(replace(last, turn=ERASURE, evidence=evidence, at=_now(), seq=None, caller_id_number=None))
+        try:
+            with self._engine.execution_options(**_WRITES).begin() as connection:
+                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(list(channels))))
+                position, previous = _tail(connection)
+                for receipt in receipts:
+                    position += 1
+                    row = _chained(receipt, position, previous, None)
+                    connection.execute(entries.insert(), row)
+                    previous = row["hash"]
+            with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
+
+    def channels_of(self, caller_id_number: str) -> list[str]:
+        """The calls of one caller."""
+        query = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == caller_id_number)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def notice(self, digest: str) -> NoticeVersion | None:
         """The wording behind a digest."""
         with self._engine.connect() as connection:
@@ -227,12 +280,68 @@ class Ledger:
 
 
 def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin in _begin, not behind SQLAlchemy's back
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     # FULL: a committed row survives the loss of power, not only of the process (promise P1).
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
+
+
+_WRITES = {"consentivr_writes": True}
+
+
+def _begin(connection: sa.Connection) -> None:
+    """A writer takes its lock first: several processes may continue one chain."""
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return
+    writes = options.get("consentivr_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+# --- the chain -------------------------------------------------------------------------------
+
+
+def _tail(connection: sa.Connection) -> tuple[int, str]:
+    """Position and hash of the last row."""
+    last = connection.execute(
+        sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
+    ).one_or_none()
+    return (last.position, last.hash) if last else (0, chain.GENESIS)
+
+
+def _keys_of_callers(connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
+    """For each call of the batch whose caller is known: the commitment's key and the number.
+
+    The first row of a call brings both into the table; later rows find them, unless they were erased.
+    """
+    new = {entry.channel_uuid: entry for entry in batch if entry.caller_id_number and entry.turn == FIRST_TURN}
+    if new:
+        people = [
+            {"channel_uuid": channel, "caller_id_number": entry.caller_id_number, "key": secrets.token_hex(32)}
+            for channel, entry in new.items()
+        ]
+        connection.execute(callers.insert().prefix_with("OR IGNORE"), people)
+    wanted = sorted({entry.channel_uuid for entry in batch})
+    found = connection.execute(sa.select(callers).where(callers.c.channel_uuid.in_(wanted)))
+    return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
+
+
+def _chained(entry: Entry, position: int, previous: str, personal: tuple[str, str] | None) -> dict[str, Any]:
+    row = {
+        "at": entry.at.isoformat(timespec="microseconds"),
+        "channel_uuid": entry.channel_uuid,
+        "turn": entry.turn,
+        "line": entry.line,
+        "queue": entry.queue,
+        "mode": entry.mode,
+        "evidence": json.dumps(entry.evidence, sort_keys=True, separators=(",", ":")),
+        "commitment": chain.commitment(*personal) if personal else None,
+        "position": position,
+    }
+    return {**row, "previous": previous, "hash": chain.link(previous, row)}
 
 
 def _plain(error: BaseException) -> str:
