@@ -156,6 +156,21 @@ def test_a_failing_disk_refuses_at_once_keeps_the_rows_and_recovers(
     ledger.close()
 
 
+def test_a_row_that_cannot_be_written_keeps_nobody_elses(tmp_path: Path) -> None:
+    writer = LedgerWriter(tmp_path / "ledger.sqlite3")
+    writer.start()
+    good = [gevent.spawn(writer.commit, entry(number), 5) for number in range(5)]
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
+        writer.commit(replace(entry(5), caller_id_number="\udcff"), 5)
+    gevent.joinall(good, raise_error=True, timeout=5)
+    writer.commit(entry(6), 5)
+    writer.stop()
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    assert len(list(ledger.read())) == 6
+    assert chain.verify(ledger.links()) == []
+    ledger.close()
+
+
 def test_a_writer_that_was_never_started_stops() -> None:
     LedgerWriter(Path("/nowhere")).stop()
 

@@ -54,10 +54,8 @@ class Headers(Mapping[str, str]):
         self._lines = lines
 
     def __getitem__(self, name: str) -> str:
-        raw = self._lines[name]
-        if b"%" in raw:
-            return unquote(raw.decode("ascii", "surrogateescape"), errors="replace")
-        return raw.decode("utf-8", "replace")
+        text = self._lines[name].decode("utf-8", "replace")
+        return unquote(text, errors="replace") if "%" in text else text
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)

@@ -114,9 +114,12 @@ class LedgerWriter:
                 self._wake.clear()
                 self._idle.set()
                 continue
-            try:
-                self._pool.apply(self._ledger.append, ([entry for entry, _ in batch],))
-            except LedgerError as error:
+            error = self._pool.apply(_append, (self._ledger, [entry for entry, _ in batch]))
+            if error is not None and not isinstance(error, LedgerError) and len(batch) > 1:
+                # One of these rows cannot be written at all: it must not keep the others.
+                batch = batch[:1]
+                error = self._pool.apply(_append, (self._ledger, [batch[0][0]]))
+            if isinstance(error, LedgerError):
                 self._refuse(str(error), failures)
                 gevent.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
                 failures += 1
@@ -124,10 +127,17 @@ class LedgerWriter:
             if self._failure is not None:
                 log.info("ledger works again", rows=len(batch))
             failures, self._failure = 0, None
-            for _ in batch:
-                _, durable = self._pending.popleft()
-                if durable is not None:
-                    durable.set(None)
+            self._settle(len(batch), error)
+
+    def _settle(self, rows: int, error: Exception | None) -> None:
+        for _ in range(rows):
+            entry, durable = self._pending.popleft()
+            if error is not None:
+                log.error("row lost", channel=entry.channel_uuid, turn=entry.turn, why=repr(error))
+            if durable is not None and error is not None:
+                durable.set_exception(LedgerUnavailable(f"the row cannot be written: {error!r}"))
+            elif durable is not None:
+                durable.set(None)
 
     def _refuse(self, why: str, failures: int) -> None:
         if failures == 0:
@@ -137,3 +147,12 @@ class LedgerWriter:
             if durable is not None:
                 durable.set_exception(LedgerUnavailable(why))
                 self._pending[index] = (entry, None)
+
+
+def _append(ledger: Ledger, batch: list[Entry]) -> Exception | None:
+    """In the worker thread, where gevent would print what is raised."""
+    try:
+        ledger.append(batch)
+    except Exception as error:
+        return error
+    return None

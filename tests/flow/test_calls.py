@@ -356,6 +356,16 @@ def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.
         peer.close()
 
 
+@pytest.mark.parametrize("number", [b"\xff%41", b"%ff%fe", b"%ED%B3%BF", b"%00"])
+def test_p9_a_number_that_is_no_text_harms_nobody(laboratory: Laboratory, number: bytes) -> None:
+    strange = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller")
+    with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
+        peer.sendall(strange.replace(b"+493023125000", number) + OK * 4 + event("CHANNEL_HANGUP_COMPLETE"))
+        gevent.sleep(0.1)
+    assert len(laboratory.call(YES).recorded) == 1
+    assert laboratory.application.ledger.failure is None
+
+
 @pytest.mark.parametrize("garbage", [b"\x00" * 100_000, b"GET / HTTP/1.1\r\n\r\n", b"x: y\n\n", b"\n" * 1000])
 def test_p9_garbage_harms_only_itself(laboratory: Laboratory, garbage: bytes) -> None:
     with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
