@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ from consentivr.config import ConfigError, Configuration, load
 from consentivr.config.model import SAMPLE_RATES, path_of
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint
-from consentivr.ledger import Ledger, LedgerError
+from consentivr.ledger import Ledger, LedgerError, as_csv, as_json, verify_json
 from consentivr.resources import shipped
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+_AS_JSON = click.option("--json", "print_json", is_flag=True, help="Print JSON instead of a table.")
 _CONFIG = click.option(
     "-c",
     "--config",
@@ -59,7 +60,7 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _configure_log(level: str, *, as_json: bool) -> None:
+def _configure_log(level: str, *, print_json: bool) -> None:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -69,7 +70,7 @@ def _configure_log(level: str, *, as_json: bool) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer()
-            if as_json
+            if print_json
             else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
     )
@@ -102,7 +103,7 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> No
     from consentivr.app import Application, CannotServe
 
     configuration = _load(config_path)
-    _configure_log(log_level, as_json=log_json)
+    _configure_log(log_level, print_json=log_json)
     try:
         application = Application(configuration)
         application.start()
@@ -119,12 +120,12 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> No
 @_CONFIG
 @_AS_JSON
 @click.option("--no-port", is_flag=True, help="Do not look at the port (consentivr is running).")
-def check(config_path: Path, as_json: bool, no_port: bool) -> None:
+def check(config_path: Path, print_json: bool, no_port: bool) -> None:
     """Say whether 'serve' could work: configuration, sounds, ledger, recordings folder, port."""
     from consentivr import app
 
     findings = app.check(_load(config_path), port=not no_port)
-    if as_json:
+    if print_json:
         _print_json([finding.__dict__ for finding in findings])
     else:
         _print_table(["what", "", "said"], [[finding.what, finding.level, finding.said] for finding in findings])
@@ -175,15 +176,15 @@ def render(config_path: Path, out: Path, only_diff: bool) -> None:
     "--speed", type=click.FloatRange(1, 100), default=10.0, show_default=True, help="Simulated seconds in a real one."
 )
 @click.option("--verbose", is_flag=True, help="Show the application's log as well.")
-def demo(as_json: bool, config_path: Path | None, keep: Path | None, speed: float, verbose: bool) -> None:
+def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: float, verbose: bool) -> None:
     """Play five callers on a simulated switch and show what each of them met."""
     from consentivr.lab import demo as demonstration
 
     configuration = _load(config_path or shipped("config") / "consentivr.yaml")
-    _configure_log("info" if verbose else "error", as_json=False)
+    _configure_log("info" if verbose else "error", print_json=False)
     folder = (keep or Path(tempfile.mkdtemp(prefix="consentivr-demo-"))).resolve()
-    outcomes = demonstration.run(configuration, folder, (lambda text: None) if as_json else click.echo, speed)
-    if as_json:
+    outcomes = demonstration.run(configuration, folder, (lambda text: None) if print_json else click.echo, speed)
+    if print_json:
         _print_json([outcome.as_dict() for outcome in outcomes])
         return
     click.echo()
@@ -214,12 +215,12 @@ def _open_ledger(config_path: Path) -> Ledger:
 @click.option("--turn", help="Only this turn, such as 'decision'.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
 @click.option("--numbers", is_flag=True, help="Show callers' numbers.")
-def ledger_list(config_path: Path, as_json: bool, turn: str | None, limit: int, numbers: bool) -> None:
+def ledger_list(config_path: Path, print_json: bool, turn: str | None, limit: int, numbers: bool) -> None:
     """List rows, oldest first."""
     book = _open_ledger(config_path)
     entries = list(book.read(turn=turn, limit=limit))
     book.close()
-    if as_json:
+    if print_json:
         _print_json([_without_number(entry.as_dict(), numbers) for entry in entries])
         return
     rows = [
@@ -245,7 +246,7 @@ def ledger_list(config_path: Path, as_json: bool, turn: str | None, limit: int, 
 @_AS_JSON
 @click.argument("channel_uuid")
 @click.option("--numbers", is_flag=True, help="Show the caller's number.")
-def ledger_show(config_path: Path, as_json: bool, channel_uuid: str, numbers: bool) -> None:
+def ledger_show(config_path: Path, print_json: bool, channel_uuid: str, numbers: bool) -> None:
     """Show everything that is known of one call."""
     book = _open_ledger(config_path)
     entries = [_without_number(entry.as_dict(), numbers) for entry in book.read(channel_uuid)]
@@ -256,7 +257,7 @@ def ledger_show(config_path: Path, as_json: bool, channel_uuid: str, numbers: bo
         click.echo(f"no call {channel_uuid} in the ledger", err=True)
         sys.exit(1)
     said = {digest: notice.__dict__ for digest, notice in notices.items() if notice}
-    if as_json:
+    if print_json:
         _print_json({"entries": entries, "notices": said})
         return
     for entry in entries:
@@ -280,24 +281,76 @@ def ledger_show(config_path: Path, as_json: bool, channel_uuid: str, numbers: bo
     metavar="POSITION:HASH",
     help="What an earlier verify printed and you kept elsewhere; it tells a cut tail and a rewritten chain.",
 )
-def ledger_verify(config_path: Path, as_json: bool, checkpoints: tuple[str, ...]) -> None:
+@click.option("--export", type=click.Path(path_type=Path, dir_okay=False), help="A JSON export, instead of the ledger.")
+def ledger_verify(config_path: Path, print_json: bool, checkpoints: tuple[str, ...], export: Path | None) -> None:
     """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
     kept = [_checkpoint(text) for text in checkpoints]
-    book = _open_ledger(config_path)
-    links = list(book.links())
-    book.close()
-    findings = chain.verify(links, kept)
-    last = f"{links[-1].position}:{links[-1].hash}" if links else "0:" + chain.GENESIS
-    if as_json:
+    if export is not None:
+        try:
+            rows, findings = verify_json(export)
+        except LedgerError as error:
+            raise _Refused(str(error)) from None
+        last = None
+    else:
+        book = _open_ledger(config_path)
+        links = list(book.links())
+        book.close()
+        rows, findings = len(links), chain.verify(links, kept)
+        last = f"{links[-1].position}:{links[-1].hash}" if links else "0:" + chain.GENESIS
+    if print_json:
         found = [{"position": finding.position, "kind": finding.kind.value} for finding in findings]
-        _print_json({"rows": len(links), "findings": found, "checkpoint": last})
+        _print_json({"rows": rows, "findings": found, "checkpoint": last})
     else:
         for finding in findings:
             click.echo(f"row {finding.position}: {finding.kind.value}")
-        click.echo(f"{len(links)} rows, {'NOT whole' if findings else 'whole'}")
-        click.echo(f"checkpoint, to be kept elsewhere: {last}")
+        click.echo(f"{rows} rows, {'NOT whole' if findings else 'whole'}")
+        if last:
+            click.echo(f"checkpoint, to be kept elsewhere: {last}")
     if findings:
         sys.exit(1)
+
+
+_DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+
+
+@ledger.command("export")
+@_CONFIG
+@click.option("--channel", "channel_uuid", help="One call.")
+@click.option("--caller", "caller_id_number", help="All calls of this number, written as in the ledger.")
+@click.option("--since", type=_DAY, help="UTC, included.")
+@click.option("--until", type=_DAY, help="UTC, not included.")
+@click.option("--format", "form", type=click.Choice(["json", "csv"]), default="json", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="A new file; default: standard output.")
+def ledger_export(
+    config_path: Path,
+    channel_uuid: str | None,
+    caller_id_number: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    form: str,
+    out: Path | None,
+) -> None:
+    """Hand over what is known of a call, a caller or a span of time (GDPR art. 15, 20); holds the numbers."""
+    book = _open_ledger(config_path)
+    channels = [channel_uuid] if channel_uuid else book.channels_of(caller_id_number) if caller_id_number else None
+    links = list(book.links(channels, *(moment and moment.replace(tzinfo=timezone.utc) for moment in (since, until))))
+    digests = {json.loads(row.content["evidence"]).get("notice") for row in links} - {None}
+    notices = [notice for notice in map(book.notice, sorted(digests)) if notice]
+    book.close()
+    if not links:
+        click.echo("nothing to export", err=True)
+        sys.exit(1)
+    text = as_json(links, notices) if form == "json" else as_csv(links)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with out.open("x", encoding="utf-8", newline="") as file:
+            out.chmod(0o600)
+            file.write(text)
+    except OSError as error:
+        raise _Refused(f"cannot write {out}: {error.strerror}; name a file that is not there yet") from None
+    click.echo(f"{len(links)} rows: {out}")
 
 
 def _checkpoint(text: str) -> Checkpoint:

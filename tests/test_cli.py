@@ -185,6 +185,46 @@ def test_ledger_verify_and_erase(path: Path, tmp_path: Path) -> None:
     assert found["findings"] == [{"position": 2, "kind": "changed"}]
 
 
+def test_ledger_export_verifies_on_its_own(path: Path, tmp_path: Path) -> None:
+    with Laboratory(load(path), tmp_path, speed=20) as laboratory:
+        first = laboratory.call(Caller(number="+493023125001", keys={1: ("1", 1200)}))
+        laboratory.call(Caller(number="+493023125002", keys={1: ("9", 1200)}))
+        laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
+    out = tmp_path / "export.json"
+    done = run("ledger", "export", "-c", str(path), "--caller", "+493023125001", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert out.stat().st_mode & 0o777 == 0o600
+    data = json.loads(out.read_text())
+    assert {row["caller"]["caller_id_number"] for row in data["rows"]} == {"+493023125001"}
+    assert len({row["channel_uuid"] for row in data["rows"]}) == 2
+    assert next(iter(data["notices"].values()))["text"] == "Text"
+    done = run("ledger", "verify", "--export", str(out))
+    assert done.exit_code == 0, done.output
+    assert f"{len(data['rows'])} rows, whole" in done.output
+
+    data["rows"][0]["evidence"]["decision"] = "refused"
+    out.write_text(json.dumps(data))
+    done = run("ledger", "verify", "--export", str(out))
+    assert done.exit_code == 1
+    assert "row 1: changed" in done.output
+    out.write_text("{}")
+    assert run("ledger", "verify", "--export", str(out)).exit_code == 2
+    assert run("ledger", "export", "-c", str(path), "--out", str(out)).exit_code == 2, "nothing is overwritten"
+
+    table = run("ledger", "export", "-c", str(path), "--channel", first.uuid, "--format", "csv").output.splitlines()
+    assert table[0].startswith("position,at,channel_uuid,turn")
+    assert len(table) == 6
+    assert "'+493023125001" in table[1], "a spreadsheet must not compute a number"
+    assert run("ledger", "export", "-c", str(path), "--until", "2001-01-01").exit_code == 1
+    assert run("ledger", "export", "-c", str(path), "--since", "2001-01-01").exit_code == 0
+    erased = run("ledger", "erase", "-c", str(path), "--caller", "+493023125001", "--yes")
+    assert erased.exit_code == 0
+    after = run("ledger", "export", "-c", str(path)).output
+    assert "23125001" not in after
+    out.write_text(after)
+    assert run("ledger", "verify", "--export", str(out)).exit_code == 0
+
+
 def test_example_and_schema() -> None:
     example = run("config", "example").output
     assert yaml.safe_load(example)["lines"]

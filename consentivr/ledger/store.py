@@ -222,8 +222,16 @@ class Ledger:
                     seq=row.seq,
                 )
 
-    def links(self) -> Iterator[chain.Link]:
-        """The chain in the order in which its rows are stored, for ``core.chain.verify``."""
+    def links(
+        self,
+        channels: Sequence[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[chain.Link]:
+        """The chain in the order in which its rows are stored, for ``core.chain.verify``.
+
+        With ``channels``, ``since`` or ``until`` (UTC; the end is not included) an excerpt of it.
+        """
         with self._engine.connect() as connection:
             receipts = set(
                 connection.execute(sa.select(entries.c.channel_uuid).where(entries.c.turn == ERASURE)).scalars()
@@ -231,6 +239,12 @@ class Ledger:
             query = sa.select(entries, callers.c.key, callers.c.caller_id_number).join(
                 callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True
             )
+            if channels is not None:
+                query = query.where(entries.c.channel_uuid.in_(list(channels)))
+            if since is not None:
+                query = query.where(entries.c.at >= since.isoformat(timespec="microseconds"))
+            if until is not None:
+                query = query.where(entries.c.at < until.isoformat(timespec="microseconds"))
             for row in connection.execute(query.order_by(entries.c.seq)):
                 content = {column: getattr(row, column) for column in _HASHED}
                 personal = (row.key, row.caller_id_number) if row.key is not None else None

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentivr.core.chain import GENESIS, Checkpoint, Finding, Link, Tampering, canonical, commitment, link, verify
+from consentivr.core.chain import (
+    GENESIS,
+    Checkpoint,
+    Finding,
+    Link,
+    Tampering,
+    canonical,
+    commitment,
+    link,
+    verify,
+    verify_excerpt,
+)
 
 KEY = "ab" * 32
 
@@ -95,6 +106,16 @@ def test_erasure_is_honest_with_a_receipt_only() -> None:
     assert said(rows) == [(2, Tampering.PERSONAL_REMOVED)]
     rows[1] = replace(rows[1], personal=(KEY, "+493023125001"))
     assert said(rows) == [(2, Tampering.PERSONAL_CHANGED)]
+
+
+def test_an_excerpt() -> None:
+    rows = chain()
+    assert verify_excerpt([rows[1], rows[3], rows[4]]) == []
+    assert verify_excerpt([]) == []
+    assert verify_excerpt([rows[3], rows[1]]) == [Finding(2, Tampering.REORDERED)]
+    assert verify_excerpt([changed(rows[1], turn="x")]) == [Finding(2, Tampering.CHANGED)]
+    assert verify_excerpt([rehashed(changed(rows[1], turn="x")), rows[2]]) == [Finding(2, Tampering.CHANGED)]
+    assert verify_excerpt([replace(rows[1], personal=None)]) == [Finding(2, Tampering.PERSONAL_REMOVED)]
 
 
 def test_a_row_without_personal_data() -> None:
