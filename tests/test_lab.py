@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import gevent.socket
 import pytest
 import yaml
 from compose_pydantic import ComposeSpecification
+from gevent.server import StreamServer
 from pydantic import ValidationError
 
 from consentivr.config import Configuration, load
@@ -78,3 +80,35 @@ def test_no_freeswitch_is_said_clearly(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="CONSENTIVR_FREESWITCH"):
         native.NativeSwitch(configure(), tmp_path)
+
+
+def test_the_event_socket_speaks_inbound_esl() -> None:
+    """Against a scripted switch: greeting, password, an API command, a background one."""
+
+    def switch(sock: gevent.socket.socket, _peer: object) -> None:
+        sock.sendall(b"Content-Type: auth/request\n\n")
+        answers = {
+            b"auth secret": b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n",
+            b"auth wrong": b"Content-Type: command/reply\nReply-Text: -ERR invalid\n\n",
+            b"api status": b"Content-Type: api/response\nContent-Length: 3\n\nUP\n",
+            b"bgapi originate x": b"Content-Type: command/reply\nReply-Text: +OK Job-UUID: 1\n\n",
+        }
+        buffer = b""
+        while data := sock.recv(4096):
+            buffer += data
+            *commands, buffer = buffer.split(b"\n\n")
+            for command in commands:
+                sock.sendall(answers[command])
+
+    server = StreamServer(("127.0.0.1", 0), switch)
+    server.start()
+    client = native.EventSocket(server.server_port, "secret")
+    assert client.api("status") == "UP"
+    client.start("originate x")
+    assert client.api("status") == "UP"
+    client.close()
+    with pytest.raises(ConnectionError):
+        native.EventSocket(server.server_port, "wrong")
+    server.stop()
+    with pytest.raises(OSError):
+        native.EventSocket(server.server_port, "secret")

@@ -36,32 +36,41 @@ CONTENT_TYPES = frozenset(
 )
 """What FreeSWITCH sends to someone who never asks for plain or XML events, nor for the log."""
 
-_HEADER_NAME = re.compile(rb"[!-9;-~]+")
+_HEADER_LINES = re.compile(rb"[!-9;-~]+:[^\n\r\x00]*(?:\n[!-9;-~]+:[^\n\r\x00]*)*")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Headers(Mapping[str, str]):
-    """Header lines, split first and decoded one value at a time when asked for.
+    """A block of header lines, searched and decoded one value at a time when asked for.
 
     The order matters: decoding before splitting lets a caller's ``%0A`` become a line of its own
     (FREESWITCH.md, section 6, row B).
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_block",)
 
-    def __init__(self, lines: dict[str, bytes]) -> None:
-        self._lines = lines
+    def __init__(self, block: bytes) -> None:
+        self._block = b"\n" + block + b"\n"
 
     def __getitem__(self, name: str) -> str:
-        text = self._lines[name].decode("utf-8", "replace")
+        mark = b"\n" + name.encode() + b":"
+        start = self._block.find(mark)
+        if start < 0:
+            raise KeyError(name)
+        start += len(mark)
+        text = self._block[start : self._block.index(b"\n", start)].strip(b" ").decode("utf-8", "replace")
         return unquote(text, errors="replace") if "%" in text else text
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._lines)
+        return (line.partition(b":")[0].decode("ascii") for line in self._block.strip(b"\n").split(b"\n"))
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return self._block.count(b"\n") - 1
+
+    def count(self, name: str) -> int:
+        """How many lines have this name."""
+        return self._block.count(b"\n" + name.encode() + b":")
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ class Message:
         sends for repeated headers, arrays of strings).
         """
         try:
-            event = json.loads(self.body, parse_constant=_refuse_constant)
+            event = _JSON.decode(self.body.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise RemoteProtocolError(f"the body of an event is not JSON: {error}") from None
         if not isinstance(event, dict):
@@ -99,6 +108,9 @@ class Message:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _is_list_of_strings(value: Any) -> bool:
@@ -160,29 +172,22 @@ class Decoder:
 
 
 def _parse_head(block: bytes) -> tuple[str, Headers, int]:
-    lines: dict[str, bytes] = {}
-    rows = block.split(b"\n")
-    if len(rows) > MAX_HEADER_LINES:
+    if block.count(b"\n") >= MAX_HEADER_LINES:
         raise RemoteProtocolError(f"a header block has more than {MAX_HEADER_LINES} lines")
-    for row in rows:
-        name, colon, value = row.partition(b":")
-        if not colon or not _HEADER_NAME.fullmatch(name):
-            raise RemoteProtocolError("a line is not a header")
-        if b"\r" in value or b"\x00" in value:
-            raise RemoteProtocolError("a header holds a control character")
-        key = name.decode("ascii")
-        if key in lines and key in ("Content-Type", "Content-Length", "Reply-Text"):
-            raise RemoteProtocolError(f"{key} is given twice")
-        lines[key] = value.strip(b" ")
-    headers = Headers(lines)
+    if not _HEADER_LINES.fullmatch(block):
+        raise RemoteProtocolError("a line is not a header, or holds a control character")
+    headers = Headers(block)
+    for name in ("Content-Type", "Content-Length", "Reply-Text"):
+        if headers.count(name) > 1:
+            raise RemoteProtocolError(f"{name} is given twice")
     content_type = headers.get("Content-Type")
     if content_type is None:
         raise RemoteProtocolError("a message has no Content-Type")
     if content_type not in CONTENT_TYPES:
         raise RemoteProtocolError("a message has a Content-Type that was not asked for")
-    if content_type == "command/reply" and "Reply-Text" not in lines:
+    if content_type == "command/reply" and not headers.count("Reply-Text"):
         raise RemoteProtocolError("a reply has no Reply-Text")
-    if content_type in ("text/event-json", "api/response") and "Content-Length" not in lines:
+    if content_type in ("text/event-json", "api/response") and not headers.count("Content-Length"):
         raise RemoteProtocolError(f"a message of type {content_type} has no Content-Length")
     text = headers.get("Content-Length", "0")
     if not _LENGTH.fullmatch(text):
