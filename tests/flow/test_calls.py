@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -320,30 +320,32 @@ def test_many_at_once_agree_with_the_ledger(laboratory: Laboratory) -> None:
 # --- bad peers -------------------------------------------------------------------------------
 
 
+TALKER = """
+import socket, sys
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+peer.sendall(bytes.fromhex(sys.argv[2]))
+while True:
+    peer.sendall(bytes.fromhex(sys.argv[3]) * 100)
+"""
+
+
 def test_p9_a_peer_that_never_stops_talking_starves_nobody(laboratory: Laboratory) -> None:
-    stop = threading.Event()
-    flood = event("DTMF", **{"DTMF-Digit": "1"}) * 200
-
-    def talk() -> None:
-        with contextlib.suppress(OSError), socket.create_connection(laboratory.application.address) as peer:
-            peer.sendall(
-                CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller") + OK * 4
-            )
-            while not stop.is_set():
-                peer.sendall(flood)
-
-    talkers = [threading.Thread(target=talk, daemon=True) for _ in range(2)]
-    for talker in talkers:
-        talker.start()
+    hello = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller") + OK * 4
+    flood = event("DTMF", **{"DTMF-Digit": "1"})
+    port = str(laboratory.application.address[1])
+    command = [sys.executable, "-c", TALKER, port, hello.hex(), flood.hex()]
+    talkers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
     try:
-        gevent.sleep(0.2)
-        assert laboratory.application.calls == 2
-        with gevent.Timeout(20):
+        while laboratory.application.calls < len(talkers):
+            gevent.sleep(0.05)
+        laboratory.switch.speed = 1  # real time, so that the watchdog's 20 s are 20 s
+        with gevent.Timeout(60):
             assert len(laboratory.call(YES).recorded) == 1
+        assert laboratory.application.calls >= len(talkers), "they were talking all the while"
     finally:
-        stop.set()
         for talker in talkers:
-            talker.join(10)
+            talker.kill()
+            talker.wait()
 
 
 def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
