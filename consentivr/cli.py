@@ -54,7 +54,13 @@ def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def _shown(text: object) -> str:
+    """For a terminal: what a caller or a switch sent must not steer it (promise P7)."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(text))
+
+
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    rows = [[_shown(cell) for cell in row] for row in rows]
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, ["-" * width for width in widths], *rows]:
         click.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -264,9 +270,9 @@ def ledger_show(config_path: Path, print_json: bool, channel_uuid: str, numbers:
         click.echo(f"{entry['at']}  {entry['turn']}")
         for name, value in entry["evidence"].items():
             if value not in (None, "", []):
-                click.echo(f"    {name}: {value}")
+                click.echo(f"    {name}: {_shown(value)}")
     if numbers:
-        click.echo(f"caller: {entries[0]['caller_id_number']}")
+        click.echo(f"caller: {_shown(entries[0]['caller_id_number'])}")
     for digest, notice in said.items():
         click.echo(f"notice {digest[:12]} ({notice['language']}): {notice['text']}")
 
@@ -384,7 +390,7 @@ def ledger_erase(
             click.echo("nothing to erase", err=True)
             sys.exit(1)
         rows = [
-            [channel, f"{entries[0].at:%Y-%m-%d %H:%M}", entries[0].line, "\n".join(files) or "no recording"]
+            [channel, f"{entries[0].at:%Y-%m-%d %H:%M}", entries[0].line, " ".join(files) or "no recording"]
             for channel, entries, files in found
         ]
         _print_table(["call", "at (UTC)", "line", "recording"], rows)

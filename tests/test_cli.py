@@ -147,6 +147,15 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
     assert run("ledger", "show", "-c", str(path), "unknown").exit_code == 1
 
 
+def test_p7_what_a_caller_sent_does_not_steer_the_terminal(path: Path, tmp_path: Path) -> None:
+    with Laboratory(load(path), tmp_path, speed=20) as laboratory:
+        channel = laboratory.call(Caller(number="\x1b]0;pwned\x07\x1b[31m", agent="\x1b[2J"))
+    for arguments in (["list", "--numbers"], ["show", channel.uuid, "--numbers"]):
+        output = run("ledger", arguments[0], "-c", str(path), *arguments[1:]).output
+        assert "pwned" in output
+        assert not {"\x1b", "\x07"} & set(output)
+
+
 def test_ledger_verify_and_erase(path: Path, tmp_path: Path) -> None:
     with Laboratory(load(path), tmp_path, speed=20) as laboratory:
         recorded = laboratory.call(Caller(keys={1: ("1", 1200)}))
