@@ -159,7 +159,7 @@ def _check_port(configuration: Configuration) -> Finding:
 
 def recordings_of(ledger: Ledger, channel_uuid: str) -> list[str]:
     """The files that the ledger says a call was recorded to."""
-    started = [entry for entry in ledger.read(channel_uuid) if entry.turn == Turn.RECORDING_STARTED.value]
+    started = ledger.read(channel_uuid, turn=Turn.RECORDING_STARTED.value)
     return sorted({str(entry.evidence["path"]) for entry in started})
 
 

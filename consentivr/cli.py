@@ -66,7 +66,7 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _configure_log(level: str, *, print_json: bool) -> None:
+def _configure_log(level: str, *, json_lines: bool) -> None:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -76,7 +76,7 @@ def _configure_log(level: str, *, print_json: bool) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer()
-            if print_json
+            if json_lines
             else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
     )
@@ -109,7 +109,7 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> No
     from consentivr.app import Application, CannotServe
 
     configuration = _load(config_path)
-    _configure_log(log_level, print_json=log_json)
+    _configure_log(log_level, json_lines=log_json)
     try:
         application = Application(configuration)
         application.start()
@@ -187,7 +187,7 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
     from consentivr.lab import demo as demonstration
 
     configuration = _load(config_path or shipped("config") / "consentivr.yaml")
-    _configure_log("info" if verbose else "error", print_json=False)
+    _configure_log("info" if verbose else "error", json_lines=False)
     folder = (keep or Path(tempfile.mkdtemp(prefix="consentivr-demo-"))).resolve()
     outcomes = demonstration.run(configuration, folder, (lambda text: None) if print_json else click.echo, speed)
     if print_json:

@@ -37,7 +37,6 @@ def prepare(folder: Path) -> None:
         agents={"1001@default": "support@default"},
     )
     shutil.copytree(shipped("sounds"), folder / "sounds", dirs_exist_ok=True)
-    (folder / "recordings").mkdir(exist_ok=True)
     for name in ("recordings", "db", "log", "run"):
         (folder / name).mkdir(exist_ok=True)
         (folder / name).chmod(0o777)
@@ -55,7 +54,7 @@ def localized(folder: Path) -> tuple[Path, Configuration]:
 
 
 def run(folder: Path) -> int:
-    """All three callers at once; returns 0 when each was treated as it wanted."""
+    """The three callers, one after the other; returns 0 when each was treated as it wanted."""
     path, configuration = localized(folder)
     shutil.copytree(shipped("sounds"), folder / "sounds", dirs_exist_ok=True)
     with NativeSwitch(configuration, folder) as switch:

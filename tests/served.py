@@ -11,40 +11,46 @@ from pathlib import Path
 import gevent
 import yaml
 
-from consentivr.app import queues, rendered
 from consentivr.config import Configuration, load
-from consentivr.lab.switch import Channel, SimulatedSwitch
+from consentivr.lab.laboratory import simulated_switch
+from consentivr.lab.native import free_port
+from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry, Ledger
 
 SPEED = 4
+
+
+def localize(configuration: Configuration, folder: Path, port: int, **queue: object) -> Path:
+    """Write the configuration with everything below ``folder``; ``queue`` changes the queue 'support'."""
+    data = configuration.model_dump(mode="json", exclude_none=True)
+    data["service"] |= {"listen": f"127.0.0.1:{port}", "hosts": [f"127.0.0.1:{port}"]}
+    data["ledger"]["path"] = str(folder / "ledger.sqlite3")
+    data["recordings"]["folder"] = str(folder / "recordings")
+    data["queues"]["support"] |= queue
+    path = folder / "consentivr.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return path
+
+
+def serve(path: Path) -> subprocess.Popen[bytes]:
+    """Start ``consentivr serve``; its log goes beside the configuration."""
+    command = [sys.executable, "-m", "consentivr", "serve", "--config", str(path)]
+    return subprocess.Popen(command, stderr=(path.parent / "serve.log").open("a"))
 
 
 class Served:
     """Everything lies in ``folder``; ``end`` it."""
 
     def __init__(self, configuration: Configuration, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        data = configuration.model_dump(mode="json", exclude_none=True)
-        data["service"] |= {"listen": f"127.0.0.1:{self.port}", "hosts": [f"127.0.0.1:{self.port}"]}
-        data["ledger"]["path"] = str(folder / "ledger.sqlite3")
-        data["recordings"]["folder"] = str(folder / "recordings")
-        self.yaml = folder / "consentivr.yaml"
-        self.yaml.write_text(yaml.safe_dump(data), encoding="utf-8")
-        self.configuration = load(self.yaml)
+        self.port = free_port()
         self.folder = folder
-        files = rendered(self.configuration)
-        dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
-        templates = {queue.name: queue.record_template for queue in queues(self.configuration).values()}
-        self.switch = SimulatedSwitch(dialplan, templates, speed=SPEED)
+        self.yaml = localize(configuration, folder, self.port)
+        self.configuration = load(self.yaml)
+        self.switch = simulated_switch(self.configuration, speed=SPEED)
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "consentivr", "serve", "--config", str(self.yaml)],
-            stderr=(self.folder / "serve.log").open("a"),
-        )
+        self.process = serve(self.yaml)
         for _ in range(500):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

@@ -12,6 +12,19 @@ from consentivr.lab.switch import Channel, SimulatedSwitch
 from consentivr.ledger import Entry, Ledger
 
 
+def simulated_switch(
+    configuration: Configuration,
+    *,
+    speed: float,
+    observer: Callable[[Channel, str], None] = lambda channel, what: None,
+) -> SimulatedSwitch:
+    """A simulated switch with the dialplan and the queues that we render."""
+    files = rendered(configuration)
+    dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
+    templates = {queue.name: queue.record_template for queue in queues(configuration).values()}
+    return SimulatedSwitch(dialplan, templates, speed=speed, observer=observer)
+
+
 class Laboratory:
     """Start with ``with``; place calls with ``call``; read ``rows`` afterwards.
 
@@ -49,10 +62,8 @@ class Laboratory:
     def use_switch(self, *hosts: str) -> None:
         """Render the dialplan for these hosts and start a switch with it."""
         service = self.configuration.service.model_copy(update={"hosts": hosts})
-        files = rendered(self.configuration.model_copy(update={"service": service}))
-        dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
-        templates = {queue.name: queue.record_template for queue in queues(self.configuration).values()}
-        self.switch = SimulatedSwitch(dialplan, templates, speed=self._speed, observer=self._observer)
+        configuration = self.configuration.model_copy(update={"service": service})
+        self.switch = simulated_switch(configuration, speed=self._speed, observer=self._observer)
 
     def call(self, caller: Caller, destination: str | None = None) -> Channel:
         """One whole call; returns when it is over. Raises TimeoutError when it does not end."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from consentivr.core.chain import Finding, Link, verify_excerpt
+from consentivr.core.chain import Finding, Link, canonical, verify_excerpt
 from consentivr.core.consent import NoticeVersion
 from consentivr.ledger.errors import LedgerError
 
@@ -79,7 +79,7 @@ def verify_json(path: Path) -> tuple[int, list[Finding]]:
 def _link(row: dict[str, Any]) -> Link:
     apart = ("previous", "hash", "erased", "caller")
     content = {name: value for name, value in row.items() if name not in apart}
-    content["evidence"] = json.dumps(content["evidence"], sort_keys=True, separators=(",", ":"))
+    content["evidence"] = canonical(content["evidence"]).decode("ascii")
     caller = row["caller"]
     personal = (caller["key"], caller["caller_id_number"]) if caller else None
     return Link(row["position"], row["previous"], row["hash"], content, personal, bool(row["erased"]))

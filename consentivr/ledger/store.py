@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -72,6 +72,10 @@ notices = sa.Table(
 Notice = NoticeVersion
 
 
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One row: one turn of one call. ``at`` is UTC."""
@@ -83,7 +87,7 @@ class Entry:
     mode: str
     evidence: dict[str, Any] = field(default_factory=dict)
     caller_id_number: str | None = None
-    at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    at: datetime = field(default_factory=_now)
     seq: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -102,10 +106,6 @@ class Entry:
 
 
 _HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position")
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class Ledger:
@@ -153,14 +153,7 @@ class Ledger:
         """Write all rows in one transaction; they are on disk when this returns."""
         try:
             with self._engine.execution_options(**_WRITES).begin() as connection:
-                keys = _keys_of_callers(connection, batch)
-                position, previous = _tail(connection)
-                rows = []
-                for entry in batch:
-                    position += 1
-                    rows.append(_chained(entry, position, previous, keys.get(entry.channel_uuid)))
-                    previous = rows[-1]["hash"]
-                connection.execute(entries.insert(), rows)
+                _extend(connection, batch, _keys_of_callers(connection, batch))
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
 
@@ -263,12 +256,7 @@ class Ledger:
         try:
             with self._engine.execution_options(**_WRITES).begin() as connection:
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(list(channels))))
-                position, previous = _tail(connection)
-                for receipt in receipts:
-                    position += 1
-                    row = _chained(receipt, position, previous, None)
-                    connection.execute(entries.insert(), row)
-                    previous = row["hash"]
+                _extend(connection, receipts, {})
             with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
@@ -318,12 +306,19 @@ def _begin(connection: sa.Connection) -> None:
 # --- the chain -------------------------------------------------------------------------------
 
 
-def _tail(connection: sa.Connection) -> tuple[int, str]:
-    """Position and hash of the last row."""
+def _extend(connection: sa.Connection, batch: Sequence[Entry], personal: Mapping[str, tuple[str, str]]) -> None:
+    """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
     last = connection.execute(
         sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
     ).one_or_none()
-    return (last.position, last.hash) if last else (0, chain.GENESIS)
+    position, previous = (last.position, last.hash) if last else (0, chain.GENESIS)
+    rows = []
+    for entry in batch:
+        position += 1
+        rows.append(_chained(entry, position, previous, personal.get(entry.channel_uuid)))
+        previous = rows[-1]["hash"]
+    if rows:
+        connection.execute(entries.insert(), rows)
 
 
 def _keys_of_callers(connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
@@ -351,7 +346,7 @@ def _chained(entry: Entry, position: int, previous: str, personal: tuple[str, st
         "line": entry.line,
         "queue": entry.queue,
         "mode": entry.mode,
-        "evidence": json.dumps(entry.evidence, sort_keys=True, separators=(",", ":")),
+        "evidence": chain.canonical(entry.evidence).decode("ascii"),
         "commitment": chain.commitment(*personal) if personal else None,
         "position": position,
     }

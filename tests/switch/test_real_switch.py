@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,15 +16,15 @@ import gevent
 import numpy as np
 import pytest
 import soundfile
-import yaml
 
-from consentivr.app import Application, queues, rendered
+from consentivr.app import Application
 from consentivr.config import Configuration, load
 from consentivr.esl.session import OutboundSession
 from consentivr.lab.caller import Caller
+from consentivr.lab.laboratory import simulated_switch
 from consentivr.lab.native import NativeSwitch, free_port
-from consentivr.lab.switch import SimulatedSwitch
 from consentivr.ledger import Entry, Ledger
+from tests.served import localize, serve
 
 pytestmark = pytest.mark.freeswitch
 
@@ -48,24 +47,15 @@ class Lab:
     """FreeSWITCH and ``consentivr serve`` around one configuration."""
 
     def __init__(self, configuration: Configuration, folder: Path) -> None:
-        data = configuration.model_dump(mode="json", exclude_none=True)
-        address = f"127.0.0.1:{free_port()}"
-        data["service"] |= {"listen": address, "hosts": [address]}
-        data["ledger"]["path"] = str(folder / "ledger.sqlite3")
-        data["recordings"]["folder"] = str(folder / "recordings")
-        data["queues"]["support"] |= {"music": f"tone_stream://%(1000,500,{MUSIC_HZ});loops=-1", "max_wait_s": 6}
+        music = f"tone_stream://%(1000,500,{MUSIC_HZ});loops=-1"
         self.folder = folder
-        self.yaml = folder / "consentivr.yaml"
-        self.yaml.write_text(yaml.safe_dump(data), encoding="utf-8")
+        self.yaml = localize(configuration, folder, free_port(), music=music, max_wait_s=6)
         self.configuration = load(self.yaml)
         self.switch = NativeSwitch(self.configuration, folder)
         self.process: subprocess.Popen[bytes] | None = None
 
     def serve(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "consentivr", "serve", "--config", str(self.yaml)],
-            stderr=(self.folder / "serve.log").open("a"),
-        )
+        self.process = serve(self.yaml)
         eventually(lambda: "serving" in (self.folder / "serve.log").read_text())
 
     def end(self) -> None:
@@ -98,7 +88,10 @@ class Lab:
     def asked(self, number: str) -> None:
         eventually(lambda: self.application_of(number) == "play_and_get_digits")
 
-    def press(self, far_end: str, key: str) -> None:
+    def press(self, far_end: str, number: str, key: str, after: float = 1.2) -> None:
+        """Press a key so many seconds after the question has begun."""
+        self.asked(number)
+        gevent.sleep(after)
         self.switch.api(f"uuid_send_dtmf {far_end} {key}")
 
     def talking(self, number: str) -> str:
@@ -146,9 +139,7 @@ def level(samples: np.ndarray, rate: int, hertz: float) -> float:
 
 def test_yes_is_a_stereo_wav_of_the_talk_and_only_the_talk(lab: Lab) -> None:
     far_end, number = lab.call()
-    lab.asked(number)
-    gevent.sleep(1.2)
-    lab.press(far_end, "1")
+    lab.press(far_end, number, "1")
     leg = lab.talking(number)
     assert str(lab.folder) in lab.switch.recorders(leg)
     gevent.sleep(3)
@@ -177,9 +168,7 @@ def test_yes_is_a_stereo_wav_of_the_talk_and_only_the_talk(lab: Lab) -> None:
 def test_everything_else_is_unrecorded(lab: Lab, keys: list[str], expected: tuple[str, str]) -> None:
     far_end, number = lab.call()
     for key in keys:
-        lab.asked(number)
-        gevent.sleep(1.2)
-        lab.press(far_end, key)
+        lab.press(far_end, number, key)
         gevent.sleep(0.5)
     leg = lab.talking(number)
     assert lab.switch.recorders(leg) == "", "the negative proof"
@@ -194,9 +183,7 @@ def test_everything_else_is_unrecorded(lab: Lab, keys: list[str], expected: tupl
 
 def test_barge_in(lab: Lab) -> None:
     far_end, number = lab.call()
-    lab.asked(number)
-    gevent.sleep(0.3)
-    lab.press(far_end, "1")
+    lab.press(far_end, number, "1", after=0.3)
     lab.talking(number)
     lab.hang_up(far_end)
     assert lab.whole_rows(number)["decision"].evidence["heard_ms"] < 1000
@@ -204,9 +191,7 @@ def test_barge_in(lab: Lab) -> None:
 
 def test_the_agent_hangs_up_and_the_call_ends(lab: Lab) -> None:
     far_end, number = lab.call()
-    lab.asked(number)
-    gevent.sleep(1.2)
-    lab.press(far_end, "1")
+    lab.press(far_end, number, "1")
     leg = lab.talking(number)
     gevent.sleep(1)
     lab.switch.api(f"uuid_kill {lab.switch.api(f'uuid_getvar {leg} cc_agent_uuid')}")
@@ -218,9 +203,7 @@ def test_the_agent_hangs_up_and_the_call_ends(lab: Lab) -> None:
 
 def test_a_queue_time_out_plays_the_ending(lab: Lab) -> None:
     far_end, number = lab.call(agent=False)
-    lab.asked(number)
-    gevent.sleep(1.2)
-    lab.press(far_end, "1")
+    lab.press(far_end, number, "1")
     eventually(lambda: not lab.switch.channels(), 40)
     rows = lab.whole_rows(number)
     assert rows["queue_left"].evidence == {"why": "TIMEOUT"}
@@ -239,10 +222,11 @@ def test_p4_killed_or_stopped(lab: Lab, stage: str, how: int) -> None:
         far_end, number = lab.call()
     else:
         far_end, number = lab.call()
-        lab.asked(number)
-        gevent.sleep(1.2)
-        if stage != "in the question":
-            lab.press(far_end, "1")
+        if stage == "in the question":
+            lab.asked(number)
+            gevent.sleep(1.2)
+        else:
+            lab.press(far_end, number, "1")
         if stage == "in the talk":
             lab.talking(number)
         else:
@@ -345,19 +329,14 @@ def test_the_same_call_on_both_gives_the_same_events(
     with lab.switch:
         far_end, number = lab.call()
         for key in keys:
-            lab.asked(number)
-            gevent.sleep(1.2)
-            lab.press(far_end, key)
+            lab.press(far_end, number, key)
         lab.talking(number)
         gevent.sleep(1.5)
         lab.hang_up(far_end)
         lab.whole_rows(number)
     real, heard[:] = list(heard), []
 
-    files = rendered(lab.configuration)
-    dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
-    templates = {queue.name: queue.record_template for queue in queues(lab.configuration).values()}
-    channel = SimulatedSwitch(dialplan, templates, speed=10).call("5000", caller)
+    channel = simulated_switch(lab.configuration, speed=10).call("5000", caller)
     channel.greenlet.join(30)
     gevent.sleep(0.1)
     application.stop()
