@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,12 +14,12 @@ import structlog
 from consentivr.call import Call, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
-from consentivr.core.dialogue import Announcement, Turn
+from consentivr.core.dialogue import Announcement
+from consentivr.custody import DailyRetention, Report, Retention, Sealer
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
-from consentivr.ledger import Ledger, LedgerError, LedgerWriter
+from consentivr.ledger import Ledger, LedgerError, LedgerWriter, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
-from consentivr.recordings import ErasedAudio, erase_audio
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
 
@@ -125,16 +126,21 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
 
 def _check_ledger(configuration: Configuration) -> Finding:
     try:
-        ledger = Ledger(path_of(configuration.ledger.path))
+        key = signer(configuration)
+        ledger = Ledger(configuration.ledger.location)
         ledger.check_writable()
         ledger.close()
     except LedgerError as error:
         return Finding("ledger", "bad", str(error))
-    return Finding("ledger", "good", f"{configuration.ledger.path} can be written")
+    signed = f"checkpoints are signed by {key.key_id}" if key else "checkpoints are not signed"
+    return Finding("ledger", "good", f"{ledger.name} can be written; {signed}")
 
 
 def _check_recordings(configuration: Configuration) -> Finding:
     folder = Path(configuration.recordings.folder)
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        said = f"{folder}: recordings cannot be sealed and erased; run as FreeSWITCH's user, or see docs/admin.md"
+        return Finding("recordings", "bad", said)
     if folder.is_dir():
         return Finding("recordings", "good", f"{folder} is there; FreeSWITCH's user must be able to write to it")
     return Finding("recordings", "warning", f"{folder} is not there yet: make it, writable for FreeSWITCH's user")
@@ -157,21 +163,33 @@ def _check_port(configuration: Configuration) -> Finding:
 # --- the ledger ------------------------------------------------------------------------------
 
 
-def recordings_of(ledger: Ledger, channel_uuid: str) -> list[str]:
-    """The files that the ledger says a call was recorded to."""
-    started = ledger.read(channel_uuid, turn=Turn.RECORDING_STARTED.value)
-    return sorted({str(entry.evidence["path"]) for entry in started})
+def signer(configuration: Configuration) -> Signer | None:
+    """The key that signs checkpoints, if there is to be one. Raises LedgerError."""
+    key = configuration.ledger.signing_key
+    return Signer.of_file(path_of(key)) if key else None
 
 
-def erase_calls(configuration: Configuration, ledger: Ledger, channels: Sequence[str], why: str) -> ErasedAudio:
-    """Erase the audio and the personal data of calls, and leave a receipt for each (GDPR art. 17).
+def open_ledger(configuration: Configuration, *, signs: bool = False) -> Ledger:
+    """The ledger that is there, for the command line. Only who writes needs the key. Raises LedgerError."""
+    key = signer(configuration) if signs else None
+    return Ledger(configuration.ledger.location, create=False, patience_s=5.0, signer=key)
 
-    Audio goes first: interrupted, it can be run again. Raises ValueError, OSError, LedgerUnavailable.
-    """
-    paths = [path for channel in channels for path in recordings_of(ledger, channel)]
-    audio = erase_audio(Path(configuration.recordings.folder), paths)
-    ledger.erase(channels, {"why": why, "caller": True, "audio": bool(paths)})
-    return audio
+
+def retain(
+    configuration: Configuration, *, dry_run: bool = False, progress: Callable[[str], None] = lambda what: None
+) -> Report:
+    """Erase what is due and account for every file. Raises LedgerError."""
+    ledger = open_ledger(configuration, signs=True)
+    try:
+        return Retention(
+            ledger,
+            Path(configuration.recordings.folder),
+            {queue.name: queue.retention.terms() for queue in configuration.queues.values()},
+            dry_run=dry_run,
+            progress=progress,
+        ).run()
+    finally:
+        ledger.close()
 
 
 # --- serving ---------------------------------------------------------------------------------
@@ -225,7 +243,14 @@ class Application:
         """``listen`` instead of the configured address; port 0 takes a free one."""
         self._lines = build_lines(configuration)
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
-        self.ledger = LedgerWriter(path_of(configuration.ledger.path))
+        try:
+            key = signer(configuration)
+        except LedgerError as error:
+            raise CannotServe(str(error)) from error
+        self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
+        self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger)
+        daily_at = configuration.retention.daily_at
+        self._retention = DailyRetention(daily_at, lambda: retain(configuration)) if daily_at else None
         self._server = OutboundServer(
             listen or endpoint(configuration.service.listen),
             self._serve_call,
@@ -262,12 +287,17 @@ class Application:
         except OSError as error:
             self.ledger.stop()
             raise CannotServe(f"cannot listen: {error}; see service.listen") from error
+        if self._retention is not None:
+            self._retention.start()
         log.info("serving", address="{}:{}".format(*self.address), lines=[line.name for line in self._lines.values()])
 
     def stop(self, grace: float = 0.0) -> None:
         """Let the calls under way go to the dialplan, write the last rows, close."""
         self._server.stop(grace)
+        if self._retention is not None:
+            self._retention.stop()
+        self._sealer.stop()
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        Call(session, self._lines, self.ledger, self._commit_timeout).run()
+        Call(session, self._lines, self.ledger, self._commit_timeout, self._sealer.seal).run()

@@ -6,6 +6,7 @@ only says which words an action needs, and which event some words mean.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import structlog
 
 from consentivr.core import dialogue
 from consentivr.core.consent import AnswerOutcome, Attempt
-from consentivr.core.dialogue import Announcement, CallPolicy, Phase, State
+from consentivr.core.dialogue import Announcement, CallPolicy, Leg, Phase, State
+from consentivr.core.evidence import Turn
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import Entry, LedgerUnavailable, LedgerWriter
@@ -31,7 +33,7 @@ CONNECT_SECONDS = 5.0
 SLACK_SECONDS = 5.0
 """How much later than expected a question may come back."""
 
-QUESTION_MS_IF_UNKNOWN = 30_000
+_MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
 
 Event = dict[str, Any]
 
@@ -80,13 +82,18 @@ class Call:
         lines: Mapping[str, Line],
         ledger: LedgerWriter,
         commit_timeout: float,
+        seal: Callable[[Entry], None] = lambda recorded: None,
     ) -> None:
+        """``seal`` gets the row of each recording that has stopped."""
         self._session = session
         self._lines = lines
         self._ledger = ledger
         self._commit_timeout = commit_timeout
+        self._seal = seal
         self._state = State()
         self._awaited: dict[str, Callable[[Event], dialogue.Event | None]] = {}
+        self._times: list[dict[str, str]] = []
+        self._legs: dict[str, Leg | None] = {}
         self._deadline: float | None = None
         self._ours_until = float("inf")
         self._question_heard = True
@@ -103,6 +110,7 @@ class Call:
 
     def _learn(self, channel: Mapping[str, str]) -> None:
         """Keep what we need of the channel; the rest is let go."""
+        self._arrived_at = _now()
         self._uuid = channel.get("Unique-ID", "")
         if not is_channel_uuid(self._uuid):
             raise RemoteProtocolError("the channel has no valid UUID")
@@ -131,6 +139,8 @@ class Call:
     def _meaning(self, event: Event) -> dialogue.Event | None:
         """What an event of the switch means to the dialogue; None for what means nothing."""
         name = event["Event-Name"]
+        if name == "API_ANSWER":
+            return self._leg_looked_at(event["Command"], event["Body"])
         if name == "COMMAND_REFUSED":
             return None if event["Command"].startswith("api") else dialogue.Failed(f"refused: {event['Command']}")
         if event.get("Unique-ID") != self._uuid:
@@ -147,7 +157,7 @@ class Call:
                 _text(event, "variable_record_completion_cause") or None,
             )
         if name == "CHANNEL_BRIDGE":
-            return dialogue.Bridged()
+            return dialogue.Bridged(_text(event, "Other-Leg-Unique-ID") or _text(event, "Bridge-B-Unique-ID") or None)
         if name == "CHANNEL_UNBRIDGE":
             return dialogue.Unbridged()
         if name == "CHANNEL_HANGUP":
@@ -167,6 +177,7 @@ class Call:
         sound = self._sounds.get(Announcement.QUESTION)
         whole = sound.duration_ms if sound else None
         self._deadline = None
+        self._times[-1]["answered_at"] = _now()
         if _text(event, "Answer-State") == "hangup":
             attempt = Attempt(AnswerOutcome.HUNG_UP)
         elif result not in ("success", "failure") or not self._question_heard:
@@ -185,6 +196,18 @@ class Call:
         if position is None or sound is None:
             return None
         return min(position * 1000 // sound.rate, sound.duration_ms)
+
+    def _leg_looked_at(self, command: str, said: str) -> dialogue.Event | None:
+        """The answer to ``uuid_buglist``; an event once every leg has answered."""
+        uuid = command.rpartition(" ")[2]
+        recorders = None
+        if "<media-bugs>" in said:
+            recorders = tuple(
+                target for function, target in _MEDIA_BUG.findall(said) if function in ("session_record", "record")
+            )
+        self._legs[uuid] = Leg("caller" if uuid == self._uuid else "agent", uuid, recorders)
+        legs = tuple(leg for leg in self._legs.values() if leg is not None)
+        return dialogue.RecordersSeen(legs) if len(legs) == len(self._legs) else None
 
     def _queue_done(self, event: Event) -> dialogue.Event:
         """FREESWITCH.md, section 5: ``callcenter`` completes when the agent answers, or without one."""
@@ -250,6 +273,13 @@ class Call:
             session.api(f"uuid_setvar {self._uuid} consent_no_record true")
             session.api(f"uuid_setvar {self._uuid} consent_record_file /dev/null/no-record/{self._uuid}.wav")
             session.api(f"uuid_record {self._uuid} stop all")
+            if action.other_leg is not None and is_channel_uuid(action.other_leg):
+                session.api(f"uuid_record {action.other_leg} stop all")
+        elif isinstance(action, dialogue.LookForRecorders):
+            legs = [self._uuid, action.other_leg or ""]
+            self._legs = {uuid: None for uuid in legs if is_channel_uuid(uuid)}
+            for uuid in self._legs:
+                session.api(f"uuid_buglist {uuid}", answer=True)
         elif isinstance(action, dialogue.JoinQueue):
             session.call_command("sched_cancel")
             session.set_variables({"cc_export_vars": "consent_no_record", "consent_handled": "true"})
@@ -264,6 +294,7 @@ class Call:
 
     def _ask(self, number: int) -> None:
         session, line = self._session, self._line
+        self._times.append({"asked_at": _now()})
         sound = self._sounds[Announcement.QUESTION]
         variable = f"consent_key_{number}"
         # An answer to an earlier question must not be taken for one to this (promise P2).
@@ -285,8 +316,11 @@ class Call:
 
     def _write(self, action: dialogue.Write) -> None:
         evidence = dict(action.evidence)
-        if action.turn is dialogue.Turn.DECISION:
-            evidence |= self._notice()
+        if action.turn is Turn.DECISION:
+            evidence["attempts"] = [
+                {**attempt, **times} for attempt, times in zip(evidence["attempts"], self._times, strict=False)
+            ]
+            evidence |= {"arrived_at": self._arrived_at, **self._notice()}
         entry = Entry(
             channel_uuid=self._uuid,
             turn=action.turn.value,
@@ -301,6 +335,8 @@ class Call:
                 self._ledger.submit(entry)
             except LedgerUnavailable as error:
                 self._log.error("row lost", turn=entry.turn, why=str(error))
+            if action.turn is Turn.RECORDING_STOPPED:
+                self._seal(entry)
             return
         try:
             self._ledger.commit(entry, self._commit_timeout)
@@ -322,6 +358,11 @@ class Call:
             today = datetime.now(timezone.utc).date()
             self._path = recording_path(self._line.recordings_folder, self._uuid, today)
         return self._path
+
+
+def _now() -> str:
+    """UTC, ISO 8601, in milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _text(event: Event, name: str) -> str:

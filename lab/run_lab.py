@@ -18,7 +18,7 @@ import yaml
 
 from consentivr.config import Configuration, load
 from consentivr.lab.native import NativeSwitch, find_freeswitch, free_port, write_configuration
-from consentivr.ledger import Ledger
+from consentivr.ledger import Ledger, Search
 from consentivr.resources import shipped
 
 HERE = Path(__file__).resolve().parent
@@ -74,7 +74,7 @@ def run(folder: Path) -> int:
             serve.terminate()
             serve.wait(15)
     ledger = Ledger(folder / "ledger.sqlite3")
-    decisions = [row.evidence["decision"] for row in ledger.read(turn="decision")]
+    decisions = [row.evidence["decision"] for row in ledger.read(Search(turn="decision"))]
     ledger.close()
     files = sorted((folder / "recordings").rglob("*.wav"))
     print(f"decisions: {decisions}\nrecordings: {[str(file) for file in files]}")

@@ -17,6 +17,7 @@ from consentivr.config.model import SAMPLE_RATES
 from consentivr.core.dialogue import Announcement
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.native import find_freeswitch
+from tests.postgres import Server, find_postgres
 
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
@@ -61,8 +62,10 @@ def configure(sounds: Path) -> Callable[..., Configuration]:
         unanswered: str = "then: hangup",
         commit_timeout_ms: int = 2000,
         sounds_folder: Path = sounds,
+        ledger: str | Path = "",
     ) -> Configuration:
-        return loads(
+        """``ledger``: a postgresql:// URL, instead of the laboratory's own file."""
+        made = loads(
             YAML.format(
                 sounds=sounds_folder,
                 mode=mode,
@@ -73,6 +76,9 @@ def configure(sounds: Path) -> Callable[..., Configuration]:
                 announcements=", ".join(f"{announcement.value}: Text" for announcement in Announcement),
             )
         )
+        if not str(ledger).startswith("postgresql://"):
+            return made
+        return made.model_copy(update={"ledger": made.ledger.model_copy(update={"url": ledger})})
 
     return make
 
@@ -81,6 +87,27 @@ def configure(sounds: Path) -> Callable[..., Configuration]:
 def laboratory(configure: Callable[..., Configuration], tmp_path: Path) -> Iterator[Laboratory]:
     with Laboratory(configure(), tmp_path, speed=20) as made:
         yield made
+
+
+# --- both databases --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if find_postgres() is None and os.environ.get("CONSENTIVR_REQUIRE_POSTGRESQL") != "1":
+        pytest.skip("no PostgreSQL server on this machine")
+    server = Server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.end()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where a new ledger may be: a path, or an empty database of PostgreSQL."""
+    if request.param == "sqlite":
+        return tmp_path / "ledger.sqlite3"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new()
 
 
 # --- a real FreeSWITCH -----------------------------------------------------------------------

@@ -15,7 +15,8 @@ from consentivr.config import Configuration, load
 from consentivr.lab.laboratory import simulated_switch
 from consentivr.lab.native import free_port
 from consentivr.lab.switch import Channel
-from consentivr.ledger import Entry, Ledger
+from consentivr.ledger import Entry
+from tests.ledgers import opened
 
 SPEED = 4
 
@@ -41,12 +42,12 @@ def serve(path: Path) -> subprocess.Popen[bytes]:
 class Served:
     """Everything lies in ``folder``; ``end`` it."""
 
-    def __init__(self, configuration: Configuration, folder: Path) -> None:
+    def __init__(self, configuration: Configuration, folder: Path, speed: float = SPEED) -> None:
         self.port = free_port()
         self.folder = folder
         self.yaml = localize(configuration, folder, self.port)
         self.configuration = load(self.yaml)
-        self.switch = simulated_switch(self.configuration, speed=SPEED)
+        self.switch = simulated_switch(self.configuration, speed=speed)
         self.start()
 
     def start(self) -> None:
@@ -64,11 +65,8 @@ class Served:
         self.process.send_signal(number)
 
     def rows(self, channel: Channel) -> list[Entry]:
-        ledger = Ledger(self.folder / "ledger.sqlite3")
-        try:
-            return list(ledger.read(channel.uuid))
-        finally:
-            ledger.close()
+        with opened(self.configuration.ledger.location) as ledger:
+            return ledger.call(channel.uuid)
 
     def end(self) -> None:
         self.signal(signal.SIGCONT)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -142,7 +144,7 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
     assert "notice" in done.output
     assert "caller: +493023125000" in done.output
     shown = json.loads(run("ledger", "show", "-c", str(path), channel.uuid, "--json").output)
-    assert len(shown["entries"]) == 5
+    assert len(shown["entries"]) == 6
     assert next(iter(shown["notices"].values()))["text"] == "Text"
     assert run("ledger", "show", "-c", str(path), "unknown").exit_code == 1
 
@@ -162,7 +164,7 @@ def test_ledger_verify_and_erase(path: Path, tmp_path: Path) -> None:
         other = laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
     done = run("ledger", "verify", "-c", str(path))
     assert done.exit_code == 0, done.output
-    assert "8 rows, whole" in done.output
+    assert "10 rows, whole" in done.output
     kept = done.output.strip().rpartition(" ")[2]
 
     (file,) = tmp_path.rglob(f"{recorded.uuid}.wav")
@@ -222,7 +224,7 @@ def test_ledger_export_verifies_on_its_own(path: Path, tmp_path: Path) -> None:
 
     table = run("ledger", "export", "-c", str(path), "--channel", first.uuid, "--format", "csv").output.splitlines()
     assert table[0].startswith("position,at,channel_uuid,turn")
-    assert len(table) == 6
+    assert len(table) == 7
     assert "'+493023125001" in table[1], "a spreadsheet must not compute a number"
     assert run("ledger", "export", "-c", str(path), "--until", "2001-01-01").exit_code == 1
     assert run("ledger", "export", "-c", str(path), "--since", "2001-01-01").exit_code == 0
@@ -258,3 +260,153 @@ def test_demo_tells_and_sums_up(tmp_path: Path) -> None:
 def test_version_and_module() -> None:
     done = subprocess.run([sys.executable, "-m", "consentivr", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("consentivr, version ")
+
+
+# --- the ledger as evidence ------------------------------------------------------------------
+
+
+@pytest.fixture
+def signed(path: Path, tmp_path: Path) -> tuple[Path, Path, str, str]:
+    """A configuration with a signing key, its public key, a recorded call and one that was refused."""
+    key, public = tmp_path / "ledger.key", tmp_path / "ledger.pub"
+    made = subprocess.run(
+        [sys.executable, "-m", "consentivr", "ledger", "keygen", "--out", str(key)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    public.write_text(made.stdout)
+    data = yaml.safe_load(path.read_text())
+    data["ledger"]["signing_key"] = str(key)
+    data["queues"]["support"]["retention"] = {"audio_days": 0, "rows_days": 10}
+    path.write_text(yaml.safe_dump(data))
+    with Laboratory(load(path), tmp_path, speed=20) as laboratory:
+        yes = laboratory.call(Caller(keys={1: ("1", 1200)}))
+        no = laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
+    return path, public, yes.uuid, no.uuid
+
+
+Signed = tuple[Path, Path, str, str]
+
+
+def test_ledger_calls_and_count(signed: Signed) -> None:
+    path, _, yes, no = signed
+    table = run("ledger", "calls", "-c", str(path)).output
+    assert yes in table
+    assert "23125000" not in table, "P8"
+    assert "23125000" in run("ledger", "calls", "-c", str(path), "--numbers").output
+    (found,) = json.loads(run("ledger", "calls", "-c", str(path), "--json", "--decision", "refused").output)
+    assert (found["channel_uuid"], found["no_recorder_at"] is not None) == (no, True)
+    assert "caller_id_number" not in found
+    today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+    for arguments, expected in (
+        (["--caller", "+493023125000"], [yes]),
+        (["--agent", "1001@default", "--queue", "support@default"], [yes, no]),
+        (["--day", today], [yes, no]),
+        (["--until", today], []),
+        (["--since", f"{today}T00:00:00", "--line", "support", "--decision", "given"], [yes]),
+    ):
+        found = json.loads(run("ledger", "calls", "-c", str(path), "--json", *arguments).output)
+        assert [call["channel_uuid"] for call in found] == expected, arguments
+    counted = json.loads(run("ledger", "count", "-c", str(path), "--json", "--by", "queue", "--by", "day").output)
+    assert counted == [
+        {"queue": "support@default", "day": today, "decision": decision, "calls": 1}
+        for decision in ("given", "refused")
+    ]
+    assert "50.0 %" in run("ledger", "count", "-c", str(path)).output
+
+
+def test_ledger_checkpoints_are_kept_elsewhere(signed: Signed, tmp_path: Path) -> None:
+    path, public, _, _ = signed
+    elsewhere = tmp_path / "elsewhere.jsonl"
+    elsewhere.write_text(run("ledger", "checkpoint", "-c", str(path), "--all").output)
+    verify = ["ledger", "verify", "-c", str(path)]
+    done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
+    assert done.exit_code == 0, done.output
+    assert "10 of them lead to a checkpoint" in done.output
+    assert "name --public-key" in run(*verify).output
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
+        connection.executescript(
+            "DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE position > 8; DELETE FROM checkpoint"
+        )
+    connection.close()
+    assert run(*verify).exit_code == 0, "a cut tail is whole in itself"
+    done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
+    assert done.exit_code == 1
+    assert "row 9: truncated" in done.output
+    elsewhere.write_text(elsewhere.read_text().replace('"position": 10', '"position": 8'))
+    done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
+    assert "not of this key" in done.output
+    assert run(*verify, "--public-key", str(elsewhere)).exit_code == 2
+
+
+def test_ledger_hands_over(signed: Signed, tmp_path: Path) -> None:
+    path, public, yes, _ = signed
+    for number, arguments in enumerate((["--audio"], ["--audio", "--format", "vcon"], ["--format", "vcon"])):
+        out = tmp_path / f"export{number}"
+        done = run("ledger", "export", "-c", str(path), "--channel", yes, "--out", str(out), *arguments)
+        assert done.exit_code == 0, done.output
+        done = run("ledger", "verify", "--export", str(out), "--public-key", str(public))
+        assert done.exit_code == 0, done.output
+        assert "6 of them lead to a checkpoint" in done.output
+    assert run("ledger", "export", "-c", str(path), "--audio").exit_code == 2
+    out = tmp_path / "two.vcon"
+    assert run("ledger", "export", "-c", str(path), "--format", "vcon", "--out", str(out)).exit_code == 2
+    assert not out.exists(), "no half file stays behind"
+    for language in ("de", "en"):
+        sheet = tmp_path / f"{language}.html"
+        done = run("ledger", "sheet", "-c", str(path), yes, "--language", language, "--out", str(sheet))
+        assert done.exit_code == 0, done.output
+        assert yes in sheet.read_text()
+        assert sheet.stat().st_mode & 0o777 == 0o600
+    assert run("ledger", "sheet", "-c", str(path), "unknown", "--out", str(tmp_path / "no.html")).exit_code == 1
+
+
+def test_hold_retention_and_release(signed: Signed, tmp_path: Path) -> None:
+    path, _, yes, _ = signed
+    (file,) = tmp_path.rglob(f"{yes}.wav")
+    assert run("ledger", "hold", "-c", str(path), yes, "--why", "lawsuit").exit_code == 0
+    assert run("ledger", "hold", "-c", str(path), "unknown", "--why", "lawsuit").exit_code == 1
+    done = run("ledger", "erase", "-c", str(path), "--channel", yes, "--yes")
+    assert done.exit_code == 2
+    assert "legal hold" in done.output
+    assert "1 calls kept by a legal hold" in run("retention", "run", "-c", str(path)).output
+    assert file.exists()
+    assert run("ledger", "release", "-c", str(path), yes, "--why", "over").exit_code == 0
+    done = run("retention", "run", "-c", str(path), "--dry-run")
+    assert "1 recordings erased" in done.output
+    assert file.exists()
+    stray = file.with_name("stray.wav")
+    stray.write_bytes(b"x")
+    os.utime(stray, (1, 1))
+    done = run("retention", "run", "-c", str(path), "--json")
+    assert done.exit_code == 1, "someone should look"
+    report = json.loads(done.output[done.output.index("{") :])
+    assert report["audio_erased"] == [str(file)]
+    assert report["quarantined"] == [str(stray)]
+    assert not file.exists()
+    assert run("ledger", "verify", "-c", str(path)).exit_code == 0
+
+
+def test_migrate_and_copy(signed: Signed, tmp_path: Path) -> None:
+    path, _, yes, _ = signed
+    assert "as before" in run("ledger", "migrate", "-c", str(path)).output
+    copy = tmp_path / "copy.sqlite3"
+    done = run("ledger", "copy", "-c", str(path), str(copy))
+    assert done.exit_code == 0, done.output
+    assert "10 rows, the copy is whole" in done.output
+    assert run("ledger", "copy", "-c", str(path), str(copy)).exit_code == 2, "it is not empty"
+    data = yaml.safe_load(path.read_text())
+    data["ledger"]["path"] = str(copy)
+    path.write_text(yaml.safe_dump(data))
+    assert yes in run("ledger", "calls", "-c", str(path)).output
+
+
+def test_serve_refuses_a_key_that_others_may_read(signed: Signed) -> None:
+    path, _, _, _ = signed
+    Path(yaml.safe_load(path.read_text())["ledger"]["signing_key"]).chmod(0o644)
+    assert "chmod 600" in run("serve", "-c", str(path)).output
+    findings = {f["what"]: f for f in json.loads(run("check", "-c", str(path), "--json", "--no-port").output)}
+    assert "chmod 600" in findings["ledger"]["said"]
+    assert run("ledger", "calls", "-c", str(path)).exit_code == 0, "reading needs no key"
+    assert run("ledger", "checkpoint", "-c", str(path)).exit_code == 2

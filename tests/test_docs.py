@@ -12,7 +12,7 @@ import pytest
 import consentivr
 from consentivr.cli import main
 from consentivr.core.consent import Reason
-from consentivr.core.dialogue import Turn
+from consentivr.core.evidence import Turn
 from consentivr.core.recording import RecordingMode
 
 ROOT = Path(__file__).parents[1]

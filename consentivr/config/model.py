@@ -21,6 +21,7 @@ from pydantic import (
 
 from consentivr.core.dialogue import Announcement, CallPolicy
 from consentivr.core.recording import RecordingMode
+from consentivr.core.retention import RetentionTerms
 
 SAMPLE_RATES = (8000, 16000)
 """Each announcement is kept at the rates of narrowband and wideband calls, in Hz."""
@@ -81,6 +82,22 @@ def _number(value: str) -> str:
     return value
 
 
+def _postgres_url(value: str) -> str:
+    if not re.match(r"postgresql://[^\s]+$", value):
+        raise ValueError("is not postgresql://USER@HOST/DATABASE")
+    if re.search(r"://[^/@]*:[^/@]*@|password=", value):
+        raise ValueError("must not hold a password: put it into libpq's password file (PGPASSFILE)")
+    return value
+
+
+def _time_of_day(value: object) -> object:
+    if isinstance(value, int) and 0 <= value < 24 * 60:
+        raise ValueError(f"was read as a number: quote it, such as '{value // 60:02d}:{value % 60:02d}'")
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("is not HH:MM, such as '03:30'")
+    return value
+
+
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", value):
         raise ValueError("must be a small letter, then small letters, digits or _ (at most 40)")
@@ -94,6 +111,8 @@ SwitchText = Annotated[StrictStr, AfterValidator(_switch_text)]
 SwitchPath = Annotated[StrictStr, AfterValidator(_switch_path)]
 Key = Annotated[StrictStr, AfterValidator(_key)]
 Number = Annotated[StrictStr, AfterValidator(_number)]
+PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
 SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
@@ -128,12 +147,35 @@ class LedgerSection(_Section):
     """The record of every decision."""
 
     path: StrictStr = Field("/var/lib/consentivr/ledger.sqlite3", min_length=1, description="The SQLite file.")
+    url: Optional[PostgresUrl] = Field(  # noqa: UP045 - pydantic on Python 3.10 evaluates this
+        None,
+        description="Instead of the file: postgresql://USER@HOST[,HOST]/DATABASE, for several nodes. The password "
+        "belongs into libpq's password file.",
+    )
+    signing_key: Optional[StrictStr] = Field(  # noqa: UP045
+        None,
+        min_length=1,
+        description="Private key (Ed25519, PEM) that signs checkpoints; 'consentivr ledger keygen' makes one.",
+    )
     commit_timeout_ms: StrictInt = Field(
         500,
         ge=10,
         le=10_000,
         description="How long a caller who agreed waits for the row to be on disk; after that the call goes on "
         "unrecorded.",
+    )
+
+    @property
+    def location(self) -> str:
+        """Where the ledger is: a path or a URL."""
+        return self.url or str(path_of(self.path))
+
+
+class RetentionSection(_Section):
+    """When what is due is erased."""
+
+    daily_at: Optional[TimeOfDay] = Field(  # noqa: UP045
+        None, description="UTC, HH:MM: 'serve' erases daily what is due. Without it: 'consentivr retention run'."
     )
 
 
@@ -201,6 +243,26 @@ class Unanswered(_Section):
         return self
 
 
+class Retention(_Section):
+    """How long a queue's calls are kept after their end. Without a number: for ever."""
+
+    audio_days: Optional[StrictInt] = Field(  # noqa: UP045
+        None, ge=0, le=36_500, description="Days until a call's recordings are erased."
+    )
+    rows_days: Optional[StrictInt] = Field(  # noqa: UP045
+        None, ge=0, le=36_500, description="Days until the ledger forgets the call; not fewer than audio_days."
+    )
+
+    @model_validator(mode="after")
+    def _rows_explain_audio(self) -> Retention:
+        self.terms()
+        return self
+
+    def terms(self) -> RetentionTerms:
+        """For core.retention."""
+        return RetentionTerms(self.audio_days, self.rows_days)
+
+
 class Recording(_Section):
     """How a queue records."""
 
@@ -232,6 +294,7 @@ class QueueConfiguration(_Section):
 
     name: SwitchWord = Field(..., description="Its name in mod_callcenter, such as support@default.")
     recording: Recording = Field(default_factory=Recording)
+    retention: Retention = Field(default_factory=Retention)
     strategy: Literal[
         "ring-all",
         "longest-idle-agent",
@@ -270,6 +333,7 @@ class Configuration(_Section):
     service: Service = Field(default_factory=Service)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     recordings: Recordings = Field(default_factory=Recordings)
+    retention: RetentionSection = Field(default_factory=RetentionSection)
     sounds: Sounds = Field(default_factory=Sounds)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
@@ -292,6 +356,8 @@ class Configuration(_Section):
             consent_key=question.consent_key,
             objection_key=question.objection_key,
             max_attempts=question.attempts,
+            purpose=queue.recording.purpose,
+            legal_basis=queue.recording.legal_basis,
             transfer_when_unanswered=queue.unanswered.extension,
         )
 

@@ -1,12 +1,14 @@
 """The hash chain that makes the ledger tamper-evident, without a database.
 
-Each link is SHA-256 over the hash before it and the canonical form of the row. Personal data are not
-in it: a row holds a keyed commitment to them, whose key lies beside the data and is erased with them,
-so that a person can be forgotten and the chain still verifies (GDPR art. 17).
+Each link is SHA-256 over the hash before it, the row's position, and a keyed digest of what the row
+says. What a row says can be erased together with its key, and so can a caller's number inside it,
+which is there only as a commitment of its own: a person can be forgotten and the chain still verifies
+(GDPR art. 17).
 """
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import hmac
 import json
@@ -24,28 +26,38 @@ def canonical(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def link(previous: str, content: Mapping[str, Any]) -> str:
-    """The hash of a row that follows ``previous``; both in 64 hexadecimal digits."""
-    return hashlib.sha256(bytes.fromhex(previous) + canonical(content)).hexdigest()
-
-
 def commitment(key: str, personal: str) -> str:
     """HMAC-SHA-256 of personal data under a random key in hexadecimal digits."""
     return hmac.new(bytes.fromhex(key), personal.encode("utf-8"), hashlib.sha256).hexdigest()
 
 
+def digest_of(key: str, content: Mapping[str, Any]) -> str:
+    """HMAC-SHA-256 of what a row says, under the row's random key: untestable once the key is erased."""
+    return hmac.digest(bytes.fromhex(key), canonical(content), "sha256").hex()
+
+
+def link(previous: str, position: int, digest: str) -> str:
+    """The hash of the row at ``position`` that follows ``previous``; all in 64 hexadecimal digits."""
+    return hashlib.sha256(bytes.fromhex(previous) + position.to_bytes(8, "big") + bytes.fromhex(digest)).hexdigest()
+
+
 @dataclass(frozen=True)
 class Link:
-    """A row as the chain sees it. ``content`` is all that is hashed, ``position`` and ``commitment`` among it."""
+    """A row as the chain sees it."""
 
     position: int
     previous: str
     hash: str
-    content: Mapping[str, Any]
+    digest: str
+    key: str | None = None
+    content: Mapping[str, Any] | None = None
+    """All that the digest covers, ``position`` and ``commitment`` among it; None once it was erased."""
     personal: tuple[str, str] | None = None
     """(key, personal data) while they are there."""
-    erased: bool = False
+    person_erased: bool = False
     """A receipt in the ledger says that the personal data were erased."""
+    row_erased: bool = False
+    """A receipt in the ledger says that the row was erased."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,11 @@ class Tampering(str, Enum):
     REORDERED = "reordered"
     TRUNCATED = "truncated"
     REWRITTEN = "rewritten"
+    ROW_ERASED = "row erased without a receipt"
     PERSONAL_CHANGED = "personal data changed"
     PERSONAL_REMOVED = "personal data removed without a receipt"
+    AUDIO = "recording is not the one that was sealed"
+    SIGNATURE = "checkpoint with a signature that is not of this key"
 
 
 @dataclass(frozen=True)
@@ -77,38 +92,67 @@ class Finding:
     kind: Tampering
 
 
+@dataclass
+class _Gaps:
+    """Which positions were passed over, as ranges: a chain of a million rows leaves none."""
+
+    ranges: list[tuple[int, int]]
+
+    def skip(self, first: int, last: int) -> None:
+        self.ranges.append((first, last))
+
+    def fill(self, position: int) -> bool:
+        """Whether ``position`` was missing until now."""
+        for index, (first, last) in enumerate(self.ranges):
+            if first <= position <= last:
+                rest = [(first, position - 1), (position + 1, last)]
+                self.ranges[index : index + 1] = [pair for pair in rest if pair[0] <= pair[1]]
+                return True
+        return False
+
+
 def verify(links: Iterable[Link], checkpoints: Iterable[Checkpoint] = ()) -> list[Finding]:
     """Everything that is wrong with a chain, in the order in which the rows are stored.
 
     A chain that was computed anew from some row on is consistent in itself; only a checkpoint that was
-    kept elsewhere tells (REWRITTEN), as it does of a cut tail (TRUNCATED).
+    kept elsewhere tells (REWRITTEN), as it does of a cut tail (TRUNCATED). Memory does not grow with
+    the chain.
     """
     findings: list[Finding] = []
-    seen: dict[int, str] = {}
+    noted: dict[int, set[str]] = {}
+    for checkpoint in checkpoints:
+        noted.setdefault(checkpoint.position, set()).add(checkpoint.hash)
+    gaps = _Gaps([])
     expected, last = 1, GENESIS
     for row in links:
-        content_is_whole = link(row.previous, row.content) == row.hash and row.content.get("position") == row.position
-        if row.position in seen:
+        if row.position < expected and not gaps.fill(row.position):
             findings.append(Finding(row.position, Tampering.INSERTED))
             continue
-        seen[row.position] = row.hash
-        if not content_is_whole:
-            findings.append(Finding(row.position, Tampering.CHANGED))
-        elif row.position < expected:
+        if noted.pop(row.position, {row.hash}) != {row.hash}:
+            findings.append(Finding(row.position, Tampering.REWRITTEN))
+        wrong = _wrong_with(row)
+        if wrong is Tampering.CHANGED:
+            findings.append(Finding(row.position, wrong))
+            if row.position >= expected:
+                # Its number may be false too: what counts is its place.
+                expected, last = expected + 1, row.hash
+            continue
+        if wrong is not None:
+            findings.append(Finding(row.position, wrong))
+        if row.position < expected:
             findings.append(Finding(row.position, Tampering.REORDERED))
             continue
-        elif row.position > expected:
+        if row.position > expected:
             findings.append(Finding(expected, Tampering.REMOVED))
+            gaps.skip(expected, row.position - 1)
         elif row.previous != last:
             # This row is whole and follows another one than the one before it, which was replaced.
             findings.append(Finding(max(1, row.position - 1), Tampering.CHANGED))
-        findings += _personal(row)
         expected, last = row.position + 1, row.hash
-    for checkpoint in checkpoints:
-        if checkpoint.position >= expected:
+    for position in sorted(noted):
+        if position >= expected:
             findings.append(Finding(expected, Tampering.TRUNCATED))
-        elif seen.get(checkpoint.position, checkpoint.hash) != checkpoint.hash:
-            findings.append(Finding(checkpoint.position, Tampering.REWRITTEN))
+            break
     return _without_echo(findings)
 
 
@@ -117,29 +161,79 @@ def verify_excerpt(links: Iterable[Link]) -> list[Finding]:
     findings: list[Finding] = []
     last: Link | None = None
     for row in links:
-        if link(row.previous, row.content) != row.hash or row.content.get("position") != row.position:
-            findings.append(Finding(row.position, Tampering.CHANGED))
+        wrong = _wrong_with(row)
+        if wrong is not None:
+            findings.append(Finding(row.position, wrong))
         elif last is not None and row.position <= last.position:
             findings.append(Finding(row.position, Tampering.REORDERED))
         elif last is not None and row.position == last.position + 1 and row.previous != last.hash:
             findings.append(Finding(last.position, Tampering.CHANGED))
-        findings += _personal(row)
         last = row
     return findings
 
 
-def _personal(row: Link) -> list[Finding]:
+def _wrong_with(row: Link) -> Tampering | None:
+    """What is wrong with a row, seen alone."""
+    if link(row.previous, row.position, row.digest) != row.hash:
+        return Tampering.CHANGED
+    if row.content is None and row.key is None:
+        return None if row.row_erased else Tampering.ROW_ERASED
+    if row.content is None or row.key is None or digest_of(row.key, row.content) != row.digest:
+        return Tampering.CHANGED
+    if row.content.get("position") != row.position:
+        return Tampering.CHANGED
     promised = row.content.get("commitment")
     if promised is None:
-        return []
+        return None
     if row.personal is None:
-        return [] if row.erased else [Finding(row.position, Tampering.PERSONAL_REMOVED)]
-    if commitment(*row.personal) != promised:
-        return [Finding(row.position, Tampering.PERSONAL_CHANGED)]
-    return []
+        return None if row.person_erased else Tampering.PERSONAL_REMOVED
+    return None if commitment(*row.personal) == promised else Tampering.PERSONAL_CHANGED
 
 
 def _without_echo(findings: list[Finding]) -> list[Finding]:
     """A row that was moved leaves a gap where it was: say 'reordered' once, not 'removed' as well."""
     moved = {finding.position for finding in findings if finding.kind is Tampering.REORDERED}
     return [f for f in findings if not (f.kind is Tampering.REMOVED and f.position in moved)]
+
+
+# --- proof that a row was in the ledger when a checkpoint was signed --------------------------
+
+
+def path_to(row_hash: str, position: int, digests: Mapping[int, str], checkpoint: Checkpoint) -> bool:
+    """Whether the chain leads from a row to a checkpoint.
+
+    ``digests`` holds the digest of every row after ``position`` up to the checkpoint's; nothing else of
+    those rows is needed, so an excerpt proves its place without telling of other people's calls.
+    """
+    reached = row_hash
+    for between in range(position + 1, checkpoint.position + 1):
+        digest = digests.get(between)
+        if digest is None:
+            return False
+        reached = link(reached, between, digest)
+    return reached == checkpoint.hash
+
+
+# --- ranges of positions, as receipts name them -----------------------------------------------
+
+
+def to_ranges(positions: Iterable[int]) -> list[list[int]]:
+    """Positions as [first, last] pairs."""
+    ranges: list[list[int]] = []
+    for position in sorted(positions):
+        if ranges and position == ranges[-1][1] + 1:
+            ranges[-1][1] = position
+        else:
+            ranges.append([position, position])
+    return ranges
+
+
+class Ranges:
+    """The positions in [first, last] pairs, for ``in``."""
+
+    def __init__(self, pairs: Iterable[Iterable[int]]) -> None:
+        self._pairs = sorted(tuple(pair) for pair in pairs)
+
+    def __contains__(self, position: int) -> bool:
+        after = bisect.bisect_right(self._pairs, (position, float("inf")))
+        return after > 0 and position <= self._pairs[after - 1][1]

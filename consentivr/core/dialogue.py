@@ -11,7 +11,11 @@ from enum import Enum
 from typing import Any
 
 from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Reason
+from consentivr.core.evidence import Turn
 from consentivr.core.recording import RecordingMode, verdict
+
+CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"
+"""The legal basis of a recording whose caller was asked."""
 
 # --- what an administrator chose for this line ------------------------------------------------
 
@@ -24,6 +28,10 @@ class CallPolicy:
     consent_key: str = "1"
     objection_key: str = "9"
     max_attempts: int = 3
+    purpose: str = ""
+    """What the queue records for (GDPR art. 5(1)(b))."""
+    legal_basis: str | None = None
+    """The statute that demands the recording; None where consent is the basis."""
     transfer_when_unanswered: str | None = None
     """Extension that takes the caller when the queue ends without an agent; None hangs up."""
 
@@ -41,21 +49,6 @@ class Announcement(str, Enum):
     UNAVAILABLE = "unavailable"
     TOLD = "told"
     UNANSWERED = "unanswered"
-
-
-class Turn(str, Enum):
-    """One row of the ledger is one turn of the call."""
-
-    DECISION = "decision"
-    RECORDING_WITHHELD = "recording_withheld"
-    RECORDING_STARTED = "recording_started"
-    RECORDING_FAILED = "recording_failed"
-    RECORDING_STOPPED = "recording_stopped"
-    FORBIDDEN_RECORDING = "forbidden_recording"
-    AGENT_ANSWERED = "agent_answered"
-    QUEUE_LEFT = "queue_left"
-    CALL_ENDED = "call_ended"
-    CONNECTION_LOST = "connection_lost"
 
 
 # --- events: what can happen -----------------------------------------------------------------
@@ -125,6 +118,24 @@ class QueueLeft:
 class Bridged:
     """Caller and agent hear each other."""
 
+    other_leg: str | None = None
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One leg of a talk. ``recorders`` are the files that something records it to; None when it could not be told."""
+
+    name: str
+    channel_uuid: str
+    recorders: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class RecordersSeen:
+    """What the switch said when it was asked who records."""
+
+    legs: tuple[Leg, ...]
+
 
 @dataclass(frozen=True)
 class Unbridged:
@@ -174,6 +185,7 @@ Event = (
     | AgentAnswered
     | QueueLeft
     | Bridged
+    | RecordersSeen
     | Unbridged
     | HungUp
     | ChannelGone
@@ -225,7 +237,16 @@ class StartRecording:
 
 @dataclass(frozen=True)
 class StopRecording:
-    """Stop every recorder on the caller's leg and set the no-record flag again."""
+    """Stop every recorder on the caller's leg, and on the other one if named, and set the no-record flag again."""
+
+    other_leg: str | None = None
+
+
+@dataclass(frozen=True)
+class LookForRecorders:
+    """Ask the switch whether anything records either leg: the negative proof (FREESWITCH.md, section 4)."""
+
+    other_leg: str | None
 
 
 @dataclass(frozen=True)
@@ -258,6 +279,7 @@ Action = (
     | PermitRecording
     | StartRecording
     | StopRecording
+    | LookForRecorders
     | JoinQueue
     | HangUp
     | Transfer
@@ -306,6 +328,8 @@ def step(policy: CallPolicy, state: State, event: Event) -> Result:
         return _hung_up(policy, state)
     if isinstance(event, (RecorderStarted, RecorderStopped, RecordCommandDone)):
         return _recorder(policy, state, event)
+    if isinstance(event, RecordersSeen):
+        return _looked(policy, state, event)
     return _PHASES[state.phase](policy, state, event)
 
 
@@ -378,8 +402,13 @@ def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
 
 def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
     if isinstance(event, (AgentAnswered, Bridged)):
-        evidence = {"agent_uuid": event.agent_uuid} if isinstance(event, AgentAnswered) else {}
-        return replace(state, phase=Phase.TALKING), (Write(Turn.AGENT_ANSWERED, evidence),)
+        state = replace(state, phase=Phase.TALKING)
+        if isinstance(event, AgentAnswered):
+            return state, (Write(Turn.AGENT_ANSWERED, {"agent_uuid": event.agent_uuid}),)
+        return state, (
+            Write(Turn.AGENT_ANSWERED, {"agent_uuid": event.other_leg}),
+            *_prove_absence(policy, state, event),
+        )
     if isinstance(event, QueueLeft):
         actions: tuple[Action, ...] = (Write(Turn.QUEUE_LEFT, {"why": event.why}),)
         if not state.hung_up:
@@ -400,6 +429,8 @@ def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
 
 
 def _talking(policy: CallPolicy, state: State, event: Event) -> Result:
+    if isinstance(event, Bridged):
+        return state, _prove_absence(policy, state, event)
     if isinstance(event, Unbridged) and state.permitted and not state.hung_up:
         # The yes was for this talk. A recorder left running would start again with the next
         # bridge, whoever that is (FREESWITCH.md, section 4).
@@ -439,6 +470,39 @@ def _recorder(policy: CallPolicy, state: State, event: RecorderStarted | Recorde
     if state.recording is None and state.permitted and not state.hung_up:
         return state, (Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"}),)
     return state, ()
+
+
+def _prove_absence(policy: CallPolicy, state: State, event: Bridged) -> tuple[Action, ...]:
+    """Whoever did not agree has it in the ledger that nothing recorded the talk, at every bridge anew."""
+    if state.permitted or state.hung_up or policy.mode is RecordingMode.PERMANENT:
+        return ()
+    return (LookForRecorders(event.other_leg),)
+
+
+def _looked(policy: CallPolicy, state: State, event: RecordersSeen) -> Result:
+    known = all(leg.recorders is not None for leg in event.legs)
+    found = [(leg, path) for leg in event.legs for path in leg.recorders or ()]
+    evidence = {
+        "recorders": len(found) if known else None,
+        "legs": [
+            {
+                "leg": leg.name,
+                "channel_uuid": leg.channel_uuid,
+                "recorders": None if leg.recorders is None else len(leg.recorders),
+            }
+            for leg in event.legs
+        ],
+    }
+    actions: tuple[Action, ...] = (Write(Turn.LOOKED_FOR_RECORDERS, evidence),)
+    if found and not state.permitted and policy.mode is not RecordingMode.PERMANENT:
+        stop = StopRecording(next((leg.channel_uuid for leg in event.legs if leg.name != "caller"), None))
+        rows = [
+            Write(Turn.FORBIDDEN_RECORDING, {"path": path, "leg": leg.name})
+            for leg, path in found
+            if path != state.recording
+        ]
+        actions = (stop, *actions, *rows)
+    return state, actions
 
 
 def _hung_up(policy: CallPolicy, state: State) -> Result:
@@ -496,5 +560,7 @@ def _decision_row(policy: CallPolicy, consent: Consent, *, permits: bool = False
             for attempt in consent.attempts
         ],
         "verdict": {"record": said.record, "reason": said.reason.value},
+        "purpose": policy.purpose,
+        "legal_basis": policy.legal_basis or (CONSENT_BASIS if policy.mode.asks else None),
     }
     return Write(Turn.DECISION, evidence, permits)

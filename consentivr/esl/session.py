@@ -23,6 +23,8 @@ from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError, Sessi
 _RECEIVE_BYTES = 65536
 _SEND_SECONDS = 5.0
 _MESSAGES_BEFORE_OTHERS = 32
+_ANSWER = "answer "
+"""Marks a reply that is awaited for what it says."""
 
 SUBSCRIPTIONS = (
     "linger 10",
@@ -137,11 +139,14 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         pairs = "|".join(f"{name}={value}" for name, value in variables.items())
         return self.call_command("multiset", f"^^|{pairs}")
 
-    def api(self, command: str) -> None:
-        """Queue an API command: works at any time, also while ``callcenter`` waits (section 2)."""
+    def api(self, command: str, *, answer: bool = False) -> None:
+        """Queue an API command: works at any time, also while ``callcenter`` waits (section 2).
+
+        With ``answer`` what it says comes as an event named ``API_ANSWER``.
+        """
         if "${" in command:
             raise LocalProtocolError("an API command must not hold a variable for the switch to expand")
-        self._queue(encode(f"api {command}"), f"api {command.split(' ')[0]}")
+        self._queue(encode(f"api {command}"), f"{_ANSWER}{command}" if answer else f"api {command.split(' ')[0]}")
 
     def send(self, data: str, timeout: float = 5.0) -> Message:
         """Send one command and wait for its reply.
@@ -232,7 +237,10 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
             if not self._expected_replies:
                 raise RemoteProtocolError("the switch replied to a command that was not sent")
             command = self._expected_replies.popleft()
-            if kind == "command/reply" and not message.reply_text.startswith("+OK"):
+            if command.startswith(_ANSWER):
+                said = message.body.decode("utf-8", "replace") if kind == "api/response" else "-ERR"
+                self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
+            elif kind == "command/reply" and not message.reply_text.startswith("+OK"):
                 self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
         elif kind == "text/disconnect-notice":
             # Row H. The first notice of a lingering socket is not the end (section 2).

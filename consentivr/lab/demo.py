@@ -68,5 +68,5 @@ def _outcome(laboratory: Laboratory, channel: Channel, name: str) -> Outcome:
         why=decision.evidence["reason"],
         recorded=f"{milliseconds / 1000:.1f} s" if path else "no",
         file=path,
-        ledger_row=f"#{decision.seq} of {decision.at:%H:%M:%S.%f}",
+        ledger_row=f"#{decision.position} of {decision.at:%H:%M:%S.%f}",
     )

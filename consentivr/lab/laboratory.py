@@ -9,7 +9,7 @@ from consentivr.app import Application, queues, rendered
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel, SimulatedSwitch
-from consentivr.ledger import Entry, Ledger
+from consentivr.ledger import Entry, Ledger, Search
 
 
 def simulated_switch(
@@ -81,8 +81,8 @@ class Laboratory:
 
     def rows(self, channel: Channel | None = None) -> list[Entry]:
         """What the ledger says, of one call or of all."""
-        ledger = Ledger(Path(self.configuration.ledger.path), create=False)
+        ledger = Ledger(self.configuration.ledger.location, create=False)
         try:
-            return list(ledger.read(channel.uuid if channel else None))
+            return list(ledger.read(Search(channel=channel.uuid if channel else None)))
         finally:
             ledger.close()

@@ -29,6 +29,10 @@ from consentivr.lab.dialplan import Dialplan, expand
 _TEMPLATE: dict[str, str] = json.loads(resources.files(__package__).joinpath("channel.json").read_text("utf-8"))
 _FRAME_MS = 20
 _RATE = 8000
+_MEDIA_BUG = (
+    " <media-bug>\n  <function>session_record</function>\n  <target>{path}</target>\n"
+    "  <thread-locked>0</thread-locked>\n </media-bug>\n"
+)
 
 
 class _HungUp(Exception):
@@ -82,6 +86,8 @@ class Channel:
         """Queues entered, in order."""
         self.talked_ms = 0
         self.recorders: dict[str, float] = {}
+        self.agent_recorders: list[str] = []
+        """What something else records the agent's leg to."""
         self.recorded: dict[str, int] = {}
         """Path -> milliseconds of every recording that was kept."""
         self.bugs_in_talk: list[list[str]] = []
@@ -425,7 +431,8 @@ class Channel:
             path = expand(template.replace("${strftime(%Y/%m/%d)}", "by-law"), self._all_variables())
             self._start_recorder(path)
         self._tell(f"talks to {self.caller.agent}, {'recorded' if self.recorders else 'not recorded'}")
-        self._event("CHANNEL_BRIDGE", {"Bridge-A-Unique-ID": self.uuid, "Bridge-B-Unique-ID": self._agent_leg})
+        legs = {"Bridge-A-Unique-ID": self.uuid, "Bridge-B-Unique-ID": self._agent_leg}
+        self._event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": self._agent_leg})
         self.bugs_in_talk.append(list(self.recorders))
         self.variables.update(cc_agent=self.caller.agent or "", cc_queue_answered_epoch=str(int(time.time())))
         self._schedule_for("talk")
@@ -524,8 +531,16 @@ class Channel:
             self._reply("-ERR command not found")
 
     def _api(self, words: list[str]) -> str:
-        if len(words) < 2 or words[1] != self.uuid or self.over:
+        legs = [self.uuid, self._agent_leg] if self._bridged_since is not None else [self.uuid]
+        if len(words) < 2 or words[1] not in legs or self.over:
             return "-ERR No such channel!\n"
+        if words[0] == "uuid_buglist":
+            recorders = self.recorders if words[1] == self.uuid else self.agent_recorders
+            bugs = "".join(_MEDIA_BUG.format(path=path) for path in recorders)
+            return f"<media-bugs>\n{bugs}</media-bugs>\n"
+        if words[1] == self._agent_leg:
+            self.agent_recorders.clear()
+            return "+OK Success\n"
         if words[0] == "uuid_setvar":
             self._set(words[2], words[3] if len(words) > 3 else "")
             return "+OK\n"
@@ -535,8 +550,6 @@ class Channel:
             for path in list(self.recorders):
                 self._stop_recorder(path)
             return "+OK Success\n"
-        if words[0] == "uuid_buglist":
-            return "".join(f"session_record {path}\n" for path in self.recorders)
         return "-USAGE\n"
 
     # --- what the application hears ----------------------------------------------------------

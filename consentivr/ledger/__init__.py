@@ -1,8 +1,9 @@
 """The append-only store of who decided what, and what followed."""
 
+from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
-from consentivr.ledger.export import as_csv, as_json, verify_json
-from consentivr.ledger.store import Entry, Ledger, Notice
+from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
+from consentivr.ledger.store import Ledger, Search
 from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [
@@ -11,8 +12,9 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "LedgerWriter",
-    "Notice",
-    "as_csv",
-    "as_json",
-    "verify_json",
+    "Search",
+    "SignedCheckpoint",
+    "Signer",
+    "Verifier",
+    "make_key",
 ]

@@ -1,22 +1,29 @@
 """Handing over what the ledger knows of a call, a caller or a span of time (GDPR art. 15, 20).
 
-The JSON form carries the chain's hashes, so that it can be verified without the ledger.
+The JSON form carries the chain's hashes, and the digests that lead from its rows to the next signed
+checkpoint: it is verified without the ledger, and tells of nobody else's calls.
 """
 
 from __future__ import annotations
 
 import csv
-import io
+import hashlib
 import json
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from consentivr.core.chain import Finding, Link, canonical, verify_excerpt
-from consentivr.core.consent import NoticeVersion
+from consentivr.core.chain import Finding, Link, Tampering, canonical, path_to, verify_excerpt
+from consentivr.core.evidence import Turn
 from consentivr.ledger.errors import LedgerError
+from consentivr.ledger.signing import SignedCheckpoint, Verifier
+from consentivr.ledger.store import Ledger, Search
 
 FORMAT = "consentivr-ledger-export-1"
+IN_ARCHIVE = "export.json"
+"""The export's name in an archive; recordings lie beside it in ``recordings/``."""
 
 _CSV_COLUMNS = (
     "position",
@@ -31,59 +38,192 @@ _CSV_COLUMNS = (
     "hash",
 )
 
-
-def as_json(links: Iterable[Link], notices: Iterable[NoticeVersion]) -> str:
-    """Rows with their hashes, the caller's number with the key of its commitment, and the wordings asked."""
-    rows = [
-        {
-            **row.content,
-            "evidence": json.loads(row.content["evidence"]),
-            "previous": row.previous,
-            "hash": row.hash,
-            "erased": row.erased,
-            "caller": {"key": row.personal[0], "caller_id_number": row.personal[1]} if row.personal else None,
-        }
-        for row in links
-    ]
-    wordings = {notice.digest: dict(notice.__dict__) for notice in notices}
-    return json.dumps({"format": FORMAT, "rows": rows, "notices": wordings}, indent=1, ensure_ascii=False) + "\n"
+# --- writing ---------------------------------------------------------------------------------
 
 
-def as_csv(links: Iterable[Link]) -> str:
-    """One line for each row; for a spreadsheet. A value that a spreadsheet would compute is quoted with '."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_CSV_COLUMNS)
-    for row in links:
-        number = row.personal[1] if row.personal else ""
-        values = {**row.content, "caller_id_number": number, "hash": row.hash}
-        writer.writerow([_harmless(str(values[column])) for column in _CSV_COLUMNS])
-    return text.getvalue()
+def write_json(out: TextIO, ledger: Ledger, search: Search) -> int:
+    """Rows with their hashes, numbers with the key of their commitment, wordings, and the way to a checkpoint.
 
-
-def verify_json(path: Path) -> tuple[int, list[Finding]]:
-    """Verify a JSON export on its own: the number of rows, and what is wrong with them.
-
-    Raises LedgerError when it is no export.
+    Returns the number of rows. Memory does not grow with the rows' content.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
-        links = [_link(row) for row in data["rows"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(f"{path} is no export of consentivr: {error}") from error
-    return len(links), verify_excerpt(links)
+    out.write('{\n"format": ' + json.dumps(FORMAT) + ',\n"rows": [')
+    positions: list[int] = []
+    digests: set[str] = set()
+    for row in ledger.links(search):
+        out.write(",\n" if positions else "\n")
+        out.write(json.dumps(_as_dict(row), ensure_ascii=False))
+        positions.append(row.position)
+        if row.content is not None:
+            digests.add(json.loads(row.content["evidence"]).get("notice"))
+    wordings = [notice for notice in map(ledger.notice, sorted(digests - {None})) if notice]
+    tail = {
+        "notices": {notice.digest: dict(notice.__dict__) for notice in wordings},
+        "proof": _proof(ledger, positions),
+    }
+    out.write("\n],\n" + json.dumps(tail, indent=1, ensure_ascii=False)[2:] + "\n")
+    return len(positions)
 
 
-def _link(row: dict[str, Any]) -> Link:
-    apart = ("previous", "hash", "erased", "caller")
-    content = {name: value for name, value in row.items() if name not in apart}
-    content["evidence"] = canonical(content["evidence"]).decode("ascii")
-    caller = row["caller"]
-    personal = (caller["key"], caller["caller_id_number"]) if caller else None
-    return Link(row["position"], row["previous"], row["hash"], content, personal, bool(row["erased"]))
+def write_csv(out: TextIO, links: Iterable[Link]) -> int:
+    """One line for each row; for a spreadsheet. A value that a spreadsheet would compute is quoted with '."""
+    writer = csv.writer(out)
+    writer.writerow(_CSV_COLUMNS)
+    rows = 0
+    for rows, row in enumerate(links, 1):  # noqa: B007 - the number is the result
+        number = row.personal[1] if row.personal else ""
+        values = {**dict.fromkeys(_CSV_COLUMNS, ""), **(row.content or {}), "position": row.position}
+        values |= {"caller_id_number": number, "hash": row.hash}
+        writer.writerow([_harmless(str(values[column])) for column in _CSV_COLUMNS])
+    return rows
+
+
+def _as_dict(row: Link) -> dict[str, Any]:
+    said = dict(row.content or {"position": row.position})
+    if row.content is not None:
+        said["evidence"] = json.loads(said["evidence"])
+    return {
+        **said,
+        "previous": row.previous,
+        "digest": row.digest,
+        "key": row.key,
+        "hash": row.hash,
+        "person_erased": row.person_erased,
+        "row_erased": row.row_erased,
+        "caller": {"key": row.personal[0], "caller_id_number": row.personal[1]} if row.personal else None,
+    }
+
+
+def _proof(ledger: Ledger, positions: Sequence[int]) -> dict[str, Any]:
+    """For each row the first checkpoint at or after it, and the digests of the rows between that are not exported."""
+    signed = ledger.checkpoints()
+    exported = set(positions)
+    digests: dict[int, str] = {}
+    used: list[SignedCheckpoint] = []
+    for checkpoint, segment in _segments(positions, signed):
+        used.append(checkpoint)
+        between = ledger.digests(segment[0] + 1, checkpoint.position)
+        digests |= {position: digest for position, digest in between.items() if position not in exported}
+    return {
+        "checkpoints": [dict(checkpoint.__dict__) for checkpoint in used],
+        "digests": {str(position): digest for position, digest in sorted(digests.items())},
+    }
+
+
+def _segments(
+    positions: Iterable[int], signed: Sequence[SignedCheckpoint]
+) -> Iterator[tuple[SignedCheckpoint, list[int]]]:
+    """Positions by the first checkpoint at or after them."""
+    waiting = sorted(positions)
+    for checkpoint in sorted(signed, key=lambda checkpoint: checkpoint.position):
+        segment = [position for position in waiting if position <= checkpoint.position]
+        if segment:
+            yield checkpoint, segment
+            waiting = waiting[len(segment) :]
 
 
 def _harmless(value: str) -> str:
     return "'" + value if value[:1] in "=+-@" else value
+
+
+# --- verifying, without the ledger -----------------------------------------------------------
+
+
+@dataclass
+class Verified:
+    """What an export turned out to be. ``signed_rows`` of its rows lead to a checkpoint whose signature holds."""
+
+    rows: int
+    findings: list[Finding] = field(default_factory=list)
+    signed_rows: int = 0
+    recordings: int = 0
+
+
+def verify_export(path: Path, verifier: Verifier) -> Verified:
+    """Verify a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
+    try:
+        data, audio = _read(path)
+        links = [_link(row) for row in data["rows"]]
+        checkpoints = [SignedCheckpoint(**checkpoint) for checkpoint in data["proof"]["checkpoints"]]
+        digests = {int(position): digest for position, digest in data["proof"]["digests"].items()}
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
+        raise LedgerError(f"{path} is no export of consentivr: {error}") from error
+    said = Verified(len(links), verify_excerpt(links))
+    if verifier:
+        _verify_signatures(said, links, checkpoints, digests, verifier)
+    _verify_audio(said, links, audio)
+    return said
+
+
+def _verify_signatures(
+    said: Verified,
+    links: Sequence[Link],
+    checkpoints: Sequence[SignedCheckpoint],
+    digests: Mapping[int, str],
+    verifier: Verifier,
+) -> None:
+    known = {**digests, **{row.position: row.digest for row in links}}
+    hashes = {row.position: row.hash for row in links}
+    for checkpoint, segment in _segments(hashes, checkpoints):
+        if not verifier.holds(checkpoint):
+            said.findings.append(Finding(checkpoint.position, Tampering.SIGNATURE))
+        elif path_to(hashes[segment[0]], segment[0], known, checkpoint.checkpoint):
+            said.signed_rows += len(segment)
+        else:
+            said.findings.append(Finding(segment[0], Tampering.REWRITTEN))
+
+
+def _verify_audio(said: Verified, links: Iterable[Link], audio: Mapping[str, str]) -> None:
+    """``audio``: SHA-256 of each recording that came along, by its file's name."""
+    sealed = {}
+    for row in links:
+        if row.content is not None and row.content["turn"] == Turn.RECORDING_SEALED:
+            evidence = json.loads(row.content["evidence"])
+            sealed[Path(evidence["path"]).name] = (row.position, evidence.get("sha256"))
+    for name, digest in audio.items():
+        position, promised = sealed.get(name, (0, None))
+        said.recordings += 1
+        if digest != promised:
+            said.findings.append(Finding(position, Tampering.AUDIO))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The export, and the SHA-256 of each recording that came with it."""
+    audio: dict[str, str] = {}
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            data = json.loads(archive.read(IN_ARCHIVE))
+            for name in archive.namelist():
+                if name != IN_ARCHIVE:
+                    with archive.open(name) as file:
+                        digest = hashlib.sha256()
+                        while block := file.read(1 << 20):
+                            digest.update(block)
+                    audio[Path(name).name] = digest.hexdigest()
+    else:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    if "vcon" in data:
+        data = next(
+            json.loads(attachment["body"]) for attachment in data["attachments"] if attachment["type"] == FORMAT
+        )
+    if data["format"] != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}")
+    return data, audio
+
+
+def _link(row: dict[str, Any]) -> Link:
+    apart = ("previous", "digest", "key", "hash", "person_erased", "row_erased", "caller")
+    content = {name: value for name, value in row.items() if name not in apart}
+    caller = row["caller"]
+    if row["key"] is not None:
+        content["evidence"] = canonical(content["evidence"]).decode("ascii")
+    return Link(
+        row["position"],
+        row["previous"],
+        row["hash"],
+        row["digest"],
+        row["key"],
+        content if row["key"] is not None else None,
+        (caller["key"], caller["caller_id_number"]) if caller else None,
+        person_erased=bool(row["person_erased"]),
+        row_erased=bool(row["row_erased"]),
+    )

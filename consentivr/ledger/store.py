@@ -1,4 +1,4 @@
-"""The ledger in SQLite: schema, appending in one transaction, reading.
+"""The ledger: appending in one transaction, reading, erasing with a receipt.
 
 Everything here blocks and belongs into a worker thread (``writer``) or into the command line. One
 ``Ledger`` must be used by one thread only.
@@ -6,156 +6,273 @@ Everything here blocks and belongs into a worker thread (``writer``) or into the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from consentivr.core import chain
+from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
+from consentivr.core.evidence import Turn
+from consentivr.ledger.databases import WRITES, DatabaseError, open_database, plain
+from consentivr.ledger.entry import HASHED, Entry, as_text, chained, now, storable
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.schema import ERASED, SCHEMA, callers, checkpoints, entries, evidence_text, notices
+from consentivr.ledger.signing import SignedCheckpoint, Signer
 
-SCHEMA_VERSION = 1
-
-FIRST_TURN = "decision"
+FIRST_TURN = Turn.DECISION.value
 """The turn that brings a caller's personal data into the ledger: later turns must not bring back what was erased."""
 
-ERASURE = "erasure"
-"""The turn that is the receipt for an erasure."""
+CHECKPOINT_ROWS = 1000
+"""A batch that passes a multiple of so many rows ends in a signed checkpoint."""
 
-metadata = sa.MetaData()
-
-entries = sa.Table(
-    "entry",
-    metadata,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", sa.Text, nullable=False, doc="UTC, ISO 8601 with microseconds"),
-    sa.Column("channel_uuid", sa.Text, nullable=False, index=True),
-    sa.Column("turn", sa.Text, nullable=False),
-    sa.Column("line", sa.Text, nullable=False),
-    sa.Column("queue", sa.Text, nullable=False),
-    sa.Column("mode", sa.Text, nullable=False),
-    sa.Column("evidence", sa.Text, nullable=False, doc="JSON object"),
-    sa.Column("commitment", sa.Text, doc="of the caller's personal data; see core.chain"),
-    sa.Column("position", sa.Integer, nullable=False, unique=True, doc="in the chain, from 1"),
-    sa.Column("previous", sa.Text, nullable=False, doc="hash of the row before"),
-    sa.Column("hash", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-callers = sa.Table(
-    "caller",
-    metadata,
-    sa.Column("channel_uuid", sa.Text, primary_key=True),
-    sa.Column("caller_id_number", sa.Text, nullable=False, index=True),
-    sa.Column("key", sa.Text, nullable=False, doc="of the commitment; erased with the number"),
-    comment="Personal data, apart from the rows so that a person can be forgotten (GDPR art. 17).",
-)
-
-notices = sa.Table(
-    "notice",
-    metadata,
-    sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("language", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("audio_sha256", sa.Text, nullable=False),
-    sa.Column("duration_ms", sa.Integer, nullable=False),
-    comment="Each wording that was ever asked, as it was heard.",
-)
-
-Notice = NoticeVersion
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One row: one turn of one call. ``at`` is UTC."""
+class Search:
+    """Which rows. Everything named must fit; ``since`` is included, ``until`` is not; both are UTC."""
 
-    channel_uuid: str
-    turn: str
-    line: str
-    queue: str
-    mode: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-    caller_id_number: str | None = None
-    at: datetime = field(default_factory=_now)
-    seq: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "seq": self.seq,
-            "at": self.at.isoformat(timespec="microseconds"),
-            "channel_uuid": self.channel_uuid,
-            "turn": self.turn,
-            "line": self.line,
-            "queue": self.queue,
-            "mode": self.mode,
-            "evidence": self.evidence,
-            "caller_id_number": self.caller_id_number,
-        }
-
-
-_HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position")
+    channel: str | None = None
+    caller: str | None = None
+    turn: str | None = None
+    line: str | None = None
+    queue: str | None = None
+    decision: str | None = None
+    agent: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class Ledger:
-    """An open ledger file.
+    """An open ledger: a path, or a postgresql:// URL.
 
-    Raises LedgerError with a remedy when the file cannot be opened; ``append`` raises
-    LedgerUnavailable when nothing of the batch was written.
+    ``patience_s`` is how many seconds a lock is waited for. Raises LedgerError with a remedy when it
+    cannot be opened; ``append`` raises LedgerUnavailable when nothing of the batch was written.
     """
 
-    def __init__(self, path: Path, *, create: bool = True, busy_timeout_ms: int = 250) -> None:
-        self.path = path
-        if not create and not path.exists():
-            raise LedgerError(f"there is no ledger at {path}: start 'consentivr serve' once, or see ledger.path")
+    def __init__(
+        self,
+        location: str | Path,
+        *,
+        create: bool = True,
+        patience_s: float = 0.25,
+        signer: Signer | None = None,
+        any_schema: bool = False,
+    ) -> None:
+        self._signer = signer
+        self._in_doubt = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._engine = sa.create_engine(
-                f"sqlite:///{path}",
-                poolclass=sa.pool.StaticPool,
-                connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
-            )
-            sa.event.listen(self._engine, "connect", _prepare_connection)
-            sa.event.listen(self._engine, "begin", _begin)
-            self._prepare_schema()
-        except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise LedgerError(f"the ledger {path} cannot be opened: {_plain(error)}; {_remedy(error)}") from error
-
-    def _prepare_schema(self) -> None:
-        with self._engine.execution_options(**_WRITES).begin() as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version > SCHEMA_VERSION:
+            self._database = open_database(location, patience_s=patience_s, create=create)
+            self.name = self._database.name
+            if not create and not self._database.exists():
                 raise LedgerError(
-                    f"the ledger {self.path} was written by a newer consentivr (schema {version}, "
-                    f"this one knows {SCHEMA_VERSION}): install that version"
+                    f"there is no ledger at {self.name}: start 'consentivr serve' once, or see ledger.path"
                 )
-            if version == 0:
-                metadata.create_all(connection)
-                for verb in ("UPDATE", "DELETE"):
-                    connection.exec_driver_sql(
-                        f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb.lower()} BEFORE {verb} ON entry "
-                        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-                    )
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._engine = self._database.engine
+            self._writes = self._engine.execution_options(**WRITES)
+            self._database.check_promises()
+            if not any_schema:
+                self._check_schema(create)
+        except DatabaseError as error:
+            raise LedgerError(
+                f"the ledger {location} cannot be opened: {plain(error)}; {self._remedy(error)}"
+            ) from error
 
-    def append(self, batch: Sequence[Entry]) -> None:
-        """Write all rows in one transaction; they are on disk when this returns."""
+    def _remedy(self, error: BaseException) -> str:
+        database = getattr(self, "_database", None)
+        return database.remedy(error) if database else "see ledger.path"
+
+    def _unavailable(self, error: BaseException) -> LedgerUnavailable:
+        return LedgerUnavailable(f"{plain(error)}; {self._remedy(error)}")
+
+    # --- schema ------------------------------------------------------------------------------
+
+    def _check_schema(self, create: bool) -> None:
+        version = self._schema_version()
+        if version is None and create:
+            self.migrate()
+        elif version is None:
+            raise LedgerError(
+                f"{self.name} holds no ledger: start 'consentivr serve' once, or 'consentivr ledger migrate'"
+            )
+        elif version < SCHEMA:
+            raise LedgerError(f"the ledger {self.name} is of an older version: run 'consentivr ledger migrate'")
+        elif version > SCHEMA:
+            raise LedgerError(
+                f"the ledger {self.name} was written by a newer consentivr (schema {version}, "
+                f"this one knows {SCHEMA}): install that version"
+            )
+
+    def _schema_version(self) -> str | None:
+        with self._engine.connect() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            if "alembic_version" in tables:
+                version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+                if version is not None:
+                    return str(version)
+            if "entry" in tables:
+                raise LedgerError(
+                    f"the ledger {self.name} was made by a consentivr from before its first release: "
+                    "export it with that one, then move it away"
+                )
+        return None
+
+    def migrate(self) -> None:
+        """Bring the schema up to this program's, all or nothing."""
+        from consentivr.ledger.migrate import upgrade
+
+        with self._writes.begin() as connection:
+            upgrade(connection)
+
+    @classmethod
+    def upgrade(cls, location: str | Path) -> tuple[str | None, str]:
+        """Migrate a ledger of any version; returns its schema before and after. Raises LedgerError."""
+        ledger = cls(location, patience_s=5.0, any_schema=True)
         try:
-            with self._engine.execution_options(**_WRITES).begin() as connection:
-                _extend(connection, batch, _keys_of_callers(connection, batch))
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
+            before = ledger._schema_version()
+            if before is not None and before > SCHEMA:
+                ledger._check_schema(create=False)
+            ledger.migrate()
+        except DatabaseError as error:
+            raise LedgerError(f"{ledger.name} cannot be migrated: {plain(error)}; {ledger._remedy(error)}") from error
+        finally:
+            ledger.close()
+        return before, SCHEMA
+
+    def copy_to(self, other: Ledger, progress: Callable[[int], None] = lambda rows: None) -> int:
+        """Copy everything into an empty ledger, and verify the copy; returns the number of rows.
+
+        This ledger takes no rows meanwhile. Raises LedgerError; the other one is left empty then.
+        """
+        try:
+            with self._writes.begin() as source, other._writes.begin() as destination:
+                if _end_of_chain(destination)[0]:
+                    raise LedgerError(f"{other.name} is not empty: name a new one")
+                for table in (notices, callers, checkpoints, entries):
+                    self._copy_table(table, source, destination, progress)
+                if _end_of_chain(source) != _end_of_chain(destination):
+                    raise LedgerError("the copy does not end as the ledger does; nothing was copied")
+                if destination.dialect.name == "postgresql":
+                    destination.exec_driver_sql(
+                        "SELECT setval(pg_get_serial_sequence('entry', 'seq'), max(seq)) FROM entry"
+                    )
+        except DatabaseError as error:
+            raise LedgerError(f"cannot copy to {other.name}: {plain(error)}; {other._remedy(error)}") from error
+        rows = 0
+
+        def counted() -> Iterator[Link]:
+            nonlocal rows
+            for link in other.links():
+                rows += 1
+                yield link
+
+        findings = chain.verify(counted(), [signed.checkpoint for signed in other.checkpoints()])
+        if findings:
+            raise LedgerError(f"the copy is not whole: row {findings[0].position}: {findings[0].kind.value}")
+        return rows
+
+    def _copy_table(
+        self, table: sa.Table, source: sa.Connection, destination: sa.Connection, progress: Callable[[int], None]
+    ) -> None:
+        columns = [column for column in table.columns if column.computed is None]
+        query = sa.select(*columns).order_by(*table.primary_key.columns)
+        done = 0
+        for rows in source.execution_options(yield_per=10_000).execute(query).mappings().partitions():
+            destination.execute(table.insert(), [dict(row) for row in rows])
+            done += len(rows)
+            if table is entries:
+                progress(done)
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def append(self, batch: Sequence[Entry]) -> SignedCheckpoint | None:
+        """Write all rows in one transaction; they are durable when this returns.
+
+        Returns the checkpoint that was signed with them, if one was due. After an append whose answer
+        was lost the same rows may be handed in again: none is written twice.
+        """
+        try:
+            with self._writes.begin() as connection:
+                if self._in_doubt:
+                    batch = self._not_yet_written(connection, batch)
+                signed = self._extend(connection, batch, self._keys_of_callers(connection, batch))
+        except DatabaseError as error:
+            self._in_doubt = True
+            raise self._unavailable(error) from error
+        self._in_doubt = False
+        return signed
+
+    def _not_yet_written(self, connection: sa.Connection, batch: Sequence[Entry]) -> list[Entry]:
+        names = [entry.submission for entry in batch]
+        there = set(
+            connection.execute(sa.select(entries.c.submission).where(entries.c.submission.in_(names))).scalars()
+        )
+        if there:
+            self._database.settle_doubt(connection)
+        return [entry for entry in batch if entry.submission not in there]
+
+    def _extend(
+        self, connection: sa.Connection, batch: Sequence[Entry], personal: Mapping[str, tuple[str, str]]
+    ) -> SignedCheckpoint | None:
+        """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
+        first, previous = _end_of_chain(connection)
+        position = first
+        rows = []
+        for entry in batch:
+            position += 1
+            rows.append(chained(entry, position, previous, personal.get(entry.channel_uuid)))
+            previous = rows[-1]["hash"]
+        if rows:
+            connection.execute(entries.insert(), rows)
+        if self._signer and position // CHECKPOINT_ROWS > first // CHECKPOINT_ROWS:
+            return self._sign(connection, position, previous)
+        return None
+
+    def _keys_of_callers(self, connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
+        """For each call of the batch whose caller is known: the commitment's key and the number.
+
+        The first row of a call brings both into the table; later rows find them, unless they were erased.
+        """
+        new = {entry.channel_uuid: entry for entry in batch if entry.caller_id_number and entry.turn == FIRST_TURN}
+        if new:
+            people = [
+                {
+                    "channel_uuid": channel,
+                    "caller_id_number": storable(entry.caller_id_number or ""),
+                    "key": secrets.token_hex(32),
+                }
+                for channel, entry in new.items()
+            ]
+            connection.execute(self._database.insert_new(callers), people)
+        wanted = sorted({entry.channel_uuid for entry in batch})
+        found = connection.execute(sa.select(callers).where(callers.c.channel_uuid.in_(wanted)))
+        return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
+
+    def sign(self) -> SignedCheckpoint | None:
+        """Sign what the chain is now; None without a key, and when nothing is there or new."""
+        if self._signer is None:
+            return None
+        try:
+            with self._writes.begin() as connection:
+                position, last = _end_of_chain(connection)
+                newest = connection.execute(sa.select(sa.func.max(checkpoints.c.position))).scalar_one()
+                return self._sign(connection, position, last) if position > (newest or 0) else None
+        except DatabaseError as error:
+            raise self._unavailable(error) from error
+
+    def _sign(self, connection: sa.Connection, position: int, last: str) -> SignedCheckpoint:
+        assert self._signer is not None
+        signed = self._signer.sign(position, last, as_text(now()))
+        connection.execute(self._database.insert_new(checkpoints), dict(signed.__dict__))
+        return signed
 
     def add_notice(self, notice: NoticeVersion) -> None:
         """Keep the wording that decisions refer to by its digest."""
@@ -167,204 +284,317 @@ class Ledger:
             "duration_ms": notice.duration_ms,
         }
         try:
-            with self._engine.execution_options(**_WRITES).begin() as connection:
-                connection.execute(notices.insert().prefix_with("OR IGNORE"), row)
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
+            with self._writes.begin() as connection:
+                connection.execute(self._database.insert_new(notices), row)
+        except DatabaseError as error:
+            raise self._unavailable(error) from error
 
     def check_writable(self) -> None:
         """Raises LedgerError unless a row could be written now. Leaves nothing behind."""
         try:
-            with self._engine.execution_options(**_WRITES).connect() as connection:
+            with self._writes.connect() as connection:
                 connection.execute(
                     notices.insert(),
                     {"digest": "-", "language": "", "text": "", "audio_sha256": "", "duration_ms": 0},
                 )
                 connection.rollback()
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise LedgerError(f"the ledger {self.path} cannot be written: {_plain(error)}; {_remedy(error)}") from error
+        except DatabaseError as error:
+            raise LedgerError(
+                f"the ledger {self.name} cannot be written: {plain(error)}; {self._remedy(error)}"
+            ) from error
 
-    def read(
-        self, channel_uuid: str | None = None, turn: str | None = None, limit: int | None = None
-    ) -> Iterator[Entry]:
+    def interrupt(self) -> None:
+        """From another thread: end a statement that has not come back for too long."""
+        self._database.interrupt()
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def read(self, search: Search = Search(), limit: int | None = None) -> Iterator[Entry]:
         """Rows in the order in which they were written; with ``limit`` the newest ones of them."""
-        query = sa.select(entries, callers.c.caller_id_number).join(
-            callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True
+        query = (
+            sa.select(entries, callers.c.caller_id_number)
+            .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
+            .where(entries.c.channel_uuid.isnot(None), *_conditions(search))
         )
-        if channel_uuid is not None:
-            query = query.where(entries.c.channel_uuid == channel_uuid)
-        if turn is not None:
-            query = query.where(entries.c.turn == turn)
         if limit is not None:
             newest = query.order_by(entries.c.seq.desc()).limit(limit).subquery()
-            query = sa.select(newest)
-            query = query.order_by(newest.c.seq)
+            query = sa.select(newest).order_by(newest.c.seq)
         else:
             query = query.order_by(entries.c.seq)
-        with self._engine.connect() as connection:
-            for row in connection.execute(query):
-                yield Entry(
-                    channel_uuid=row.channel_uuid,
-                    turn=row.turn,
-                    line=row.line,
-                    queue=row.queue,
-                    mode=row.mode,
-                    evidence=json.loads(row.evidence),
-                    caller_id_number=row.caller_id_number,
-                    at=datetime.fromisoformat(row.at),
-                    seq=row.seq,
-                )
+        for row in self._rows(query):
+            yield _entry(row)
 
-    def links(
-        self,
-        channels: Sequence[str] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Iterator[chain.Link]:
-        """The chain in the order in which its rows are stored, for ``core.chain.verify``.
+    def call(self, channel_uuid: str) -> list[Entry]:
+        """The rows of one call."""
+        return list(self.read(Search(channel=channel_uuid)))
 
-        With ``channels``, ``since`` or ``until`` (UTC; the end is not included) an excerpt of it.
+    def calls(self, search: Search, limit: int | None = None) -> Iterator[list[Entry]]:
+        """The rows of each call whose decision fits, oldest call first; with ``limit`` the newest ones.
+
+        ``agent`` fits a call that this agent took; a call without a decision is not found.
         """
-        with self._engine.connect() as connection:
-            receipts = set(
-                connection.execute(sa.select(entries.c.channel_uuid).where(entries.c.turn == ERASURE)).scalars()
-            )
-            query = sa.select(entries, callers.c.key, callers.c.caller_id_number).join(
-                callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True
-            )
-            if channels is not None:
-                query = query.where(entries.c.channel_uuid.in_(list(channels)))
-            if since is not None:
-                query = query.where(entries.c.at >= since.isoformat(timespec="microseconds"))
-            if until is not None:
-                query = query.where(entries.c.at < until.isoformat(timespec="microseconds"))
-            for row in connection.execute(query.order_by(entries.c.seq)):
-                content = {column: getattr(row, column) for column in _HASHED}
-                personal = (row.key, row.caller_id_number) if row.key is not None else None
-                yield chain.Link(row.position, row.previous, row.hash, content, personal, row.channel_uuid in receipts)
+        wanted = (
+            sa.select(entries.c.seq, entries.c.channel_uuid)
+            .where(*_conditions(replace(search, agent=None, turn=None)), entries.c.decision.isnot(None))
+            .order_by(entries.c.seq.desc())
+        )
+        if search.agent is not None:
+            taken = sa.select(entries.c.channel_uuid).where(entries.c.agent == search.agent)
+            wanted = wanted.where(entries.c.channel_uuid.in_(taken))
+        if limit is not None:
+            wanted = wanted.limit(limit)
+        with self._reading() as connection:
+            channels = [row.channel_uuid for row in connection.execute(wanted)][::-1]
+        yield from self.rows_of(channels)
 
-    def erase(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
-        """Erase the personal data of calls and leave a receipt for each (GDPR art. 17).
+    def rows_of(self, channels: Sequence[str]) -> Iterator[list[Entry]]:
+        """The rows of each of these calls."""
+        for start in range(0, len(channels), 500):
+            some = channels[start : start + 500]
+            query = (
+                sa.select(entries, callers.c.caller_id_number)
+                .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
+                .where(entries.c.channel_uuid.in_(some))
+                .order_by(entries.c.seq)
+            )
+            by_channel: dict[str, list[Entry]] = {channel: [] for channel in some}
+            for row in self._rows(query):
+                by_channel[row.channel_uuid].append(_entry(row))
+            yield from (rows for rows in by_channel.values() if rows)
 
-        ``secure_delete`` overwrites the freed pages; the write-ahead log, which still holds older
-        ones, is emptied. Raises LedgerUnavailable; nothing is erased then.
+    def channels(self, search: Search, turn: Turn | None = None, *, without: Sequence[Turn] = ()) -> list[str]:
+        """The calls that have a row which fits, of this turn if one is named, and no row of the turns ``without``."""
+        wanted = replace(search, turn=turn.value) if turn is not None else search
+        query = sa.select(entries.c.channel_uuid).where(entries.c.channel_uuid.isnot(None), *_conditions(wanted))
+        if without:
+            others = sa.select(entries.c.channel_uuid).where(entries.c.turn.in_([other.value for other in without]))
+            query = query.where(entries.c.channel_uuid.notin_(others))
+        with self._reading() as connection:
+            return list(connection.execute(query.distinct()).scalars())
+
+    def queues(self) -> list[str]:
+        """Every queue that a call was for."""
+        query = sa.select(entries.c.queue).where(entries.c.turn == FIRST_TURN).distinct()
+        with self._reading() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def count(self, by: Sequence[str], search: Search = Search()) -> list[tuple[Any, ...]]:
+        """Decisions counted: rows of (value of each of ``by``..., decision, number), in order.
+
+        ``by`` out of hour, day, month, queue, line, reason, agent; times are UTC.
         """
-        receipts = []
-        for channel in channels:
-            last = list(self.read(channel))[-1]
-            receipts.append(replace(last, turn=ERASURE, evidence=evidence, at=_now(), seq=None, caller_id_number=None))
-        try:
-            with self._engine.execution_options(**_WRITES).begin() as connection:
-                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(list(channels))))
-                _extend(connection, receipts, {})
-            with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise LedgerUnavailable(f"{_plain(error)}; {_remedy(error)}") from error
+        source: Any = entries
+        conditions = [entries.c.decision.isnot(None), *_conditions(replace(search, agent=None))]
+        if "agent" in by or search.agent is not None:
+            source = entries.join(_TAKEN, _TAKEN.c.channel_uuid == entries.c.channel_uuid, isouter=search.agent is None)
+            conditions += [_TAKEN.c.agent == search.agent] if search.agent is not None else []
+        columns = [_GROUPS[name].label(name) for name in by]
+        query = (
+            sa.select(*columns, entries.c.decision, sa.func.count())
+            .select_from(source)
+            .where(*conditions)
+            .group_by(*(_GROUPS[name] for name in by), entries.c.decision)
+            .order_by(*(_GROUPS[name] for name in by), entries.c.decision)
+        )
+        with self._reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
 
     def channels_of(self, caller_id_number: str) -> list[str]:
         """The calls of one caller."""
         query = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == caller_id_number)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return list(connection.execute(query).scalars())
 
     def notice(self, digest: str) -> NoticeVersion | None:
         """The wording behind a digest."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(sa.select(notices).where(notices.c.digest == digest)).one_or_none()
         if row is None:
             return None
         return NoticeVersion(row.language, row.text, row.audio_sha256, row.duration_ms)
 
+    def checkpoints(self) -> list[SignedCheckpoint]:
+        """What was signed, in order."""
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.position, checkpoints.c.key_id))
+            return [SignedCheckpoint(**row._mapping) for row in rows]
+
+    def links(self, search: Search = Search()) -> Iterator[Link]:
+        """The chain in the order in which its rows are stored, for ``core.chain.verify``; or an excerpt."""
+        people, rows_erased = self._receipts()
+        query = (
+            sa.select(entries, callers.c.key.label("caller_key"), callers.c.caller_id_number)
+            .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
+            .where(*_conditions(search))
+            .order_by(entries.c.seq)
+        )
+        for row in self._rows(query):
+            there = row.channel_uuid is not None
+            yield Link(
+                row.position,
+                row.previous,
+                row.hash,
+                row.digest,
+                row.key,
+                {column: getattr(row, column) for column in HASHED} if there else None,
+                (row.caller_key, row.caller_id_number) if row.caller_key is not None else None,
+                person_erased=there and row.channel_uuid in people,
+                row_erased=row.position in rows_erased,
+            )
+
+    def digests(self, first: int, last: int) -> dict[int, str]:
+        """The digest of each row from ``first`` to ``last``, by position."""
+        query = sa.select(entries.c.position, entries.c.digest).where(entries.c.position.between(first, last))
+        with self._reading() as connection:
+            return {row.position: row.digest for row in connection.execute(query)}
+
+    def _receipts(self) -> tuple[set[str], Ranges]:
+        """The calls whose caller was erased, and the rows that were, as their receipts say."""
+        people = set(self.channels(Search(), Turn.ERASURE))
+        receipts = self.read(Search(turn=Turn.ROWS_ERASED.value))
+        return people, Ranges(pair for receipt in receipts for pair in receipt.evidence["rows"])
+
+    # --- erasing, with a receipt -------------------------------------------------------------
+
+    def erase_people(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
+        """Erase the personal data of calls and leave a receipt for each (GDPR art. 17).
+
+        Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it.
+        """
+        receipts = [
+            replace(_afterwards(rows[-1]), turn=Turn.ERASURE.value, evidence=evidence)
+            for rows in self.rows_of(channels)
+        ]
+        with self._erasing() as connection:
+            for some in _portions(channels):
+                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(some)))
+            self._extend(connection, receipts, {})
+
+    def erase_rows(self, channels: Sequence[str], evidence: dict[str, Any]) -> int:
+        """Erase all rows of calls and their personal data; one receipt names the rows. Returns their number.
+
+        The chain keeps their digests, which tell nothing without the keys that are erased with them.
+        Calls of one queue belong into one receipt: it names the queue of the first.
+        """
+        with self._erasing() as connection:
+            positions: list[int] = []
+            queue = ""
+            for some in _portions(channels):
+                of_calls = entries.c.channel_uuid.in_(some)
+                for row in connection.execute(sa.select(entries.c.position, entries.c.queue).where(of_calls)):
+                    positions.append(row.position)
+                    queue = queue or row.queue
+                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(some)))
+                connection.execute(entries.update().where(of_calls).values(ERASED))
+            if positions:
+                said = {**evidence, "calls": len(channels), "rows": chain.to_ranges(positions)}
+                self._extend(connection, [Entry("-", Turn.ROWS_ERASED.value, "", queue, "", said)], {})
+        return len(positions)
+
+    def overwrite_freed(self) -> str | None:
+        """Overwrite what was erased where the database kept it; else what the operator must do for that."""
+        try:
+            return self._database.overwrite_freed()
+        except DatabaseError as error:
+            return f"what was erased is not overwritten yet: {plain(error)}; {self._remedy(error)}"
+
+    # --- inside ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise LedgerError(
+                f"the ledger {self.name} cannot be read: {plain(error)}; {self._remedy(error)}"
+            ) from error
+
+    @contextlib.contextmanager
+    def _erasing(self) -> Iterator[sa.Connection]:
+        try:
+            with self._writes.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise self._unavailable(error) from error
+
+    def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
+        with self._reading() as connection:
+            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+
     def close(self) -> None:
-        """Close the file."""
-        self._engine.dispose()
+        """Close it."""
+        self._database.close()
 
 
-def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin in _begin, not behind SQLAlchemy's back
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # FULL: a committed row survives the loss of power, not only of the process (promise P1).
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA secure_delete = ON")
-    cursor.close()
+def _afterwards(entry: Entry) -> Entry:
+    """A new row about a call, said now."""
+    return Entry(entry.channel_uuid, entry.turn, entry.line, entry.queue, entry.mode)
 
 
-_WRITES = {"consentivr_writes": True}
+def _portions(channels: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    return (channels[start : start + size] for start in range(0, len(channels), size))
 
 
-def _begin(connection: sa.Connection) -> None:
-    """A writer takes its lock first: several processes may continue one chain."""
-    options = connection.get_execution_options()
-    if options.get("isolation_level") == "AUTOCOMMIT":
-        return
-    writes = options.get("consentivr_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-# --- the chain -------------------------------------------------------------------------------
-
-
-def _extend(connection: sa.Connection, batch: Sequence[Entry], personal: Mapping[str, tuple[str, str]]) -> None:
-    """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
+def _end_of_chain(connection: sa.Connection) -> tuple[int, str]:
     last = connection.execute(
         sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
     ).one_or_none()
-    position, previous = (last.position, last.hash) if last else (0, chain.GENESIS)
-    rows = []
-    for entry in batch:
-        position += 1
-        rows.append(_chained(entry, position, previous, personal.get(entry.channel_uuid)))
-        previous = rows[-1]["hash"]
-    if rows:
-        connection.execute(entries.insert(), rows)
+    return (last.position, last.hash) if last else (0, chain.GENESIS)
 
 
-def _keys_of_callers(connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
-    """For each call of the batch whose caller is known: the commitment's key and the number.
-
-    The first row of a call brings both into the table; later rows find them, unless they were erased.
-    """
-    new = {entry.channel_uuid: entry for entry in batch if entry.caller_id_number and entry.turn == FIRST_TURN}
-    if new:
-        people = [
-            {"channel_uuid": channel, "caller_id_number": entry.caller_id_number, "key": secrets.token_hex(32)}
-            for channel, entry in new.items()
-        ]
-        connection.execute(callers.insert().prefix_with("OR IGNORE"), people)
-    wanted = sorted({entry.channel_uuid for entry in batch})
-    found = connection.execute(sa.select(callers).where(callers.c.channel_uuid.in_(wanted)))
-    return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
-
-
-def _chained(entry: Entry, position: int, previous: str, personal: tuple[str, str] | None) -> dict[str, Any]:
-    row = {
-        "at": entry.at.isoformat(timespec="microseconds"),
-        "channel_uuid": entry.channel_uuid,
-        "turn": entry.turn,
-        "line": entry.line,
-        "queue": entry.queue,
-        "mode": entry.mode,
-        "evidence": chain.canonical(entry.evidence).decode("ascii"),
-        "commitment": chain.commitment(*personal) if personal else None,
-        "position": position,
-    }
-    return {**row, "previous": previous, "hash": chain.link(previous, row)}
+def _conditions(search: Search) -> list[Any]:
+    found: list[Any] = [
+        entries.c[column] == value
+        for column, value in (
+            ("channel_uuid", search.channel),
+            ("turn", search.turn),
+            ("line", search.line),
+            ("queue", search.queue),
+            ("decision", search.decision),
+            ("agent", search.agent),
+        )
+        if value is not None
+    ]
+    if search.caller is not None:
+        theirs = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == search.caller)
+        found.append(entries.c.channel_uuid.in_(theirs))
+    if search.since is not None:
+        found.append(entries.c.at >= as_text(search.since))
+    if search.until is not None:
+        found.append(entries.c.at < as_text(search.until))
+    return found
 
 
-def _plain(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error)
+_TAKEN = (
+    sa.select(entries.c.channel_uuid, sa.func.max(entries.c.agent).label("agent"))
+    .where(entries.c.agent.isnot(None))
+    .group_by(entries.c.channel_uuid)
+    .subquery("taken")
+)
+"""Which agent took a call."""
+
+_GROUPS: dict[str, Any] = {
+    "hour": sa.func.substr(entries.c.at, 1, 13),
+    "day": sa.func.substr(entries.c.at, 1, 10),
+    "month": sa.func.substr(entries.c.at, 1, 7),
+    "queue": entries.c.queue,
+    "line": entries.c.line,
+    "reason": evidence_text("reason"),
+    "agent": sa.func.coalesce(_TAKEN.c.agent, ""),
+}
 
 
-def _remedy(error: BaseException) -> str:
-    text = _plain(error).lower()
-    if "full" in text:
-        return "make room on its disk"
-    if "readonly" in text or "permission" in text or "unable to open" in text:
-        return "give the user that runs consentivr write access to the file and its folder"
-    if "locked" in text:
-        return "end the program that holds the file locked"
-    if "not a database" in text or "malformed" in text:
-        return "move the damaged file away and restore it from the backup"
-    return "see the message, and 'consentivr check'"
+def _entry(row: Any) -> Entry:
+    return Entry(
+        channel_uuid=row.channel_uuid,
+        turn=row.turn,
+        line=row.line,
+        queue=row.queue,
+        mode=row.mode,
+        evidence=json.loads(row.evidence),
+        caller_id_number=row.caller_id_number,
+        at=datetime.fromisoformat(row.at),
+        position=row.position,
+        submission=row.submission or "",
+    )

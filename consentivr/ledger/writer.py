@@ -8,8 +8,10 @@ durable is told at once that it is not.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import gevent
 import gevent.event
@@ -17,8 +19,10 @@ import gevent.threadpool
 import structlog
 
 from consentivr.core.consent import NoticeVersion
+from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
-from consentivr.ledger.store import Entry, Ledger
+from consentivr.ledger.signing import SignedCheckpoint, Signer
+from consentivr.ledger.store import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -28,14 +32,25 @@ MAX_BATCH = 500
 MAX_PENDING = 100_000
 """Rows kept in memory while the disk refuses them; about 1 kB each."""
 
+CHECKPOINT_SECONDS = 600.0
+"""What was written is signed at least so often."""
+
+HUNG_SECONDS = 10.0
+"""A statement that has not come back for so long is given up, and its connection with it."""
+
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class LedgerWriter:
-    """Writes the ledger without blocking a call. To be used from one gevent hub."""
+    """Writes the ledger without blocking a call. To be used from one gevent hub.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    ``slow_s``: after so many seconds without an answer of the database no further call waits for it.
+    """
+
+    def __init__(self, location: str | Path, *, signer: Signer | None = None, slow_s: float = 1.0) -> None:
+        self._location = location
+        self._signer = signer
+        self._slow_s = slow_s
         self._pool = gevent.threadpool.ThreadPool(1)
         self._ledger: Ledger | None = None
         self._pending: deque[tuple[Entry, gevent.event.AsyncResult | None]] = deque()
@@ -43,12 +58,14 @@ class LedgerWriter:
         self._idle = gevent.event.Event()
         self._idle.set()
         self._failure: str | None = None
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlets: list[gevent.Greenlet] = []
 
     def start(self) -> None:
         """Open the ledger and start writing. Raises LedgerError when it cannot be opened."""
-        self._ledger = self._pool.apply(Ledger, (self._path,))
-        self._greenlet = gevent.spawn(self._run)
+        self._ledger = self._pool.apply(Ledger, (self._location,), {"signer": self._signer})
+        self._greenlets = [gevent.spawn(self._run)]
+        if self._signer is not None:
+            self._greenlets.append(gevent.spawn(self._sign_now_and_then))
 
     def add_notice(self, notice: NoticeVersion) -> None:
         """Keep a wording; waits until it is durable."""
@@ -90,10 +107,11 @@ class LedgerWriter:
         if self._ledger is None:
             return
         self._idle.wait(timeout)
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        gevent.killall(self._greenlets)
         if self._pending:
             log.error("rows lost", rows=len(self._pending), why=self._failure)
+        else:
+            self._sign()
         self._pool.apply(self._ledger.close)
         self._ledger = None
 
@@ -114,11 +132,11 @@ class LedgerWriter:
                 self._wake.clear()
                 self._idle.set()
                 continue
-            error = self._pool.apply(_append, (self._ledger, [entry for entry, _ in batch]))
+            error = self._append([entry for entry, _ in batch])
             if error is not None and not isinstance(error, LedgerError) and len(batch) > 1:
                 # One of these rows cannot be written at all: it must not keep the others.
                 batch = batch[:1]
-                error = self._pool.apply(_append, (self._ledger, [batch[0][0]]))
+                error = self._append([batch[0][0]])
             if isinstance(error, LedgerError):
                 self._refuse(str(error), failures)
                 gevent.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
@@ -128,6 +146,40 @@ class LedgerWriter:
                 log.info("ledger works again", rows=len(batch))
             failures, self._failure = 0, None
             self._settle(len(batch), error)
+
+    def _append(self, batch: list[Entry]) -> Exception | None:
+        assert self._ledger is not None
+        outcome = self._in_thread(self._ledger.append, batch)
+        if isinstance(outcome, Exception):
+            return outcome
+        _note(outcome)
+        return None
+
+    def _sign(self) -> None:
+        assert self._ledger is not None
+        outcome = self._in_thread(self._ledger.sign)
+        if isinstance(outcome, Exception):
+            log.error("no checkpoint", why=str(outcome))
+        else:
+            _note(outcome)
+
+    def _sign_now_and_then(self) -> None:
+        while True:
+            gevent.sleep(CHECKPOINT_SECONDS)
+            self._sign()
+
+    def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What ``function`` returns or raises. While the database is silent, no call waits for it."""
+        running = self._pool.spawn(_outcome, function, args)
+        waited = 0.0
+        while True:
+            try:
+                return running.get(timeout=self._slow_s)
+            except gevent.Timeout:
+                waited += self._slow_s
+                self._refuse(f"the ledger has not answered for {waited:g} s", int(waited > self._slow_s))
+                if waited >= HUNG_SECONDS and self._ledger is not None:
+                    self._ledger.interrupt()
 
     def _settle(self, rows: int, error: Exception | None) -> None:
         for _ in range(rows):
@@ -149,10 +201,15 @@ class LedgerWriter:
                 self._pending[index] = (entry, None)
 
 
-def _append(ledger: Ledger, batch: list[Entry]) -> Exception | None:
+def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """In the worker thread, where gevent would print what is raised."""
     try:
-        ledger.append(batch)
+        return function(*args)
     except Exception as error:
         return error
-    return None
+
+
+def _note(checkpoint: SignedCheckpoint | None) -> None:
+    """Into the log, which is kept elsewhere: whoever has it can tell a cut tail and a rewritten chain."""
+    if checkpoint is not None:
+        log.info("checkpoint", **checkpoint.__dict__)

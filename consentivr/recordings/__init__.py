@@ -1,6 +1,17 @@
-"""Where recordings lie, and how they are erased."""
+"""Where recordings lie, what they are, and how they are erased."""
 
 from consentivr.recordings.erasure import ErasedAudio, erase_audio
+from consentivr.recordings.fingerprint import Fingerprint, fingerprint
 from consentivr.recordings.paths import is_channel_uuid, recording_path
+from consentivr.recordings.quarantine import files_below, quarantine
 
-__all__ = ["ErasedAudio", "erase_audio", "is_channel_uuid", "recording_path"]
+__all__ = [
+    "ErasedAudio",
+    "Fingerprint",
+    "erase_audio",
+    "files_below",
+    "fingerprint",
+    "is_channel_uuid",
+    "quarantine",
+    "recording_path",
+]

@@ -13,33 +13,40 @@ from consentivr.core.chain import (
     Checkpoint,
     Finding,
     Link,
+    Ranges,
     Tampering,
     canonical,
     commitment,
+    digest_of,
     link,
+    path_to,
+    to_ranges,
     verify,
     verify_excerpt,
 )
 
 KEY = "ab" * 32
+ROW_KEY = "cd" * 16
 
 
 def chain(length: int = 6) -> list[Link]:
     rows, previous = [], GENESIS
     for position in range(1, length + 1):
         content = {"position": position, "turn": "decision", "commitment": commitment(KEY, "+493023125000")}
-        own = link(previous, content)
-        rows.append(Link(position, previous, own, content, (KEY, "+493023125000")))
+        digest = digest_of(ROW_KEY, content)
+        own = link(previous, position, digest)
+        rows.append(Link(position, previous, own, digest, ROW_KEY, content, (KEY, "+493023125000")))
         previous = own
     return rows
 
 
 def changed(row: Link, **content: object) -> Link:
-    return replace(row, content={**row.content, **content})
+    return replace(row, content={**(row.content or {}), **content})
 
 
 def rehashed(row: Link) -> Link:
-    return replace(row, hash=link(row.previous, row.content))
+    digest = digest_of(ROW_KEY, row.content or {})
+    return replace(row, digest=digest, hash=link(row.previous, row.position, digest))
 
 
 def said(rows: list[Link], *checkpoints: Checkpoint) -> list[tuple[int, Tampering]]:
@@ -100,12 +107,22 @@ def test_what_only_a_checkpoint_kept_elsewhere_tells() -> None:
 
 def test_erasure_is_honest_with_a_receipt_only() -> None:
     rows = chain()
-    rows[1] = replace(rows[1], personal=None, erased=True)
+    rows[1] = replace(rows[1], personal=None, person_erased=True)
     assert said(rows) == []
-    rows[1] = replace(rows[1], erased=False)
+    rows[1] = replace(rows[1], person_erased=False)
     assert said(rows) == [(2, Tampering.PERSONAL_REMOVED)]
     rows[1] = replace(rows[1], personal=(KEY, "+493023125001"))
     assert said(rows) == [(2, Tampering.PERSONAL_CHANGED)]
+
+
+def test_an_erased_row_is_honest_with_a_receipt_only() -> None:
+    rows = chain()
+    erased = replace(rows[1], key=None, content=None, personal=None, row_erased=True)
+    assert said([rows[0], erased, *rows[2:]]) == []
+    assert said([rows[0], replace(erased, row_erased=False), *rows[2:]]) == [(2, Tampering.ROW_ERASED)]
+    assert said([rows[0], replace(erased, digest="00" * 32), *rows[2:]]) == [(2, Tampering.CHANGED)]
+    half = replace(rows[1], key=None)
+    assert said([rows[0], half, *rows[2:]]) == [(2, Tampering.CHANGED)], "half a row is no erasure"
 
 
 def test_an_excerpt() -> None:
@@ -120,7 +137,8 @@ def test_an_excerpt() -> None:
 
 def test_a_row_without_personal_data() -> None:
     content = {"position": 1, "commitment": None}
-    assert verify([Link(1, GENESIS, link(GENESIS, content), content)]) == []
+    digest = digest_of(ROW_KEY, content)
+    assert verify([Link(1, GENESIS, link(GENESIS, 1, digest), digest, ROW_KEY, content)]) == []
 
 
 def test_one_canonical_form() -> None:
@@ -132,6 +150,30 @@ def test_one_canonical_form() -> None:
 @given(st.integers(0, 5), st.sampled_from(["position", "turn", "commitment"]), st.text() | st.integers())
 def test_any_change_of_any_row_is_found(index: int, name: str, value: object) -> None:
     rows = chain()
-    if rows[index].content[name] != value:
+    if (rows[index].content or {})[name] != value:
         rows[index] = changed(rows[index], **{name: value})
         assert Finding(index + 1, Tampering.CHANGED) in verify(rows)
+
+
+def test_a_chain_from_a_row_to_a_checkpoint() -> None:
+    rows = chain()
+    digests = {row.position: row.digest for row in rows[2:]}
+    kept = Checkpoint(6, rows[5].hash)
+    assert path_to(rows[1].hash, 2, digests, kept)
+    assert path_to(rows[5].hash, 6, {}, kept), "a row that was signed itself"
+    assert not path_to(rows[1].hash, 2, {**digests, 4: "00" * 32}, kept)
+    assert not path_to(rows[0].hash, 1, digests, kept), "a digest is missing"
+
+
+def test_two_rows_moved_far_apart() -> None:
+    rows = chain(8)
+    rows = [rows[0], *rows[4:6], rows[2], *rows[6:], rows[1], rows[3]]
+    kinds = said(rows)
+    assert {position for position, kind in kinds if kind is Tampering.REORDERED} == {2, 3, 4}
+
+
+@given(st.sets(st.integers(1, 60)))
+def test_ranges(positions: set[int]) -> None:
+    ranges = Ranges(to_ranges(positions))
+    assert {position for position in range(62) if position in ranges} == positions
+    assert len(to_ranges(positions)) <= len(positions)

@@ -30,12 +30,15 @@ from consentivr.core.dialogue import (
     HangUp,
     HungUp,
     JoinQueue,
+    Leg,
     LetGo,
+    LookForRecorders,
     PermitRecording,
     Phase,
     Play,
     QueueLeft,
     RecordCommandDone,
+    RecordersSeen,
     RecorderStarted,
     RecorderStopped,
     StartRecording,
@@ -44,11 +47,11 @@ from consentivr.core.dialogue import (
     TakeOver,
     TimedOut,
     Transfer,
-    Turn,
     Unbridged,
     Write,
     step,
 )
+from consentivr.core.evidence import Turn
 from consentivr.core.recording import RecordingMode
 
 ATTEMPTS = [
@@ -70,7 +73,10 @@ OTHER_EVENTS = [
     RecorderStopped("/r/a.wav", 1000, "success-silence"),
     AgentAnswered("leg"),
     QueueLeft("TIMEOUT"),
-    Bridged(),
+    Bridged("leg"),
+    RecordersSeen((Leg("caller", "a", ()), Leg("agent", "b", ()))),
+    RecordersSeen((Leg("caller", "a", ("/r/a.wav",)), Leg("agent", "b", ("/r/b.wav",)))),
+    RecordersSeen((Leg("caller", "a", None),)),
     Unbridged(),
     HungUp("NORMAL_CLEARING"),
     ChannelGone("NORMAL_CLEARING", "1001@default"),
@@ -330,3 +336,53 @@ def test_permanent_tells_and_off_says_nothing() -> None:
     assert said[-1] == JoinQueue()
     _, said = play(CallPolicy(RecordingMode.OFF), Arrived())
     assert not [action for action in said if isinstance(action, Ask) or action == Play(Announcement.TOLD)]
+
+
+# --- the negative proof ----------------------------------------------------------------------
+
+SEEN = tuple(event for event in OTHER_EVENTS if isinstance(event, RecordersSeen))
+
+
+def test_whoever_did_not_agree_has_it_in_the_ledger_that_nothing_recorded(explored: tuple[CallPolicy, list]) -> None:
+    policy, edges = explored
+    for state, _, event, after, actions in edges:
+        asks = any(isinstance(action, LookForRecorders) for action in actions)
+        if isinstance(event, Bridged) and state.phase in (Phase.QUEUED, Phase.TALKING) and not state.hung_up:
+            assert asks != (after.permitted or policy.mode is RecordingMode.PERMANENT)
+        else:
+            assert not asks
+
+
+def test_what_was_seen_is_written_and_what_is_forbidden_is_stopped_on_both_legs() -> None:
+    refused = (Arrived(), Answered(1, ATTEMPTS[1]), AgentAnswered("b"), Bridged("b"))
+    state, said = play(OPT_OUT, *refused)
+    assert said[-1] == LookForRecorders("b")
+    _, (row,) = step(OPT_OUT, state, SEEN[0])
+    assert row.evidence["recorders"] == 0
+    assert [leg["leg"] for leg in row.evidence["legs"]] == ["caller", "agent"]
+    _, actions = step(OPT_OUT, state, SEEN[1])
+    assert actions[0] == StopRecording("b"), "before anything is written"
+    assert [(row.turn, row.evidence.get("path")) for row in actions[1:]] == [
+        (Turn.LOOKED_FOR_RECORDERS, None),
+        (Turn.FORBIDDEN_RECORDING, "/r/a.wav"),
+        (Turn.FORBIDDEN_RECORDING, "/r/b.wav"),
+    ]
+    _, (row,) = step(OPT_OUT, state, SEEN[2])
+    assert row.evidence["recorders"] is None, "what could not be told is not called none"
+    agreed = (Arrived(), Answered(1, ATTEMPTS[0]), Committed(), AgentAnswered("b"), Bridged("b"))
+    state, _ = play(OPT_OUT, *agreed)
+    assert StopRecording("b") not in step(OPT_OUT, state, SEEN[1])[1]
+
+
+def test_purpose_and_legal_basis_are_in_the_decision() -> None:
+    for policy, basis in (
+        (replace(OPT_OUT, purpose="quality"), "consent, GDPR art. 6(1)(a)"),
+        (
+            CallPolicy(RecordingMode.PERMANENT, purpose="quality", legal_basis="MiFID II"),
+            "MiFID II",
+        ),
+        (CallPolicy(RecordingMode.OFF, purpose="quality"), None),
+    ):
+        _, said = play(policy, Arrived(), Answered(1, ATTEMPTS[1]))
+        row = next(action for action in said if isinstance(action, Write))
+        assert (row.evidence["purpose"], row.evidence["legal_basis"]) == ("quality", basis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,7 +42,9 @@ def decision(laboratory: Laboratory, channel: Channel) -> tuple[str, str]:
 def test_yes_is_recorded_and_proven(laboratory: Laboratory) -> None:
     channel = laboratory.call(YES)
     found = rows(laboratory, channel)
-    assert list(found) == ["decision", "recording_started", "agent_answered", "recording_stopped", "call_ended"]
+    assert list(found) == [
+        "decision", "recording_started", "agent_answered", "recording_stopped", "call_ended", "recording_sealed",
+    ]  # fmt: skip
     evidence = found["decision"].evidence
     assert (evidence["decision"], evidence["key"], evidence["heard_ms"]) == ("given", "1", 1000)
     assert evidence["verdict"] == {"record": True, "reason": "caller_agreed"}
@@ -57,6 +60,12 @@ def test_yes_is_recorded_and_proven(laboratory: Laboratory) -> None:
     stopped = found["recording_stopped"].evidence
     assert abs(information.frames / 8 - stopped["duration_ms"]) < 5
     assert abs(channel.talked_ms - stopped["duration_ms"]) < 100, "the talk, and only the talk"
+    sealed = found["recording_sealed"].evidence
+    assert sealed["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert (sealed["channels"], sealed["rate"]) == (2, 8000)
+    (attempt,) = evidence["attempts"]
+    assert evidence["arrived_at"] <= attempt["asked_at"] <= attempt["answered_at"]
+    assert (evidence["purpose"], evidence["legal_basis"]) == ("quality assurance", "consent, GDPR art. 6(1)(a)")
     assert channel.reached == ["support@default"]
 
 
@@ -78,6 +87,9 @@ def test_p3_everything_else_is_unrecorded(laboratory: Laboratory, caller: Caller
     assert channel.bugs_in_talk == [[]]
     assert channel.reached == ["support@default"]
     assert not list((laboratory.folder / "recordings").rglob("*.wav"))
+    looked = rows(laboratory, channel)["looked_for_recorders"].evidence
+    assert looked["recorders"] == 0, "the negative proof"
+    assert [leg["leg"] for leg in looked["legs"]] == ["caller", "agent"]
 
 
 def test_wrong_key_then_yes(laboratory: Laboratory) -> None:
@@ -207,7 +219,7 @@ def test_a_hangup_at_every_step(laboratory: Laboratory, number: int, delay: int)
     channel = laboratory.call(Caller(keys={1: ("1", 1200)}, hangs_up=(application, occurrence, delay)))
     assert channel.hangup_cause == "NORMAL_CLEARING"
     found = rows(laboratory, channel)
-    assert found["decision"].seq == min(row.seq for row in found.values())
+    assert found["decision"].position == min(row.position for row in found.values())
     if channel.recorded:
         assert found["decision"].evidence["decision"] == "given"
     assert laboratory.application.ledger.failure is None
@@ -377,3 +389,20 @@ def test_p9_garbage_harms_only_itself(laboratory: Laboratory, garbage: bytes) ->
             while peer.recv(65536):
                 pass
     assert len(laboratory.call(YES).recorded) == 1
+
+
+# --- the negative proof ----------------------------------------------------------------------
+
+
+def test_p5_what_records_the_agents_leg_of_a_no_is_stopped(laboratory: Laboratory) -> None:
+    channel = laboratory.switch.call("5000", Caller(keys={1: ("9", 500)}, talks_ms=4000))
+    channel.agent_recorders.append("/elsewhere/agent.wav")
+    channel.greenlet.join(20)
+    assert channel.agent_recorders == [], "stopped on the agent's leg"
+    found = rows(laboratory, channel)
+    assert found["looked_for_recorders"].evidence["recorders"] == 1
+    assert found["forbidden_recording"].evidence == {"path": "/elsewhere/agent.wav", "leg": "agent"}
+
+
+def test_who_agreed_is_not_asked_about(laboratory: Laboratory) -> None:
+    assert "looked_for_recorders" not in rows(laboratory, laboratory.call(YES))

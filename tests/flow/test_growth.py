@@ -15,7 +15,7 @@ import greenlet
 
 from consentivr.config import Configuration
 from consentivr.lab.laboratory import Laboratory
-from consentivr.ledger import Ledger
+from consentivr.ledger import Ledger, Search
 from tests.esl.peers import OK, event
 from tests.served import Served
 
@@ -98,7 +98,7 @@ def test_no_descriptor_and_no_memory_stays_behind(configure: Callable[..., Confi
     assert after[0] <= descriptors + 1
     assert after[1] - resident < 4096, f"{after[1] - resident} kB more over {CALLS - CALLS // 5} calls"
     ledger = Ledger(tmp_path / "ledger.sqlite3")
-    assert sum(1 for _ in ledger.read(turn="call_ended")) == CALLS
+    assert sum(1 for _ in ledger.read(Search(turn="call_ended"))) == CALLS
     ledger.close()
 
 

@@ -23,7 +23,7 @@ from consentivr.esl.session import OutboundSession
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import simulated_switch
 from consentivr.lab.native import NativeSwitch, free_port
-from consentivr.ledger import Entry, Ledger
+from consentivr.ledger import Entry, Ledger, Search
 from tests.served import localize, serve
 
 pytestmark = pytest.mark.freeswitch
@@ -255,7 +255,7 @@ def test_p7_hostile_names(lab: Lab, tmp_path: Path, name: str) -> None:
     lab.switch.agents_wait()
     subprocess.run(sipp(lab, tmp_path / "hostile.xml", 1), cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     ledger = Ledger(lab.folder / "ledger.sqlite3")
-    (decision,) = ledger.read(turn="decision")
+    (decision,) = ledger.read(Search(turn="decision"))
     ledger.close()
     assert decision.evidence["decision"] == "not_obtained"
     assert lab.files == []
@@ -286,8 +286,8 @@ def test_twenty_callers_at_once(lab: Lab, tmp_path: Path) -> None:
         assert process.returncode == 0
     eventually(lambda: not lab.switch.channels())
     ledger = Ledger(lab.folder / "ledger.sqlite3")
-    decisions = {row.channel_uuid: row.evidence["decision"] for row in ledger.read(turn="decision")}
-    stopped = {row.channel_uuid for row in ledger.read(turn="recording_stopped") if row.evidence["duration_ms"]}
+    decisions = {row.channel_uuid: row.evidence["decision"] for row in ledger.read(Search(turn="decision"))}
+    stopped = {row.channel_uuid for row in ledger.read(Search(turn="recording_stopped")) if row.evidence["duration_ms"]}
     ledger.close()
     said = list(decisions.values())
     assert {word: said.count(word) for word in ("given", "refused", "not_obtained")} == {

@@ -1,0 +1,1 @@
+"""Measures, on the machine at hand; nothing here is a test."""

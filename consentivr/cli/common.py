@@ -1,0 +1,76 @@
+"""What every verb shares: options, output, refusals."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+from consentivr.config import ConfigError, Configuration, load
+
+AS_JSON = click.option("--json", "print_json", is_flag=True, help="Print JSON instead of a table.")
+CONFIG = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    envvar="CONSENTIVR_CONFIG",
+    default=Path("/etc/consentivr/consentivr.yaml"),
+    show_default=True,
+    help="The configuration file; also $CONSENTIVR_CONFIG.",
+)
+
+
+class Refused(click.ClickException):
+    """A configuration or usage error."""
+
+    exit_code = 2
+
+
+def load_configuration(path: Path) -> Configuration:
+    """The configuration. Raises Refused with every mistake in it."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise Refused(f"{len(error.mistakes)} mistake(s) in the configuration:\n{error}") from None
+
+
+def print_json_value(value: Any) -> None:
+    """Print JSON for people and programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def shown(text: object) -> str:
+    """For a terminal: what a caller or a switch sent must not steer it (promise P7)."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(text))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns as wide as they must be."""
+    rows = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, ["-" * width for width in widths], *rows]:
+        click.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def configure_log(level: str, *, json_lines: bool) -> None:
+    """Log to standard error, for people or as JSON lines."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer()
+            if json_lines
+            else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+    )

@@ -1,0 +1,202 @@
+"""The command line. Exit 0 is good, 1 is a finding, 2 is a usage or configuration error."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+import consentivr
+from consentivr.cli.bench import bench
+from consentivr.cli.common import (
+    AS_JSON,
+    CONFIG,
+    Refused,
+    configure_log,
+    load_configuration,
+    print_json_value,
+    print_table,
+)
+from consentivr.cli.ledger import ledger
+from consentivr.cli.retention import retention
+from consentivr.config import Configuration
+from consentivr.config.model import SAMPLE_RATES
+from consentivr.resources import shipped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(consentivr.__version__, prog_name="consentivr")
+def main() -> None:
+    """Asks a caller "may we record this call?" and keeps its word whatever breaks."""
+
+
+@main.command()
+@CONFIG
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.option("--log-json", is_flag=True, help="Log JSON lines.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    show_default=True,
+    help="Seconds to let calls end when told to stop.",
+)
+def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> None:
+    """Answer for the calls that FreeSWITCH hands over, until told to stop."""
+    import gevent
+    import gevent.event
+
+    from consentivr.app import Application, CannotServe
+
+    configuration = load_configuration(config_path)
+    configure_log(log_level, json_lines=log_json)
+    try:
+        application = Application(configuration)
+        application.start()
+    except CannotServe as error:
+        raise Refused(str(error)) from None
+    told_to_stop = gevent.event.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, told_to_stop.set)
+    told_to_stop.wait()
+    application.stop(grace)
+
+
+@main.command()
+@CONFIG
+@AS_JSON
+@click.option("--no-port", is_flag=True, help="Do not look at the port (consentivr is running).")
+def check(config_path: Path, print_json: bool, no_port: bool) -> None:
+    """Say whether 'serve' could work: configuration, sounds, ledger, recordings folder, port."""
+    from consentivr import app
+
+    findings = app.check(load_configuration(config_path), port=not no_port)
+    if print_json:
+        print_json_value([finding.__dict__ for finding in findings])
+    else:
+        print_table(["what", "", "said"], [[finding.what, finding.level, finding.said] for finding in findings])
+    if any(finding.level == "bad" for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@CONFIG
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="FreeSWITCH's configuration folder, or any other.",
+)
+@click.option(
+    "--diff", "only_diff", is_flag=True, help="Show what would change, write nothing; exit 1 if anything would."
+)
+def render(config_path: Path, out: Path, only_diff: bool) -> None:
+    """Write FreeSWITCH's XML: dialplan, queues, and the default that makes calls unrecordable."""
+    from consentivr import app, rendering
+
+    files = app.rendered(load_configuration(config_path))
+    try:
+        changes = rendering.differences(out, files)
+        click.echo(changes or "nothing to change\n", nl=False)
+        if only_diff:
+            sys.exit(1 if changes else 0)
+        for path in rendering.write(out, files):
+            click.echo(f"written: {path}")
+    except OSError as error:
+        raise Refused(f"cannot write below {out}: {error}") from None
+
+
+@main.command()
+@AS_JSON
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="Default: the sample that comes with consentivr.",
+)
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep recordings and ledger in this folder."
+)
+@click.option(
+    "--speed", type=click.FloatRange(1, 100), default=10.0, show_default=True, help="Simulated seconds in a real one."
+)
+@click.option("--verbose", is_flag=True, help="Show the application's log as well.")
+def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: float, verbose: bool) -> None:
+    """Play five callers on a simulated switch and show what each of them met."""
+    from consentivr.lab import demo as demonstration
+
+    configuration = load_configuration(config_path or shipped("config") / "consentivr.yaml")
+    configure_log("info" if verbose else "error", json_lines=False)
+    folder = (keep or Path(tempfile.mkdtemp(prefix="consentivr-demo-"))).resolve()
+    outcomes = demonstration.run(configuration, folder, (lambda text: None) if print_json else click.echo, speed)
+    if print_json:
+        print_json_value([outcome.as_dict() for outcome in outcomes])
+        return
+    click.echo()
+    head = ["caller", "decision", "why", "recorded", "ledger row"]
+    print_table(head, [[o.caller, o.decision, o.why, o.recorded, o.ledger_row] for o in outcomes])
+    click.echo("\nRecordings (caller left, agent right):")
+    for outcome in outcomes:
+        if outcome.file:
+            click.echo(f"  {outcome.file}")
+    click.echo(f"Ledger: {folder / 'ledger.sqlite3'}")
+
+
+main.add_command(bench)
+main.add_command(ledger)
+main.add_command(retention)
+
+
+@main.group()
+def prompts() -> None:
+    """The announcements that callers hear."""
+
+
+@prompts.command("build")
+@CONFIG
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: sounds.folder.")
+@click.option("--program", help="Text-to-speech command with {language}, {text} and {output}.  [default: espeak-ng]")
+@click.option("--force", is_flag=True, help="Also replace files that we did not make.")
+def prompts_build(config_path: Path, out: Path | None, program: str | None, force: bool) -> None:
+    """Make the announcements from their texts, where they are missing or out of date."""
+    from consentivr.app import sounds_folder
+    from consentivr.prompts import BuildError, build
+    from consentivr.prompts.build import DEFAULT_PROGRAM
+
+    configuration = load_configuration(config_path)
+    folder = out or sounds_folder(configuration)
+    try:
+        made = build(
+            folder,
+            configuration.sound_files(),
+            SAMPLE_RATES,
+            program=program or DEFAULT_PROGRAM,
+            force=force,
+            progress=lambda path, what: click.echo(f"{what}: {path}"),
+        )
+    except (BuildError, OSError) as error:
+        raise Refused(str(error)) from None
+    click.echo(f"{made} file(s) made")
+
+
+@main.group()
+def config() -> None:
+    """The configuration's sample and schema."""
+
+
+@config.command("example")
+def config_example() -> None:
+    """Print the commented sample to start from."""
+    click.echo((shipped("config") / "consentivr.yaml").read_text(encoding="utf-8"), nl=False)
+
+
+@config.command("schema")
+def config_schema() -> None:
+    """Print the JSON schema, for an editor."""
+    print_json_value(Configuration.model_json_schema())

@@ -1,0 +1,185 @@
+"""What a ledger's rows say together: one call, told from its turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+
+class Turn(str, Enum):
+    """One row of the ledger is one turn of a call, or of what became of its evidence."""
+
+    DECISION = "decision"
+    RECORDING_WITHHELD = "recording_withheld"
+    RECORDING_STARTED = "recording_started"
+    RECORDING_FAILED = "recording_failed"
+    RECORDING_STOPPED = "recording_stopped"
+    FORBIDDEN_RECORDING = "forbidden_recording"
+    LOOKED_FOR_RECORDERS = "looked_for_recorders"
+    AGENT_ANSWERED = "agent_answered"
+    QUEUE_LEFT = "queue_left"
+    CALL_ENDED = "call_ended"
+    CONNECTION_LOST = "connection_lost"
+
+    RECORDING_SEALED = "recording_sealed"
+    HOLD = "hold"
+    HOLD_RELEASED = "hold_released"
+    AUDIO_ERASED = "audio_erased"
+    ERASURE = "erasure"
+    ROWS_ERASED = "rows_erased"
+    QUARANTINED = "quarantined"
+
+
+AFTERWARDS = frozenset(
+    {
+        Turn.RECORDING_SEALED,
+        Turn.HOLD,
+        Turn.HOLD_RELEASED,
+        Turn.AUDIO_ERASED,
+        Turn.ERASURE,
+        Turn.ROWS_ERASED,
+        Turn.QUARANTINED,
+    }
+)
+"""Turns that are not the call's own: they do not make it any younger."""
+
+
+class Row(Protocol):
+    """What is read of a row of the ledger."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def channel_uuid(self) -> str: ...
+    @property
+    def turn(self) -> str: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def evidence(self) -> Mapping[str, Any]: ...
+    @property
+    def caller_id_number(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file. What is not known is None; ``duration_ms`` in milliseconds, ``sha256`` in hexadecimal digits."""
+
+    path: str
+    started_at: datetime
+    permitted: bool = True
+    duration_ms: int | None = None
+    channels: int | None = None
+    sha256: str | None = None
+    stopped: bool = False
+    sealed: bool = False
+    erased_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CallSummary:
+    """One call. All moments are UTC."""
+
+    channel_uuid: str
+    line: str
+    queue: str
+    mode: str
+    started_at: datetime
+    ended_at: datetime
+    caller_id_number: str | None = None
+    decision: str | None = None
+    reason: str | None = None
+    decided_at: datetime | None = None
+    notice: str | None = None
+    """Digest of the wording that was asked or told."""
+    purpose: str | None = None
+    legal_basis: str | None = None
+    agent: str | None = None
+    hangup_cause: str | None = None
+    recordings: tuple[Recording, ...] = ()
+    no_recorder_at: datetime | None = None
+    """When the legs of the talk were looked at and no recorder was on any of them."""
+    held: bool = False
+    person_erased_at: datetime | None = None
+
+    @property
+    def audio(self) -> tuple[Recording, ...]:
+        """The recordings that were not erased."""
+        return tuple(recording for recording in self.recordings if recording.erased_at is None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+
+        def plain(value: object) -> object:
+            return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+
+        said: dict[str, Any] = {name: plain(value) for name, value in self.__dict__.items()}
+        said["recordings"] = [
+            {name: plain(value) for name, value in recording.__dict__.items()} for recording in self.recordings
+        ]
+        return said
+
+
+def summarize(rows: Iterable[Row]) -> CallSummary:
+    """The rows of one call, in their order, as one call. Raises ValueError without a row."""
+    call: CallSummary | None = None
+    recordings: dict[str, Recording] = {}
+    for row in rows:
+        if call is None:
+            call = CallSummary(row.channel_uuid, row.line, row.queue, row.mode, row.at, row.at, row.caller_id_number)
+        if row.turn not in AFTERWARDS:
+            call = replace(call, ended_at=row.at)
+        call = _told(call, row)
+        _recorded(recordings, row)
+    if call is None:
+        raise ValueError("a call has at least one row")
+    return replace(call, recordings=tuple(recordings.values()))
+
+
+def _told(call: CallSummary, row: Row) -> CallSummary:
+    evidence = row.evidence
+    if row.turn == Turn.DECISION:
+        said: dict[str, Any] = {
+            name: evidence.get(name) for name in ("decision", "reason", "notice", "purpose", "legal_basis")
+        }
+        arrived = evidence.get("arrived_at")
+        started_at = datetime.fromisoformat(arrived) if arrived else call.started_at
+        return replace(call, started_at=started_at, decided_at=row.at, **said)
+    if row.turn in (Turn.AGENT_ANSWERED, Turn.CALL_ENDED):
+        call = replace(call, agent=evidence.get("agent") or call.agent)
+        return replace(call, hangup_cause=evidence.get("hangup_cause") or call.hangup_cause)
+    if row.turn == Turn.LOOKED_FOR_RECORDERS and evidence.get("recorders") == 0:
+        return replace(call, no_recorder_at=row.at)
+    if row.turn in (Turn.HOLD, Turn.HOLD_RELEASED):
+        return replace(call, held=row.turn == Turn.HOLD)
+    if row.turn == Turn.ERASURE:
+        return replace(call, person_erased_at=row.at, caller_id_number=None)
+    return call
+
+
+def _recorded(recordings: dict[str, Recording], row: Row) -> None:
+    path = str(row.evidence.get("path", ""))
+    if row.turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING):
+        recordings[path] = Recording(path, row.at, permitted=row.turn == Turn.RECORDING_STARTED)
+    elif row.turn == Turn.AUDIO_ERASED or (row.turn == Turn.ERASURE and row.evidence.get("audio")):
+        for name, recording in recordings.items():
+            recordings[name] = replace(recording, erased_at=recording.erased_at or row.at)
+    elif path not in recordings:
+        return
+    elif row.turn == Turn.RECORDING_STOPPED:
+        recordings[path] = replace(recordings[path], stopped=True, duration_ms=row.evidence.get("duration_ms"))
+    elif row.turn == Turn.RECORDING_SEALED:
+        recordings[path] = replace(
+            recordings[path],
+            sealed=True,
+            sha256=row.evidence.get("sha256"),
+            channels=row.evidence.get("channels"),
+            duration_ms=row.evidence.get("duration_ms") or recordings[path].duration_ms,
+        )

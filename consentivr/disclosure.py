@@ -1,0 +1,144 @@
+"""Handing over a call, a caller or a span of time: to the person (GDPR art. 15, 20), to a court, to another system."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, TextIO
+
+import consentivr
+from consentivr.core import chain
+from consentivr.core.evidence import CallSummary, summarize
+from consentivr.handover import Integrity, evidence_sheet, vcon
+from consentivr.ledger import Ledger, Search, Verifier
+from consentivr.ledger.export import FORMAT, IN_ARCHIVE, write_csv, write_json
+from consentivr.recordings import fingerprint
+
+
+class NothingThere(Exception):
+    """No row fits."""
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """How many rows and recordings were handed over, and which recordings could not be read."""
+
+    rows: int
+    recordings: int = 0
+    unreadable: tuple[str, ...] = ()
+
+
+def export(ledger: Ledger, search: Search, form: str, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
+    """Write an export; ``form`` is json, csv or vcon. With ``audio`` JSON becomes an archive (zip).
+
+    ``folder`` is where recordings lie; nothing outside it is handed over. Raises NothingThere,
+    ValueError for a vCon of more than one call, LedgerError, OSError.
+    """
+    if not list(ledger.read(search, limit=1)):
+        raise NothingThere
+    if form == "csv":
+        return _text(out, lambda text: write_csv(text, ledger.links(search)))
+    if form == "vcon":
+        return _vcon(ledger, search, out, folder, audio=audio)
+    if not audio:
+        return _text(out, lambda text: write_json(text, ledger, search))
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open(IN_ARCHIVE, "w", force_zip64=True) as file:
+            written = _text(file, lambda text: write_json(text, ledger, search))
+        unreadable, recordings = [], 0
+        for file_path, path in _audio_of(ledger, search, folder):
+            try:
+                archive.write(file_path, f"recordings/{file_path.name}")
+                recordings += 1
+            except OSError:
+                unreadable.append(path)
+    return HandedOver(written.rows, recordings, tuple(unreadable))
+
+
+def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    rows = write(text)
+    text.flush()
+    text.detach()
+    return HandedOver(rows)
+
+
+def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
+    channels = ledger.channels(search)
+    if len(channels) > 1:
+        raise ValueError(f"a vCon holds one call, and these are {len(channels)}: name one with --channel")
+    rows = ledger.call(channels[0])
+    call = summarize(rows)
+    proof = io.StringIO()
+    write_json(proof, ledger, Search(channel=channels[0]))
+    contents: dict[str, bytes] = {}
+    unreadable = []
+    for file_path, path in _audio_of(ledger, search, folder) if audio else ():
+        try:
+            contents[path] = file_path.read_bytes()
+        except OSError:
+            unreadable.append(path)
+    notice = ledger.notice(call.notice) if call.notice else None
+    said = vcon(call, notice, proof.getvalue(), FORMAT, contents)
+    out.write(json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n")
+    return HandedOver(len(rows), len(contents), tuple(unreadable))
+
+
+def _audio_of(ledger: Ledger, search: Search, folder: Path) -> Iterator[tuple[Path, str]]:
+    root = folder.resolve()
+    for rows in ledger.rows_of(ledger.channels(search)):
+        for recording in summarize(rows).audio:
+            file = Path(recording.path).resolve()
+            if file.is_relative_to(root):
+                yield file, recording.path
+
+
+# --- on paper --------------------------------------------------------------------------------
+
+
+def sheet(ledger: Ledger, channel_uuid: str, folder: Path, verifier: Verifier, language: str) -> str:
+    """The evidence of one call as a printable page, verified as it is made. Raises NothingThere."""
+    links = list(ledger.links(Search(channel=channel_uuid)))
+    entries = ledger.call(channel_uuid)
+    if not entries:
+        raise NothingThere
+    call = summarize(entries)
+    hashes = {link.position: link.hash for link in links}
+    signed = next((known for known in ledger.checkpoints() if known.position >= links[-1].position), None)
+    findings = [f"{finding.position}: {finding.kind.value}" for finding in chain.verify_excerpt(links)]
+    if signed is not None and not (
+        (not verifier or verifier.holds(signed))
+        and chain.path_to(
+            links[0].hash, links[0].position, ledger.digests(links[0].position, signed.position), signed.checkpoint
+        )
+    ):
+        findings.append(f"{signed.position}: {chain.Tampering.SIGNATURE.value}")
+    return evidence_sheet(
+        call,
+        [(entry.position or 0, hashes[entry.position or 0], entry) for entry in entries],
+        ledger.notice(call.notice) if call.notice else None,
+        Integrity(
+            findings, signed.at if signed else None, signed.key_id if signed else None, _compare_audio(call, folder)
+        ),
+        language=language,
+        made_at=datetime.now(timezone.utc),
+        version=consentivr.__version__,
+    )
+
+
+def _compare_audio(call: CallSummary, folder: Path) -> dict[str, str]:
+    """Whether each recording still is what was sealed."""
+    said = {}
+    for recording in call.audio:
+        file = Path(recording.path).resolve()
+        try:
+            if recording.sha256 is not None and file.is_relative_to(folder.resolve()):
+                said[recording.path] = "holds" if fingerprint(file).sha256 == recording.sha256 else "differs"
+        except OSError:
+            said[recording.path] = "absent"
+    return said

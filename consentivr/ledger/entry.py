@@ -1,0 +1,100 @@
+"""One row of the ledger, before it has a place there and after."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from consentivr.core import chain
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""
+
+
+def storable(text: str) -> str:
+    """``text`` with what cannot be stored replaced, so that a caller's text never costs a row."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def as_text(moment: datetime) -> str:
+    """A moment as the ledger stores it: equal lengths, so that text sorts as time does."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row: one turn of one call. ``at`` is UTC."""
+
+    channel_uuid: str
+    turn: str
+    line: str
+    queue: str
+    mode: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    caller_id_number: str | None = None
+    at: datetime = field(default_factory=now)
+    position: int | None = None
+    """In the chain, from 1; None until it is written."""
+    submission: str = field(default_factory=lambda: secrets.token_hex(16), compare=False, repr=False)
+    """Names the handing-in, so that a retry after a lost answer writes nothing twice."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "position": self.position,
+            "at": as_text(self.at),
+            "channel_uuid": self.channel_uuid,
+            "turn": self.turn,
+            "line": self.line,
+            "queue": self.queue,
+            "mode": self.mode,
+            "evidence": self.evidence,
+            "caller_id_number": self.caller_id_number,
+        }
+
+
+HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position")
+"""What a row says: the columns under its digest."""
+
+
+def chained(entry: Entry, position: int, previous: str, personal: tuple[str, str] | None) -> dict[str, Any]:
+    """The row of the table that follows ``previous``; ``personal`` is (commitment's key, number)."""
+    said = {
+        "at": as_text(entry.at),
+        "channel_uuid": storable(entry.channel_uuid),
+        "turn": entry.turn,
+        "line": entry.line,
+        "queue": entry.queue,
+        "mode": entry.mode,
+        "evidence": chain.canonical(_storable(entry.evidence)).decode("ascii"),
+        "commitment": chain.commitment(*personal) if personal else None,
+        "position": position,
+    }
+    key = secrets.token_hex(16)
+    digest = chain.digest_of(key, said)
+    return {
+        **said,
+        "submission": entry.submission,
+        "key": key,
+        "digest": digest,
+        "previous": previous,
+        "hash": chain.link(previous, position, digest),
+    }
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(name): _storable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_storable(inner) for inner in value]
+    return value

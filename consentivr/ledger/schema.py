@@ -1,0 +1,110 @@
+"""The tables, the same in SQLite and PostgreSQL. ``migrations`` makes them; a test holds both together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+
+SCHEMA = "0001"
+"""The newest migration: the schema that this program writes."""
+
+
+class evidence_text(FunctionElement[str]):
+    """One member of the evidence, as text."""
+
+    inherit_cache = True
+    type = sa.Text()
+
+    def __init__(self, member: str) -> None:
+        self.member = member
+        super().__init__()
+
+
+@compiles(evidence_text, "sqlite")
+def _on_sqlite(element: evidence_text, _compiler: Any, **_: Any) -> str:
+    return f"json_extract(evidence, '$.{element.member}')"
+
+
+@compiles(evidence_text, "postgresql")
+def _on_postgresql(element: evidence_text, _compiler: Any, **_: Any) -> str:
+    return f"evidence::json ->> '{element.member}'"
+
+
+_big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+metadata = sa.MetaData()
+
+entries = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("seq", _big, primary_key=True, autoincrement=True, doc="order of storing"),
+    sa.Column("position", _big, nullable=False, unique=True, doc="in the chain, from 1"),
+    sa.Column("previous", sa.Text, nullable=False, doc="hash of the row before"),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False, doc="HMAC of what follows, under 'key'; see core.chain"),
+    # What follows is empty once the row was erased.
+    sa.Column("key", sa.Text),
+    sa.Column("at", sa.Text, index=True, doc="UTC, ISO 8601 with microseconds"),
+    sa.Column("channel_uuid", sa.Text, index=True),
+    sa.Column("turn", sa.Text),
+    sa.Column("line", sa.Text),
+    sa.Column("queue", sa.Text),
+    sa.Column("mode", sa.Text),
+    sa.Column("evidence", sa.Text, doc="JSON object"),
+    sa.Column("commitment", sa.Text, doc="of the caller's personal data; see core.chain"),
+    sa.Column("submission", sa.Text, unique=True),
+    sa.Column("decision", sa.Text, sa.Computed(evidence_text("decision")), doc="of the evidence, for queries"),
+    sa.Column("agent", sa.Text, sa.Computed(evidence_text("agent")), doc="of the evidence, for queries"),
+    sqlite_autoincrement=True,
+)
+
+sa.Index("ix_entry_turn", entries.c.turn, entries.c.queue, entries.c.at)
+for _name in ("decision", "agent"):
+    _there = entries.c[_name].isnot(None)
+    sa.Index(
+        f"ix_entry_{_name}",
+        entries.c[_name],
+        entries.c.at,
+        entries.c.queue,
+        sqlite_where=_there,
+        postgresql_where=_there,
+    )
+
+callers = sa.Table(
+    "caller",
+    metadata,
+    sa.Column("channel_uuid", sa.Text, primary_key=True),
+    sa.Column("caller_id_number", sa.Text, nullable=False, index=True),
+    sa.Column("key", sa.Text, nullable=False, doc="of the commitment; erased with the number"),
+    comment="Personal data, apart from the rows so that a person can be forgotten (GDPR art. 17).",
+)
+
+notices = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("audio_sha256", sa.Text, nullable=False),
+    sa.Column("duration_ms", sa.Integer, nullable=False),
+    comment="Each wording that was ever asked, as it was heard.",
+)
+
+checkpoints = sa.Table(
+    "checkpoint",
+    metadata,
+    sa.Column("position", _big, primary_key=True, autoincrement=False),
+    sa.Column("key_id", sa.Text, primary_key=True, doc="of the public key; see ledger.signing"),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False, doc="Ed25519, hexadecimal"),
+    comment="What the chain was when it was signed.",
+)
+
+ERASED: dict[str, None] = dict.fromkeys(
+    ("key", "at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "submission")
+)
+"""The values of a row that was erased: the one change of a row that the triggers let through."""

@@ -1,0 +1,149 @@
+"""Signed checkpoints: what the chain was, in words that only the holder of a key can say (Ed25519, RFC 8032)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from consentivr.core.chain import Checkpoint, Finding, Tampering
+from consentivr.ledger.errors import LedgerError
+
+
+@dataclass(frozen=True)
+class SignedCheckpoint:
+    """A position and its hash, when they were signed (UTC, ISO 8601), by which key, and the signature."""
+
+    position: int
+    hash: str
+    at: str
+    key_id: str
+    signature: str
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes under the signature."""
+        return f"consentivr checkpoint\n{self.position}\n{self.hash}\n{self.at}\n{self.key_id}\n".encode()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """For ``core.chain.verify``."""
+        return Checkpoint(self.position, self.hash)
+
+
+class Verifier:
+    """Public keys, by their id."""
+
+    def __init__(self, keys: Iterable[Ed25519PublicKey]) -> None:
+        self._keys = {key_id(key): key for key in keys}
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    @classmethod
+    def of_files(cls, paths: Iterable[Path]) -> Verifier:
+        """Keys in PEM files. Raises LedgerError."""
+        keys = []
+        for path in paths:
+            try:
+                key = serialization.load_pem_public_key(path.read_bytes())
+            except (OSError, ValueError) as error:
+                raise LedgerError(f"{path} holds no public key: {error}") from None
+            if not isinstance(key, Ed25519PublicKey):
+                raise LedgerError(f"{path} holds a key of another kind than Ed25519")
+            keys.append(key)
+        return cls(keys)
+
+    def holds(self, checkpoint: SignedCheckpoint) -> bool:
+        """Whether the signature is by one of the keys, over just this checkpoint."""
+        key = self._keys.get(checkpoint.key_id)
+        try:
+            if key is None:
+                return False
+            key.verify(bytes.fromhex(checkpoint.signature), checkpoint.signed)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def check(self, checkpoints: Iterable[SignedCheckpoint]) -> tuple[list[Checkpoint], list[Finding]]:
+        """The checkpoints that can be relied on, and a finding for each of the others."""
+        good, findings = [], []
+        for checkpoint in checkpoints:
+            if self.holds(checkpoint):
+                good.append(checkpoint.checkpoint)
+            else:
+                findings.append(Finding(checkpoint.position, Tampering.SIGNATURE))
+        return good, findings
+
+
+class Signer:
+    """The private key of this node."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.key_id = key_id(key.public_key())
+
+    @classmethod
+    def of_file(cls, path: Path) -> Signer:
+        """Read a key in PEM that nobody but its owner can read. Raises LedgerError with a remedy."""
+        try:
+            status = path.stat()
+            data = path.read_bytes()
+        except OSError as error:
+            raise LedgerError(
+                f"the signing key {path} cannot be read: {error.strerror}; make one with 'consentivr ledger keygen'"
+            ) from None
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise LedgerError(f"others than its owner may read the signing key {path}: run 'chmod 600 {path}'")
+        try:
+            key = serialization.load_pem_private_key(data, password=None)
+        except (ValueError, TypeError) as error:
+            raise LedgerError(f"{path} holds no private key: {error}") from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise LedgerError(f"{path} holds a key of another kind than Ed25519")
+        return cls(key)
+
+    def sign(self, position: int, hash_: str, at: str) -> SignedCheckpoint:
+        """Sign what the chain is now."""
+        unsigned = SignedCheckpoint(position, hash_, at, self.key_id, "")
+        return SignedCheckpoint(position, hash_, at, self.key_id, self._key.sign(unsigned.signed).hex())
+
+    @property
+    def public_pem(self) -> str:
+        """The public key, to be handed to whoever is to verify."""
+        return public_pem(self._key.public_key())
+
+    @property
+    def verifier(self) -> Verifier:
+        """Verifies what this key signed."""
+        return Verifier([self._key.public_key()])
+
+
+def make_key(path: Path) -> Signer:
+    """Make a key and write it to a new file that only its owner can read. Raises LedgerError."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(pem)
+    except OSError as error:
+        raise LedgerError(f"cannot write {path}: {error.strerror}; name a file that is not there yet") from None
+    return Signer(key)
+
+
+def public_pem(key: Ed25519PublicKey) -> str:
+    """A public key as text."""
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a public key."""
+    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return hashlib.sha256(raw).hexdigest()[:16]

@@ -1,0 +1,96 @@
+"""A call told from its rows, and what is due of it, over every combination."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from consentivr.core.evidence import AFTERWARDS, CallSummary, Recording, Turn, summarize
+from consentivr.core.retention import Due, RetentionTerms, due
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Row:
+    turn: str
+    evidence: dict = field(default_factory=dict)
+    minute: int = 0
+    channel_uuid: str = "a"
+    line: str = "support"
+    queue: str = "support@default"
+    mode: str = "permanent_opt_out"
+    caller_id_number: str | None = "+493023125000"
+
+    @property
+    def at(self) -> datetime:
+        return NOON + timedelta(minutes=self.minute)
+
+
+CALL = [
+    Row("decision", {"decision": "given", "reason": "consent_key", "notice": "abc", "purpose": "q"}),
+    Row("recording_started", {"path": "/r/a.wav"}, 1),
+    Row("agent_answered", {"agent_uuid": "b"}, 2),
+    Row("recording_stopped", {"path": "/r/a.wav", "duration_ms": 3000}, 3),
+    Row("call_ended", {"agent": "1001@default", "hangup_cause": "NORMAL_CLEARING"}, 4),
+    Row("recording_sealed", {"path": "/r/a.wav", "sha256": "ff", "channels": 2, "duration_ms": 3018}, 5),
+]
+
+
+def test_a_call_is_told_from_its_rows() -> None:
+    call = summarize(CALL)
+    assert (call.decision, call.reason, call.agent, call.notice) == ("given", "consent_key", "1001@default", "abc")
+    assert (call.started_at, call.ended_at) == (NOON, NOON + timedelta(minutes=4)), "sealing makes it no younger"
+    (recording,) = call.audio
+    assert recording == Recording(
+        "/r/a.wav", NOON + timedelta(minutes=1), True, 3018, 2, "ff", stopped=True, sealed=True
+    )
+    assert call.as_dict()["recordings"][0]["started_at"] == "2026-11-24T12:01:00.000000+00:00"
+    assert call.as_dict()["held"] is False
+    with pytest.raises(ValueError, match="at least one row"):
+        summarize([])
+
+
+@pytest.mark.parametrize("turn", sorted(AFTERWARDS))
+def test_what_comes_afterwards_makes_a_call_no_younger(turn: Turn) -> None:
+    assert summarize([*CALL, Row(turn.value, {}, 999)]).ended_at == NOON + timedelta(minutes=4)
+
+
+def test_holds_erasures_and_proofs() -> None:
+    assert summarize([*CALL, Row("hold")]).held
+    assert not summarize([*CALL, Row("hold"), Row("hold_released")]).held
+    erased = summarize([*CALL, Row("audio_erased", {}, 9)])
+    assert erased.audio == ()
+    assert erased.recordings[0].erased_at == NOON + timedelta(minutes=9)
+    forgotten = summarize([*CALL, Row("erasure", {"audio": True}, 9)])
+    assert (forgotten.caller_id_number, forgotten.audio) == (None, ())
+    assert summarize([*CALL, Row("erasure", {"audio": False}, 9)]).audio, "only the number was erased"
+    assert summarize([CALL[0], Row("looked_for_recorders", {"recorders": 0}, 2)]).no_recorder_at
+    assert summarize([CALL[0], Row("looked_for_recorders", {"recorders": None}, 2)]).no_recorder_at is None
+    forbidden = summarize([CALL[0], Row("forbidden_recording", {"path": "/r/x.wav"})])
+    assert not forbidden.recordings[0].permitted
+    assert summarize([CALL[0], Row("recording_sealed", {"path": "/r/unknown.wav"})]).recordings == ()
+
+
+@pytest.mark.parametrize(
+    ("audio_days", "rows_days", "age", "held", "audio"),
+    list(itertools.product([None, 0, 90], [None, 0, 90, 1000], [0, 89, 90, 999, 1000], [False, True], [False, True])),
+)
+def test_what_is_due(audio_days: int | None, rows_days: int | None, age: int, held: bool, audio: bool) -> None:
+    if rows_days is not None and (audio_days is None or audio_days > rows_days):
+        with pytest.raises(ValueError, match="cannot be kept longer"):
+            RetentionTerms(audio_days, rows_days)
+        return
+    call = CallSummary("a", "l", "q", "m", NOON, NOON, held=held)
+    if audio:
+        call = replace(call, recordings=(Recording("/r/a.wav", NOON),))
+    said = due(call, RetentionTerms(audio_days, rows_days), NOON + timedelta(days=age))
+    if held:
+        assert said is Due.NOTHING
+    elif rows_days is not None and age >= rows_days:
+        assert said is Due.ROWS
+    else:
+        assert said is (Due.AUDIO if audio and audio_days is not None and age >= audio_days else Due.NOTHING)

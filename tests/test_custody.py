@@ -1,0 +1,284 @@
+"""What becomes of the evidence afterwards: sealed, held, erased when due, every file accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import gevent
+import numpy as np
+import pytest
+import soundfile
+
+from consentivr import custody
+from consentivr.core.evidence import Turn, summarize
+from consentivr.core.retention import RetentionTerms
+from consentivr.ledger import Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from tests.ledgers import NUMBER, UUIDS, whole
+
+QUEUE = "support@default"
+NOW = datetime.now(timezone.utc)
+TERMS = {QUEUE: RetentionTerms(audio_days=90, rows_days=1000)}
+
+
+@pytest.fixture
+def ledger(location: str | Path) -> Iterator[Ledger]:
+    made = Ledger(location)
+    yield made
+    made.close()
+    whole(location)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "recordings"
+    made.mkdir()
+    return made
+
+
+def wav(folder: Path, number: int, age: timedelta = timedelta(days=1)) -> Path:
+    path = folder / "2026" / "01" / "01" / f"{UUIDS[number]}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(str(path), np.zeros((8000, 2)), 8000, subtype="PCM_16")
+    moment = (NOW - age).timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def call(ledger: Ledger, folder: Path, number: int, days: float, *, recorded: bool = True, queue: str = QUEUE) -> Path:
+    """A call that ended so many days ago."""
+    at = NOW - timedelta(days=days)
+    path = folder / "2026" / "01" / "01" / f"{UUIDS[number]}.wav"
+    first = Entry(UUIDS[number], "decision", "support", queue, "permanent_opt_out", {"decision": "given"}, NUMBER, at)
+    rows = [first]
+    if recorded:
+        path = wav(folder, number, timedelta(days=days))
+        for turn in ("recording_started", "recording_stopped"):
+            rows.append(Entry(UUIDS[number], turn, "support", queue, "permanent_opt_out", {"path": str(path)}, at=at))
+    rows.append(Entry(UUIDS[number], "call_ended", "support", queue, "permanent_opt_out", at=at))
+    ledger.append(rows)
+    return path
+
+
+def run(ledger: Ledger, folder: Path, *, dry_run: bool = False, terms: dict | None = None) -> custody.Report:
+    return custody.Retention(ledger, folder, terms or TERMS, dry_run=dry_run).run()
+
+
+def turns(ledger: Ledger, number: int) -> list[str]:
+    return [row.turn for row in ledger.call(UUIDS[number])]
+
+
+def test_what_is_due_is_erased_and_nothing_else(ledger: Ledger, folder: Path) -> None:
+    young, old = call(ledger, folder, 0, 89), call(ledger, folder, 1, 91)
+    ancient, unrecorded = call(ledger, folder, 2, 1001), call(ledger, folder, 3, 1001, recorded=False)
+    dry = run(ledger, folder, dry_run=True)
+    assert all(path.exists() for path in (young, old, ancient))
+    assert ledger.channels(Search(), Turn.AUDIO_ERASED) == []
+    report = run(ledger, folder)
+    assert replace(dry, dry_run=False, rows_erased=6) == report, "a dry run says what a run does"
+    assert sorted(report.audio_erased) == sorted(map(str, [old, ancient]))
+    assert sorted(report.calls_erased) == UUIDS[2:4]
+    assert report.sealed == [str(young)], "not sealed before, as after a crash"
+    assert not report.needs_attention, report
+    assert young.exists()
+    assert not old.exists()
+    assert not ancient.exists()
+    assert not unrecorded.exists()
+    assert turns(ledger, 0)[-1] == "recording_sealed"
+    assert turns(ledger, 1)[-1] == "audio_erased"
+    assert turns(ledger, 2) == []
+    assert sorted(ledger.channels_of(NUMBER)) == UUIDS[:2]
+    again = run(ledger, folder)
+    assert again == custody.Report(dry_run=False), "a second run finds nothing to do"
+
+
+def test_a_hold_keeps_everything_until_it_is_released(ledger: Ledger, folder: Path) -> None:
+    path = call(ledger, folder, 0, 1001)
+    assert custody.hold(ledger, UUIDS[0], "lawsuit 1")
+    assert not custody.hold(ledger, UUIDS[0], "again"), "it is held already"
+    report = run(ledger, folder)
+    assert (report.held, report.calls_erased, path.exists()) == ([UUIDS[0]], [], True)
+    with pytest.raises(custody.OnHold, match="legal hold"):
+        custody.erase_calls(ledger, folder, [UUIDS[0]], "request")
+    assert custody.hold(ledger, UUIDS[0], "over", release=True)
+    assert not custody.hold(ledger, "unknown", "x")
+    assert run(ledger, folder).calls_erased == [UUIDS[0]]
+    assert not path.exists()
+
+
+def test_interrupted_between_file_and_row_it_goes_on(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [call(ledger, folder, number, 91) for number in range(5)]
+    append = ledger.append
+
+    def killed(batch: list[Entry]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger, "append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(ledger, folder)
+    assert not any(path.exists() for path in paths), "files first: no file is left without a row that explains it"
+    monkeypatch.setattr(ledger, "append", append)
+    report = run(ledger, folder)
+    assert not report.missing
+    assert all(turns(ledger, number)[-1] == "audio_erased" for number in range(5))
+
+
+def test_a_file_that_no_row_explains_is_put_into_quarantine(ledger: Ledger, folder: Path) -> None:
+    explained = call(ledger, folder, 0, 1)
+    stray = wav(folder, 1)
+    other = folder / "notes.txt"
+    other.write_text("who put this here?")
+    os.utime(other, (time.time() - 7200,) * 2)
+    fresh = wav(folder, 2, timedelta(minutes=1))
+    (folder / "link.wav").symlink_to("/etc/hostname")
+    dry = run(ledger, folder, dry_run=True)
+    assert sorted(dry.quarantined) == sorted(map(str, [stray, other]))
+    assert stray.exists()
+    report = run(ledger, folder)
+    assert report.needs_attention
+    assert explained.exists()
+    assert fresh.exists(), "it may still be written"
+    moved = folder / "quarantine" / stray.relative_to(folder)
+    assert moved.exists()
+    assert (folder / "quarantine").stat().st_mode & 0o777 == 0o700
+    (row,) = ledger.call(UUIDS[1])
+    assert (row.turn, row.evidence["to"]) == ("quarantined", str(moved))
+    assert row.evidence["sha256"] == hashlib.sha256(moved.read_bytes()).hexdigest()
+    assert not run(ledger, folder).quarantined, "what lies there stays there"
+    stray_again = wav(folder, 1)
+    assert "cannot be quarantined" in run(ledger, folder).failed[0], "nothing in quarantine is overwritten"
+    assert stray_again.exists()
+
+
+def test_a_recording_that_is_gone_without_an_erasure_is_reported(ledger: Ledger, folder: Path) -> None:
+    path = call(ledger, folder, 0, 1)
+    never = call(ledger, folder, 1, 1)
+    never.unlink()
+    said = custody.seal(folder, str(never))
+    ledger.append([Entry(UUIDS[1], "recording_sealed", "support", QUEUE, "x", said)])
+    assert run(ledger, folder).missing == [], "the second one never was: the switch leaves no empty file"
+    path.unlink()
+    report = run(ledger, folder)
+    assert report.missing == [str(path)]
+    assert report.needs_attention
+
+
+def test_a_path_that_leads_elsewhere_is_neither_read_nor_erased(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "payroll.wav"
+    outside.write_bytes(b"x")
+    at = NOW - timedelta(days=95)
+    rows = [
+        Entry(UUIDS[0], turn, "support", QUEUE, "x", {"path": str(outside)}, at=at)
+        for turn in ("decision", "recording_started", "recording_stopped")
+    ]
+    ledger.append(rows)
+    report = run(ledger, folder)
+    assert outside.exists()
+    assert "erase it by hand" in report.failed[0]
+    assert custody.seal(folder, str(outside)) == {"path": str(outside), "why": "not below recordings.folder"}
+
+
+def test_a_queue_that_nobody_knows_is_named(ledger: Ledger, folder: Path) -> None:
+    call(ledger, folder, 0, 5000, queue="old@default")
+    report = run(ledger, folder)
+    assert "queue old@default is in the ledger, and in no configuration" in report.failed[0]
+    assert turns(ledger, 0)
+
+
+def test_without_terms_everything_is_kept(ledger: Ledger, folder: Path) -> None:
+    path = call(ledger, folder, 0, 30_000)
+    assert not run(ledger, folder, terms={QUEUE: RetentionTerms()}).calls_erased
+    assert path.exists()
+
+
+def test_many_calls(ledger: Ledger, folder: Path) -> None:
+    """More than fit into one portion."""
+    ledger.append(
+        [
+            Entry(UUIDS[n], "decision", "s", QUEUE, "m", {"decision": "refused"}, NUMBER, NOW - timedelta(days=1200))
+            for n in range(1200)
+        ]
+    )
+    assert run(ledger, folder).rows_erased == 1200
+    assert len(list(ledger.read(Search(turn="rows_erased")))) == 3
+
+
+def test_a_person_is_forgotten_with_the_audio(ledger: Ledger, folder: Path) -> None:
+    path = call(ledger, folder, 0, 1)
+    other = call(ledger, folder, 1, 1)
+    audio = custody.erase_calls(ledger, folder, [UUIDS[0]], "request")
+    assert (audio.erased, audio.missing) == (1, 0)
+    assert not path.exists()
+    assert other.exists()
+    forgotten = summarize(ledger.call(UUIDS[0]))
+    assert (forgotten.caller_id_number, forgotten.audio, forgotten.decision) == (None, (), "given")
+
+
+# --- sealing ---------------------------------------------------------------------------------
+
+
+def test_a_recording_is_sealed_when_it_ends(location: str | Path, folder: Path) -> None:
+    writer = LedgerWriter(location)
+    writer.start()
+    sealer = custody.Sealer(folder, writer)
+    path = wav(folder, 0)
+    sealer.seal(Entry(UUIDS[0], "recording_stopped", "support", QUEUE, "x", {"path": str(path)}))
+    sealer.seal(Entry(UUIDS[1], "recording_stopped", "support", QUEUE, "x", {"path": str(folder / "none.wav")}))
+    nonsense = folder / "nonsense.wav"
+    nonsense.write_text("no sound")
+    sealer.seal(Entry(UUIDS[2], "recording_stopped", "support", QUEUE, "x", {"path": str(nonsense)}))
+    sealer.stop()
+    writer.stop()
+    ledger = Ledger(location)
+    said = {row.channel_uuid: row.evidence for row in ledger.read()}
+    ledger.close()
+    assert said[UUIDS[0]]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert {"channels": 2, "rate": 8000, "duration_ms": 1000}.items() <= said[UUIDS[0]].items()
+    assert said[UUIDS[1]]["why"] == "No such file or directory"
+    assert "holds no sound" in said[UUIDS[2]]["why"]
+
+
+def test_a_full_memory_costs_a_seal_and_no_call(folder: Path) -> None:
+    class Full:
+        def submit(self, _entry: Entry) -> None:
+            raise LedgerUnavailable("100000 rows already wait")
+
+    sealer = custody.Sealer(folder, Full())  # type: ignore[arg-type]
+    sealer.seal(Entry(UUIDS[0], "recording_stopped", "s", QUEUE, "x", {"path": str(wav(folder, 0))}))
+    sealer.stop()
+
+
+# --- every day -------------------------------------------------------------------------------
+
+
+def test_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[int] = []
+
+    def once() -> custody.Report:
+        ran.append(1)
+        if len(ran) == 1:
+            raise OSError("the disk is gone")
+        return custody.Report(dry_run=False, missing=["x"] if len(ran) == 2 else [])
+
+    daily = custody.DailyRetention("03:30", once)
+    noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+    assert daily.seconds_until_next(noon) == 15.5 * 3600
+    assert daily.seconds_until_next(noon.replace(hour=3, minute=30)) == 24 * 3600
+    assert daily.seconds_until_next(noon.replace(hour=3, minute=29)) == 60
+    monkeypatch.setattr(daily, "seconds_until_next", lambda now: 0.01)
+    daily.start()
+    for _ in range(200):
+        if len(ran) >= 3:
+            break
+        gevent.sleep(0.01)
+    daily.stop()
+    assert len(ran) >= 3, "an error one day is no reason to stop"
+    json.dumps(custody.Report(dry_run=False).__dict__)

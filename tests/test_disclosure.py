@@ -1,0 +1,272 @@
+"""What is handed over verifies on its own, holds what was asked for, and nobody else's calls."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from consentivr import custody, disclosure
+from consentivr.core.chain import Tampering
+from consentivr.core.consent import AnswerOutcome, ConsentDecision, NoticeVersion, Reason
+from consentivr.core.evidence import Turn
+from consentivr.core.recording import RecordingMode
+from consentivr.handover.words import WORDS
+from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
+from consentivr.ledger.export import verify_export
+from tests.ledgers import NUMBER, UUIDS
+from tests.test_custody import QUEUE, wav
+
+NOTICE = NoticeVersion("de", "Dürfen wir <aufzeichnen>?", "ab" * 32, 4000)
+OTHER = "+493023125777"
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return make_key(tmp_path / "key")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "recordings"
+    made.mkdir()
+    return made
+
+
+def yes(folder: Path, number: int, caller: str = NUMBER) -> list[Entry]:
+    path = wav(folder, number)
+    attempt = {"outcome": "key", "key": "1", "heard_ms": 3000, "asked_at": "2026-11-24T12:00:00.000+00:00"}
+    decision = {
+        "decision": "given",
+        "reason": "consent_key",
+        "notice": NOTICE.digest,
+        "purpose": "quality",
+        "legal_basis": "consent, GDPR art. 6(1)(a)",
+        "attempts": [{**attempt, "answered_at": "2026-11-24T12:00:03.000+00:00"}],
+        "arrived_at": "2026-11-24T11:59:59.000+00:00",
+    }
+    turns = [
+        ("decision", decision),
+        ("recording_started", {"path": str(path)}),
+        ("recording_stopped", {"path": str(path), "duration_ms": 1000}),
+        ("call_ended", {"agent": "1001@default"}),
+        ("recording_sealed", custody.seal(folder, str(path))),
+    ]
+    return [Entry(UUIDS[number], turn, "support", QUEUE, "permanent_opt_out", said, caller) for turn, said in turns]
+
+
+@pytest.fixture
+def ledger(location: str | Path, signer: Signer, folder: Path) -> Iterator[Ledger]:
+    """Calls 0 and 5 are one caller's, with other people's between; signed in the middle and at the end."""
+    made = Ledger(location, signer=signer)
+    made.add_notice(NOTICE)
+    for number in range(8):
+        made.append(yes(folder, number, NUMBER if number in (0, 5) else OTHER))
+        if number == 3:
+            made.sign()
+    made.sign()
+    yield made
+    made.close()
+
+
+def exported(
+    ledger: Ledger,
+    folder: Path,
+    tmp_path: Path,
+    form: str = "json",
+    *,
+    audio: bool = False,
+    search: Search | None = None,
+) -> Path:
+    out = tmp_path / "export"
+    with out.open("wb") as file:
+        disclosure.export(ledger, search or Search(caller=NUMBER), form, file, folder, audio=audio)
+    return out
+
+
+def test_an_export_leads_to_signed_checkpoints_and_tells_of_nobody_else(
+    ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
+) -> None:
+    out = exported(ledger, folder, tmp_path)
+    said = verify_export(out, signer.verifier)
+    assert (said.rows, said.signed_rows, said.findings) == (10, 10, [])
+    text = out.read_text()
+    assert NUMBER in text
+    assert OTHER not in text
+    assert UUIDS[1] not in text
+    data = json.loads(text)
+    assert [one["position"] for one in data["proof"]["checkpoints"]] == [20, 40]
+    assert data["notices"][NOTICE.digest]["text"] == NOTICE.text
+    assert verify_export(out, Verifier([])).signed_rows == 0, "without a key no signature counts"
+    assert verify_export(out, make_key(tmp_path / "k2").verifier).findings[0].kind is Tampering.SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda d: d["rows"][0]["evidence"].update(decision="refused"), Tampering.CHANGED),
+        (lambda d: d["rows"][0].update(hash="00" * 32), Tampering.CHANGED),
+        (lambda d: d["rows"].insert(0, d["rows"].pop(3)), Tampering.REORDERED),
+        (lambda d: d["rows"][0]["caller"].update(caller_id_number=OTHER), Tampering.PERSONAL_CHANGED),
+        (lambda d: d["rows"][0].update(caller=None), Tampering.PERSONAL_REMOVED),
+        (lambda d: d["proof"]["digests"].pop("12"), Tampering.REWRITTEN),
+        (lambda d: d["proof"]["checkpoints"][0].update(position=19), Tampering.SIGNATURE),
+    ],
+    ids=["changed", "rehashed", "reordered", "number", "no-number", "digest", "checkpoint"],
+)
+def test_an_export_that_was_tampered_with_is_found_out(
+    ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer, change: object, kind: Tampering
+) -> None:
+    out = exported(ledger, folder, tmp_path)
+    data = json.loads(out.read_text())
+    change(data)  # type: ignore[operator]
+    out.write_text(json.dumps(data))
+    assert kind in [finding.kind for finding in verify_export(out, signer.verifier).findings]
+
+
+def test_a_forged_row_in_its_own_chain_is_not_signed_for(
+    ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
+) -> None:
+    """Someone makes a whole ledger of their own, and takes our checkpoints along."""
+    genuine = json.loads(exported(ledger, folder, tmp_path).read_text())
+    forged = Ledger(tmp_path / "forged.sqlite3")
+    forged.append([replace(row, evidence={**row.evidence, "decision": "given!"}) for row in yes(folder, 0)])
+    out = exported(forged, folder, tmp_path, search=Search())
+    forged.close()
+    data = json.loads(out.read_text())
+    assert verify_export(out, Verifier([])).findings == []
+    data["proof"] = genuine["proof"]
+    out.write_text(json.dumps(data))
+    assert Tampering.REWRITTEN in [f.kind for f in verify_export(out, signer.verifier).findings]
+
+
+def test_with_audio(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer) -> None:
+    out = exported(ledger, folder, tmp_path, audio=True)
+    said = verify_export(out, signer.verifier)
+    assert (said.rows, said.recordings, said.findings) == (10, 2, [])
+    with zipfile.ZipFile(out) as archive:
+        names = sorted(archive.namelist())
+        contents = {name: archive.read(name) for name in names}
+    assert names == ["export.json", f"recordings/{UUIDS[0]}.wav", f"recordings/{UUIDS[5]}.wav"]
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content[:-2] + b"\1\1" if name.endswith(f"{UUIDS[5]}.wav") else content)
+    assert [f.kind for f in verify_export(out, signer.verifier).findings] == [Tampering.AUDIO]
+    (folder / "2026" / "01" / "01" / f"{UUIDS[5]}.wav").unlink()
+    with out.open("wb") as file:
+        done = disclosure.export(ledger, Search(caller=NUMBER), "json", file, folder, audio=True)
+    assert (done.recordings, len(done.unreadable)) == (1, 1)
+
+
+def test_a_vcon(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer) -> None:
+    out = exported(ledger, folder, tmp_path, "vcon", audio=True, search=Search(channel=UUIDS[0]))
+    data = json.loads(out.read_text())
+    (dialog,) = data["dialog"]
+    audio = (folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav").read_bytes()
+    assert base64.urlsafe_b64decode(dialog["body"] + "==") == audio
+    hashed = base64.urlsafe_b64encode(hashlib.sha512(audio).digest()).decode().rstrip("=")
+    assert dialog["content_hash"] == f"sha512-{hashed}"
+    assert data["parties"] == [{"role": "caller", "tel": NUMBER}, {"role": "agent", "name": "1001@default"}]
+    consent = json.loads(next(a["body"] for a in data["attachments"] if a["type"] == "consent"))
+    assert consent["consents"][0]["status"] == "granted"
+    assert consent["terms"]["text"] == NOTICE.text
+    said = verify_export(out, signer.verifier)
+    assert (said.rows, said.signed_rows, said.findings) == (5, 5, [])
+    with pytest.raises(ValueError, match="name one with --channel"):
+        exported(ledger, folder, tmp_path, "vcon")
+    (folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav").unlink()
+    with (tmp_path / "again").open("wb") as file:
+        done = disclosure.export(ledger, Search(channel=UUIDS[0]), "vcon", file, folder, audio=True)
+    assert done.unreadable
+
+
+def test_erased_rows_and_people_are_exported_as_such(
+    ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
+) -> None:
+    ledger.erase_people([UUIDS[0]], {"why": "request"})
+    ledger.erase_rows([UUIDS[1]], {"why": "retention"})
+    ledger.sign()
+    out = exported(ledger, folder, tmp_path, search=Search())
+    said = verify_export(out, signer.verifier)
+    assert (said.rows, said.signed_rows, said.findings) == (42, 42, [])
+    table = exported(ledger, folder, tmp_path, "csv", search=Search()).read_text()
+    assert len(table.splitlines()) == 43
+    assert UUIDS[1] not in table
+
+
+def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(disclosure.NothingThere):
+        disclosure.export(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
+    with pytest.raises(disclosure.NothingThere):
+        disclosure.sheet(ledger, "x", folder, Verifier([]), "en")
+    nonsense = tmp_path / "nonsense"
+    for text in ("", "{}", '{"vcon": "0.3.0", "attachments": []}', "[]"):
+        nonsense.write_text(text)
+        with pytest.raises(LedgerError, match="no export of consentivr"):
+            verify_export(nonsense, Verifier([]))
+
+
+# --- on paper --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", sorted(WORDS))
+def test_the_sheet(ledger: Ledger, folder: Path, signer: Signer, language: str) -> None:
+    page = disclosure.sheet(ledger, UUIDS[0], folder, signer.verifier, language)
+    for part in (
+        UUIDS[0],
+        NUMBER,
+        "1001@default",
+        "Dürfen wir &lt;aufzeichnen&gt;?",
+        "2026-11-24 11:59:59",
+        signer.key_id,
+    ):
+        assert part in page, part
+    for word in ("given", "whole", "audio_holds"):
+        assert WORDS[language][word] in page
+    assert "<aufzeichnen>" not in page, "P7: text is text"
+
+
+def test_the_sheet_says_what_is_wrong(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    path = folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav"
+    path.write_bytes(path.read_bytes()[:-2] + b"\1\1")
+    other = make_key(tmp_path / "k2").verifier
+    page = disclosure.sheet(ledger, UUIDS[0], folder, other, "en")
+    assert WORDS["en"]["audio_differs"] in page
+    assert Tampering.SIGNATURE.value in page
+    path.unlink()
+    assert WORDS["en"]["audio_absent"] in disclosure.sheet(ledger, UUIDS[0], folder, Verifier([]), "en")
+    ledger.erase_people([UUIDS[0]], {"why": "request", "audio": True})
+    page = disclosure.sheet(ledger, UUIDS[0], folder, Verifier([]), "en")
+    assert WORDS["en"]["unsigned"] in page
+    assert WORDS["en"]["caller_erased"] in page
+    assert NUMBER not in page
+
+
+@pytest.mark.parametrize("mode", RecordingMode)
+@pytest.mark.parametrize("reason", Reason)
+def test_the_sheet_has_words_for_everything(tmp_path: Path, folder: Path, mode: RecordingMode, reason: Reason) -> None:
+    rows = [
+        Entry(UUIDS[0], turn.value, "l", QUEUE, mode.value, {"path": "/r/x.wav", "files": []})
+        for turn in Turn
+        if turn is not Turn.ROWS_ERASED
+    ]
+    attempts = [{"outcome": outcome.value, "key": None, "heard_ms": None} for outcome in AnswerOutcome]
+    for decision in ConsentDecision:
+        said = {"decision": decision.value, "reason": reason.value, "attempts": attempts}
+        book = Ledger(tmp_path / f"{decision.value}.sqlite3")
+        book.append([replace(rows[0], evidence=said), *rows[1:]])
+        for language in WORDS:
+            assert UUIDS[0] in disclosure.sheet(book, UUIDS[0], folder, Verifier([]), language)
+        book.close()
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert WORDS["de"].keys() == WORDS["en"].keys()
+    assert {f"turn_{turn.value}" for turn in Turn} <= WORDS["en"].keys()
