@@ -98,6 +98,8 @@ def _call(moment: datetime, chance: random.Random) -> Iterator[Entry]:
     else:
         rows += [("agent_answered", {"agent_uuid": channel}), ("looked_for_recorders", {"recorders": 0})]
     rows.append(("call_ended", {"hangup_cause": "NORMAL_CLEARING", "agent": agent}))
+    if decision == "given":
+        rows.append(("recording_sealed", {"path": path, "sha256": 64 * "a", "channels": 2, "duration_ms": 180_000}))
     for turn, evidence in rows:
         yield Entry(channel, turn, "support", QUEUE, "permanent_opt_out", evidence, number, moment)
 
@@ -203,7 +205,7 @@ def _erasures(ledger: Ledger, folder: Path, rows: int, tell: Callable[[str], Non
     figures = [Figure("erase one caller", condition, _timed(lambda: ledger.erase_people(channels, {})), "s")]
     figures.append(Figure("overwrite what was freed", condition, _timed(ledger.overwrite_freed), "s"))
     tell("retention ...")
-    terms = {QUEUE: RetentionTerms(_DAYS - 10, _DAYS - 10)}
+    terms = {QUEUE: RetentionTerms(_DAYS - 40, _DAYS - 40)}
     run_of_retention = Retention(ledger, folder, terms)
     taken = _timed(lambda: run_of_retention.run())
     erased = len(run_of_retention.report.calls_erased)

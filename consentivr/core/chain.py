@@ -28,7 +28,7 @@ def canonical(content: Mapping[str, Any]) -> bytes:
 
 def commitment(key: str, personal: str) -> str:
     """HMAC-SHA-256 of personal data under a random key in hexadecimal digits."""
-    return hmac.new(bytes.fromhex(key), personal.encode("utf-8"), hashlib.sha256).hexdigest()
+    return hmac.digest(bytes.fromhex(key), personal.encode("utf-8"), "sha256").hex()
 
 
 def digest_of(key: str, content: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def link(previous: str, position: int, digest: str) -> str:
     return hashlib.sha256(bytes.fromhex(previous) + position.to_bytes(8, "big") + bytes.fromhex(digest)).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A row as the chain sees it."""
 

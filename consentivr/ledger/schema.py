@@ -62,16 +62,10 @@ entries = sa.Table(
 )
 
 sa.Index("ix_entry_turn", entries.c.turn, entries.c.queue, entries.c.at)
-for _name in ("decision", "agent"):
+for _name, _with in (("decision", ("at", "queue", "channel_uuid")), ("agent", ("channel_uuid",))):
     _there = entries.c[_name].isnot(None)
-    sa.Index(
-        f"ix_entry_{_name}",
-        entries.c[_name],
-        entries.c.at,
-        entries.c.queue,
-        sqlite_where=_there,
-        postgresql_where=_there,
-    )
+    _columns = (entries.c[column] for column in (_name, *_with))
+    sa.Index(f"ix_entry_{_name}", *_columns, sqlite_where=_there, postgresql_where=_there)
 
 callers = sa.Table(
     "caller",

@@ -336,7 +336,7 @@ class Ledger:
         wanted = (
             sa.select(entries.c.seq, entries.c.channel_uuid)
             .where(*_conditions(replace(search, agent=None, turn=None)), entries.c.decision.isnot(None))
-            .order_by(entries.c.seq.desc())
+            .order_by(entries.c.at.desc(), entries.c.seq.desc())
         )
         if search.agent is not None:
             taken = sa.select(entries.c.channel_uuid).where(entries.c.agent == search.agent)

@@ -41,9 +41,9 @@ def upgrade() -> None:
     op.create_index("ix_entry_at", "entry", ["at"])
     op.create_index("ix_entry_channel_uuid", "entry", ["channel_uuid"])
     op.create_index("ix_entry_turn", "entry", ["turn", "queue", "at"])
-    for name in ("decision", "agent"):
+    for name, more in (("decision", ["at", "queue", "channel_uuid"]), ("agent", ["channel_uuid"])):
         there = sa.text(f"{name} IS NOT NULL")
-        op.create_index(f"ix_entry_{name}", "entry", [name, "at", "queue"], sqlite_where=there, postgresql_where=there)
+        op.create_index(f"ix_entry_{name}", "entry", [name, *more], sqlite_where=there, postgresql_where=there)
     op.create_table(
         "caller",
         sa.Column("channel_uuid", sa.Text, primary_key=True),
