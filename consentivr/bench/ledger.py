@@ -73,6 +73,7 @@ def run(
         ledger = Ledger(location, signer=signer, patience_s=60)
         try:
             _fill(ledger, rows, tell)
+            ledger.analyze()
             figures += _questions(ledger, rows, tell)
             figures += _erasures(ledger, Path(folder), rows, tell)
         finally:

@@ -55,6 +55,11 @@ class Database(ABC):
     def remedy(self, error: BaseException) -> str:
         """What the operator can do about an error."""
 
+    def analyze(self) -> None:
+        """Let the database learn what is in it, so that it answers in the best way."""
+        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

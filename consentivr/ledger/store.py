@@ -166,6 +166,7 @@ class Ledger:
                     )
         except DatabaseError as error:
             raise LedgerError(f"cannot copy to {other.name}: {plain(error)}; {other._remedy(error)}") from error
+        other.analyze()
         rows = 0
 
         def counted() -> Iterator[Link]:
@@ -302,6 +303,10 @@ class Ledger:
             raise LedgerError(
                 f"the ledger {self.name} cannot be written: {plain(error)}; {self._remedy(error)}"
             ) from error
+
+    def analyze(self) -> None:
+        """After many rows at once; a database that grows by and by does it by itself."""
+        self._database.analyze()
 
     def interrupt(self) -> None:
         """From another thread: end a statement that has not come back for too long."""
