@@ -168,7 +168,7 @@ class Postgresql(Database):
         # No statement_timeout: it would end the wait for a synchronous standby with a mere warning.
         settings = (
             f"-c lock_timeout={int(patience_s * 1000)} -c synchronous_commit=on "
-            "-c idle_in_transaction_session_timeout=60000"
+            "-c idle_in_transaction_session_timeout=60000 -c cursor_tuple_fraction=1"  # answers are read to their end
         )
         self._connect_with: dict[str, Any] = {
             # A node that is gone is given up within seconds, and a standby is no place to write to.
