@@ -14,7 +14,7 @@ import structlog
 from consentivr.call import Call, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
-from consentivr.core.dialogue import Announcement
+from consentivr.core.dialogue import AgentWish, Announcement
 from consentivr.custody import DailyRetention, Report, Retention, Sealer
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
@@ -22,6 +22,7 @@ from consentivr.ledger import Ledger, LedgerError, LedgerWriter, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
+from consentivr.web import Desk, Status, WebServer, read_token
 
 log = structlog.get_logger(__name__)
 
@@ -169,10 +170,10 @@ def signer(configuration: Configuration) -> Signer | None:
     return Signer.of_file(path_of(key)) if key else None
 
 
-def open_ledger(configuration: Configuration, *, signs: bool = False) -> Ledger:
-    """The ledger that is there, for the command line. Only who writes needs the key. Raises LedgerError."""
+def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:
+    """The ledger, for the command line. Only who writes needs the key. Raises LedgerError."""
     key = signer(configuration) if signs else None
-    return Ledger(configuration.ledger.location, create=False, patience_s=5.0, signer=key)
+    return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key)
 
 
 def retain(
@@ -229,11 +230,23 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
             hear_to_end=question.hear_to_end,
             recordings_folder=configuration.recordings.folder,
             stereo=configuration.recordings.stereo,
+            pause_max_s=configuration.agents.pause_max_s,
             sounds=sounds,
         )
     if problems:
         raise CannotServe("\n".join(sorted(set(problems))))
     return lines
+
+
+def web_server(configuration: Configuration, desk: Desk) -> WebServer | None:
+    """The HTTP interface, if there is to be one. Raises CannotServe."""
+    if configuration.http.listen is None:
+        return None
+    try:
+        token = read_token(path_of(configuration.http.token_file or ""))
+    except OSError as error:
+        raise CannotServe(str(error)) from error
+    return WebServer(endpoint(configuration.http.listen), desk, token)
 
 
 class Application:
@@ -248,6 +261,8 @@ class Application:
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
+        self._known: dict[str, Call] = {}
+        self._web = web_server(configuration, self)
         self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger)
         daily_at = configuration.retention.daily_at
         self._retention = DailyRetention(daily_at, lambda: retain(configuration)) if daily_at else None
@@ -287,6 +302,13 @@ class Application:
         except OSError as error:
             self.ledger.stop()
             raise CannotServe(f"cannot listen: {error}; see service.listen") from error
+        if self._web is not None:
+            try:
+                self._web.start()
+            except OSError as error:
+                self._server.stop()
+                self.ledger.stop()
+                raise CannotServe(f"cannot listen: {error}; see http.listen") from error
         if self._retention is not None:
             self._retention.start()
         log.info("serving", address="{}:{}".format(*self.address), lines=[line.name for line in self._lines.values()])
@@ -294,10 +316,36 @@ class Application:
     def stop(self, grace: float = 0.0) -> None:
         """Let the calls under way go to the dialplan, write the last rows, close."""
         self._server.stop(grace)
+        if self._web is not None:
+            self._web.stop()
         if self._retention is not None:
             self._retention.stop()
         self._sealer.stop()
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        Call(session, self._lines, self.ledger, self._commit_timeout, self._sealer.seal).run()
+        Call(
+            session,
+            self._lines,
+            self.ledger,
+            self._commit_timeout,
+            self._sealer.seal,
+            self._sealer.erase,
+            self._known,
+        ).run()
+
+    # --- for the agents' desktops ------------------------------------------------------------
+
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> bool | None:
+        """Whether the wish was passed on; None when there is no such call."""
+        call = self._known.get(channel_uuid)
+        return None if call is None else call.ask(wish, by)
+
+    def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> bool | None:
+        """The same for the talk that an agent is in."""
+        call = next((call for call in self._known.values() if call.agent == agent), None)
+        return None if call is None else call.ask(wish, by)
+
+    def status(self) -> Status:
+        """How it is now."""
+        return Status(self.calls, self.ledger.pending, self.ledger.failure)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -17,7 +17,7 @@ import structlog
 
 from consentivr.core import dialogue
 from consentivr.core.consent import AnswerOutcome, Attempt
-from consentivr.core.dialogue import Announcement, CallPolicy, Leg, Phase, State
+from consentivr.core.dialogue import AgentAsked, AgentWish, Announcement, CallPolicy, Leg, Phase, State
 from consentivr.core.evidence import Turn
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
 from consentivr.esl.session import OutboundSession
@@ -51,6 +51,7 @@ class Line:
     hear_to_end: bool
     recordings_folder: str
     stereo: bool
+    pause_max_s: float
     sounds: Mapping[int, Mapping[Announcement, Spoken]]
 
     @property
@@ -83,13 +84,21 @@ class Call:
         ledger: LedgerWriter,
         commit_timeout: float,
         seal: Callable[[Entry], None] = lambda recorded: None,
+        erase: Callable[[Entry, tuple[str, ...]], None] = lambda withdrawn, paths: None,
+        known: MutableMapping[str, Call] | None = None,
     ) -> None:
-        """``seal`` gets the row of each recording that has stopped."""
+        """``seal`` gets the row of each recording that has stopped, ``erase`` the files of a yes taken back.
+
+        While it is served, the call is in ``known`` by its channel UUID.
+        """
         self._session = session
         self._lines = lines
         self._ledger = ledger
         self._commit_timeout = commit_timeout
         self._seal = seal
+        self._erase = erase
+        self._known = {} if known is None else known
+        self._resume_at: float | None = None
         self._state = State()
         self._awaited: dict[str, Callable[[Event], dialogue.Event | None]] = {}
         self._times: list[dict[str, str]] = []
@@ -102,6 +111,13 @@ class Call:
     def run(self) -> None:
         """Serve the call. Raises ESLError when the peer is no FreeSWITCH with one of our lines."""
         self._learn(self._session.connect(CONNECT_SECONDS))
+        self._known[self._uuid] = self
+        try:
+            self._serve()
+        finally:
+            self._known.pop(self._uuid, None)
+
+    def _serve(self) -> None:
         self._take(dialogue.Arrived())
         while self._state.phase is not Phase.ENDED:
             event = self._next_event()
@@ -111,6 +127,7 @@ class Call:
     def _learn(self, channel: Mapping[str, str]) -> None:
         """Keep what we need of the channel; the rest is let go."""
         self._arrived_at = _now()
+        self._day = datetime.now(timezone.utc).date()
         self._uuid = channel.get("Unique-ID", "")
         if not is_channel_uuid(self._uuid):
             raise RemoteProtocolError("the channel has no valid UUID")
@@ -122,13 +139,31 @@ class Call:
         self._caller = channel.get("Caller-Caller-ID-Number", "")[:64] or None
         self._log = log.bind(channel=self._uuid, line=line.name)
 
+    # --- from outside: the agent's desktop ----------------------------------------------------
+
+    @property
+    def agent(self) -> str | None:
+        """Who talks to the caller now, once that is known."""
+        return self._state.agent.name if self._state.agent else None
+
+    def ask(self, wish: AgentWish, by: str) -> bool:
+        """The agent wants something of the recorder. False when that means nothing now, or is not allowed."""
+        _, actions = dialogue.step(self._line.policy, self._state, AgentAsked(wish, by))
+        if actions:
+            self._session.inject({"Event-Name": "AGENT_ASKED", "Wish": wish.value, "By": by})
+        return bool(actions)
+
     # --- an event in -------------------------------------------------------------------------
 
     def _next_event(self) -> dialogue.Event | None:
-        timeout = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        due = min((moment for moment in (self._deadline, self._resume_at) if moment is not None), default=None)
         try:
-            event = self._session.receive(timeout)
+            event = self._session.receive(None if due is None else max(0.0, due - time.monotonic()))
         except WaitTimedOut:
+            if due == self._resume_at:
+                # Card data are read out in seconds: a pause that nobody ends is one that was forgotten.
+                self._resume_at = None
+                return AgentAsked(AgentWish.RESUME, "timer")
             self._deadline = None
             return dialogue.TimedOut()
         except ESLError as error:
@@ -139,8 +174,10 @@ class Call:
     def _meaning(self, event: Event) -> dialogue.Event | None:
         """What an event of the switch means to the dialogue; None for what means nothing."""
         name = event["Event-Name"]
+        if name == "AGENT_ASKED":
+            return AgentAsked(AgentWish(event["Wish"]), event["By"])
         if name == "API_ANSWER":
-            return self._leg_looked_at(event["Command"], event["Body"])
+            return self._answer_of_api(event["Command"], event["Body"])
         if name == "COMMAND_REFUSED":
             return None if event["Command"].startswith("api") else dialogue.Failed(f"refused: {event['Command']}")
         if event.get("Unique-ID") != self._uuid:
@@ -156,6 +193,9 @@ class Call:
                 _number(event.get("variable_record_ms")),
                 _text(event, "variable_record_completion_cause") or None,
             )
+        if name == "DTMF":
+            moment = _number(event.get("Event-Date-Timestamp", "")[:-3])
+            return dialogue.KeyPressed(_text(event, "DTMF-Digit"), moment or int(time.monotonic() * 1000))
         if name == "CHANNEL_BRIDGE":
             return dialogue.Bridged(_text(event, "Other-Leg-Unique-ID") or _text(event, "Bridge-B-Unique-ID") or None)
         if name == "CHANNEL_UNBRIDGE":
@@ -196,6 +236,23 @@ class Call:
         if position is None or sound is None:
             return None
         return min(position * 1000 // sound.rate, sound.duration_ms)
+
+    def _answer_of_api(self, command: str, said: str) -> dialogue.Event | None:
+        if command.startswith("uuid_buglist"):
+            return self._leg_looked_at(command, said)
+        if command.startswith("uuid_getvar"):
+            return self._agent_named(command.split(" ")[1], said.strip())
+        # uuid_record ... start: what records is told by RECORD_START alone, what does not by this.
+        return None if said.startswith("+OK") else dialogue.RecordCommandDone()
+
+    def _agent_named(self, leg: str, said: str) -> dialogue.Event:
+        """The answer to ``uuid_getvar ... cc_agent``, held against the register."""
+        known = said not in ("", "_undef_") and not said.startswith("-ERR") and len(said) <= 200
+        name = said if known and said.isprintable() else None
+        agreed = False
+        if name is not None and self._line.policy.agents_must_agree:
+            agreed = self._ledger.agent_agreed(name, self._line.queue_name, self._commit_timeout)
+        return dialogue.AgentIdentified(leg, name, agreed)
 
     def _leg_looked_at(self, command: str, said: str) -> dialogue.Event | None:
         """The answer to ``uuid_buglist``; an event once every leg has answered."""
@@ -258,17 +315,27 @@ class Call:
         elif isinstance(action, dialogue.Write):
             self._write(action)
         elif isinstance(action, dialogue.PermitRecording):
-            session.set_variables(
-                {
-                    "RECORD_STEREO": "true" if line.stereo else "false",
-                    "RECORD_BRIDGE_REQ": "true",
-                    "consent_record_file": self._recording_path(),
-                    "consent_no_record": "false",
-                }
-            )
+            session.set_variables(self._permission(self._recording_path()))
         elif isinstance(action, dialogue.StartRecording):
             started = session.call_command("record_session", self._recording_path())
             self._awaited[started] = lambda _: dialogue.RecordCommandDone()
+        elif isinstance(action, dialogue.RecordNow):
+            self._record_now(self._recording_path(action.number))
+        elif isinstance(action, dialogue.Mask):
+            for path in action.paths:
+                session.api(f"uuid_record {self._uuid} {'mask' if action.on else 'unmask'} {path}")
+            self._resume_at = time.monotonic() + line.pause_max_s if action.on else None
+        elif isinstance(action, dialogue.EraseRecordings):
+            self._erase(self._entry(Turn.AUDIO_ERASED, {}), action.paths)
+        elif isinstance(action, dialogue.Announce):
+            sound = self._sounds.get(action.announcement)
+            if sound is not None:
+                session.api(f"uuid_broadcast {self._uuid} {sound.path} {'both' if action.both else 'aleg'}")
+        elif isinstance(action, dialogue.IdentifyAgent):
+            if is_channel_uuid(action.leg):
+                session.api(f"uuid_getvar {action.leg} cc_agent", answer=True)
+            else:
+                self._take(dialogue.AgentIdentified(action.leg, None, agreed=False))
         elif isinstance(action, dialogue.StopRecording):
             session.api(f"uuid_setvar {self._uuid} consent_no_record true")
             session.api(f"uuid_setvar {self._uuid} consent_record_file /dev/null/no-record/{self._uuid}.wav")
@@ -282,7 +349,7 @@ class Call:
                 session.api(f"uuid_buglist {uuid}", answer=True)
         elif isinstance(action, dialogue.JoinQueue):
             session.call_command("sched_cancel")
-            session.set_variables({"cc_export_vars": "consent_no_record", "consent_handled": "true"})
+            session.set_variables(self._for_the_agent() | {"consent_handled": "true"})
             self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done
             self._deadline = None
         elif isinstance(action, dialogue.HangUp):
@@ -291,6 +358,30 @@ class Call:
             session.call_command("transfer", f"{action.extension} XML {line.context}")
         elif isinstance(action, dialogue.LetGo):
             session.stop()
+
+    def _for_the_agent(self) -> dict[str, str]:
+        """What the agent hears before the bridge, and what a screen pop may show (FREESWITCH.md, section 5)."""
+        consent = self._state.consent
+        decision = consent.decision.value if consent else ""
+        variables = {"cc_export_vars": "consent_no_record,consent_decision", "consent_decision": decision}
+        may_be_recorded = self._state.permitted or self._state.durable
+        whisper = Announcement.AGENT_RECORDED if may_be_recorded else Announcement.AGENT_NOT_RECORDED
+        sound = self._sounds.get(whisper)
+        return variables | ({"cc_outbound_announce": sound.path} if sound is not None else {})
+
+    def _record_now(self, path: str) -> None:
+        """Start a recorder while ``callcenter`` waits or the talk goes on: there, only ``api`` is heard."""
+        for name, value in self._permission(path).items():
+            self._session.api(f"uuid_setvar {self._uuid} {name} {value}")
+        self._session.api(f"uuid_record {self._uuid} start {path}", answer=True)
+
+    def _permission(self, path: str) -> dict[str, str]:
+        return {
+            "RECORD_STEREO": "true" if self._line.stereo else "false",
+            "RECORD_BRIDGE_REQ": "true",
+            "consent_record_file": path,
+            "consent_no_record": "false",
+        }
 
     def _ask(self, number: int) -> None:
         session, line = self._session, self._line
@@ -321,15 +412,7 @@ class Call:
                 {**attempt, **times} for attempt, times in zip(evidence["attempts"], self._times, strict=False)
             ]
             evidence |= {"arrived_at": self._arrived_at, **self._notice()}
-        entry = Entry(
-            channel_uuid=self._uuid,
-            turn=action.turn.value,
-            line=self._line.name,
-            queue=self._line.queue_name,
-            mode=self._line.policy.mode.value,
-            evidence=evidence,
-            caller_id_number=self._caller,
-        )
+        entry = self._entry(action.turn, evidence, action.tally)
         if not action.permits:
             try:
                 self._ledger.submit(entry)
@@ -339,13 +422,25 @@ class Call:
                 self._seal(entry)
             return
         try:
-            self._ledger.commit(entry, self._commit_timeout)
+            count = self._ledger.commit(entry, self._commit_timeout)
         except LedgerUnavailable as error:
             self._log.error("recording withheld", why=str(error))
             outcome: dialogue.Event = dialogue.CommitFailed(str(error))
         else:
-            outcome = dialogue.Committed()
+            outcome = dialogue.Committed(count)
         self._take(outcome)
+
+    def _entry(self, turn: Turn, evidence: dict[str, Any], tally: str | None = None) -> Entry:
+        return Entry(
+            channel_uuid=self._uuid,
+            turn=turn.value,
+            line=self._line.name,
+            queue=self._line.queue_name,
+            mode=self._line.policy.mode.value,
+            evidence=evidence,
+            caller_id_number=self._caller,
+            tally=tally,
+        )
 
     def _notice(self) -> dict[str, Any]:
         sound = self._sounds.get(Announcement.QUESTION if self._line.policy.mode.asks else Announcement.TOLD)
@@ -353,11 +448,9 @@ class Call:
             return {}
         return {"notice": sound.notice.digest, "notice_ms": sound.duration_ms, "language": sound.language}
 
-    def _recording_path(self) -> str:
-        if not hasattr(self, "_path"):
-            today = datetime.now(timezone.utc).date()
-            self._path = recording_path(self._line.recordings_folder, self._uuid, today)
-        return self._path
+    def _recording_path(self, number: int = 1) -> str:
+        """Of the recorder's n-th start; the day is that of the call's arrival."""
+        return recording_path(self._line.recordings_folder, self._uuid, self._day, number)
 
 
 def _now() -> str:

@@ -17,13 +17,13 @@ import structlog
 
 from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
-from consentivr.ledger import Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from consentivr.ledger import REGISTER, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
 from consentivr.recordings import (
     ErasedAudio,
+    channel_of,
     erase_audio,
     files_below,
     fingerprint,
-    is_channel_uuid,
     quarantine,
 )
 
@@ -67,6 +67,23 @@ class Sealer:
         self._sealing.add(greenlet)
         greenlet.link(self._sealing.discard)
 
+    def erase(self, about: Entry, paths: Sequence[str]) -> None:
+        """Erase the files of a yes that was taken back; returns at once. ``about`` names the call."""
+        greenlet = gevent.spawn(self._erase, about, paths)
+        self._sealing.add(greenlet)
+        greenlet.link(self._sealing.discard)
+
+    def _erase(self, about: Entry, paths: Sequence[str]) -> None:
+        failure = self._pool.apply(_erase_or_error, (self._folder, paths))
+        if failure is not None:
+            log.error("recording not erased; 'retention run' tries again", channel=about.channel_uuid, why=str(failure))
+            return
+        said = {"why": "consent withdrawn", "files": [{"path": path} for path in paths]}
+        try:
+            self._ledger.submit(_about(about, Turn.AUDIO_ERASED, said))
+        except LedgerUnavailable as error:
+            log.warning("row lost", channel=about.channel_uuid, turn=Turn.AUDIO_ERASED.value, why=str(error))
+
     def stop(self, timeout: float = 10.0) -> None:
         """Finish. What is left, ``retention run`` seals."""
         gevent.joinall(list(self._sealing), timeout=timeout)
@@ -77,6 +94,15 @@ class Sealer:
             self._ledger.submit(_about(stopped, Turn.RECORDING_SEALED, said))
         except LedgerUnavailable as error:
             log.warning("row lost", channel=stopped.channel_uuid, turn=Turn.RECORDING_SEALED.value, why=str(error))
+
+
+def _erase_or_error(folder: Path, paths: Sequence[str]) -> Exception | None:
+    """In the worker thread, where gevent would print what is raised."""
+    try:
+        erase_audio(folder, paths)
+    except (OSError, ValueError) as error:
+        return error
+    return None
 
 
 def _about(entry: Entry, turn: Turn, evidence: dict[str, Any]) -> Entry:
@@ -114,6 +140,23 @@ def hold(ledger: Ledger, channel_uuid: str, why: str, *, release: bool = False) 
         return False
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
     ledger.append([_about(rows[-1], turn, {"why": why})])
+    return True
+
+
+# --- the agents' register ---------------------------------------------------------------------
+
+
+def agree(ledger: Ledger, agent: str, queues: Sequence[str] = (), on: str | None = None) -> None:
+    """Note that an agent agreed to be recorded, on all queues or on these; ``on`` is the day of the agreement."""
+    said = {"agent": agent, "queues": list(queues), "on": on or f"{datetime.now(timezone.utc):%Y-%m-%d}"}
+    ledger.append([Entry(REGISTER, Turn.AGENT_AGREED.value, "", "", "", said)])
+
+
+def take_back(ledger: Ledger, agent: str) -> bool:
+    """Note that an agent took that back; from the next talk on. False when there is nothing to take back."""
+    if not any(row.evidence["agent"] == agent and row.turn == Turn.AGENT_AGREED for row in ledger.register()):
+        return False
+    ledger.append([Entry(REGISTER, Turn.AGENT_WITHDREW.value, "", "", "", {"agent": agent})])
     return True
 
 
@@ -287,10 +330,10 @@ class Retention:
         return self._now.timestamp() - file.stat().st_mtime >= UNDER_WAY.total_seconds()
 
     def _quarantine_unexplained(self, files: Sequence[Path]) -> None:
-        channels = [file.stem for file in files if is_channel_uuid(file.stem)]
+        channels = sorted({channel for file in files if (channel := channel_of(file.stem))})
         calls = {rows[0].channel_uuid: summarize(rows) for rows in self._ledger.rows_of(channels)}
         for file in files:
-            call = calls.get(file.stem)
+            call = calls.get(channel_of(file.stem) or "")
             if call and any(Path(recording.path).resolve() == file.resolve() for recording in call.audio):
                 continue
             self.report.quarantined.append(str(file))
@@ -301,7 +344,7 @@ class Retention:
             except OSError as error:
                 self.report.failed.append(f"{file} cannot be quarantined: {error}")
                 continue
-            channel = file.stem if is_channel_uuid(file.stem) else "-"
+            channel = channel_of(file.stem) or "-"
             said |= {name: value for name, value in seal(self._folder, said["to"]).items() if name != "path"}
             self._ledger.append([Entry(channel, Turn.QUARANTINED.value, "", "", "", said)])
 

@@ -24,14 +24,15 @@ structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 YAML = """
 sounds: {{folder: {sounds}}}
 ledger: {{commit_timeout_ms: {commit_timeout_ms}}}
+agents: {{must_agree: {must_agree}, pause_max_s: 5}}
 language: de
-question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}}}
+question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}{keys}}}
 lines:
   support: {{number: "5000", queue: support}}
 queues:
   support:
     name: support@default
-    recording: {{mode: {mode}{legal_basis}}}
+    recording: {{mode: {mode}{legal_basis}{recording}}}
     unanswered: {{{unanswered}}}
 announcements:
   de: {{{announcements}}}
@@ -63,6 +64,9 @@ def configure(sounds: Path) -> Callable[..., Configuration]:
         commit_timeout_ms: int = 2000,
         sounds_folder: Path = sounds,
         ledger: str | Path = "",
+        must_agree: bool = False,
+        recording: str = "",
+        keys: str = "",
     ) -> Configuration:
         """``ledger``: a postgresql:// URL, instead of the laboratory's own file."""
         made = loads(
@@ -70,6 +74,9 @@ def configure(sounds: Path) -> Callable[..., Configuration]:
                 sounds=sounds_folder,
                 mode=mode,
                 legal_basis=f", legal_basis: {legal_basis}" if legal_basis else "",
+                must_agree=str(must_agree).lower(),
+                recording=recording,
+                keys=keys,
                 hear_to_end=str(hear_to_end).lower(),
                 unanswered=unanswered,
                 commit_timeout_ms=commit_timeout_ms,

@@ -42,10 +42,16 @@ def serve(path: Path) -> subprocess.Popen[bytes]:
 class Served:
     """Everything lies in ``folder``; ``end`` it."""
 
-    def __init__(self, configuration: Configuration, folder: Path, speed: float = SPEED) -> None:
+    def __init__(
+        self, configuration: Configuration, folder: Path, speed: float = SPEED, ledger_path: str | Path | None = None
+    ) -> None:
         self.port = free_port()
         self.folder = folder
         self.yaml = localize(configuration, folder, self.port)
+        if isinstance(ledger_path, Path):
+            data = yaml.safe_load(self.yaml.read_text())
+            data["ledger"]["path"] = str(ledger_path)
+            self.yaml.write_text(yaml.safe_dump(data))
         self.configuration = load(self.yaml)
         self.switch = simulated_switch(self.configuration, speed=speed)
         self.start()

@@ -280,6 +280,24 @@ def test_a_server_that_hangs_is_given_up_and_found_again(postgres: Server, monke
     assert whole(url) == 6, "nothing is lost, and nothing is there twice"
 
 
+def test_rows_are_counted_over_nodes_and_restarts(location: Location) -> None:
+    first, second = Ledger(location), Ledger(location)
+    counts = []
+    for number in range(30):
+        rows = [replace(entry(number), tally=f"agent:{number % 3}"), entry(number, "call_ended")]
+        node = first if number % 2 else second
+        counts.append(list(node.append(rows).counts.values()))
+    assert counts == [[number // 3 + 1] for number in range(30)]
+    doubtful = replace(entry(50), tally="agent:0")
+    assert first.append([doubtful]).counts == {doubtful.submission: 11}
+    first._in_doubt = True
+    assert first.append([doubtful]).counts == {doubtful.submission: 11}, "counted once"
+    assert first.call(UUIDS[50])[0].evidence["count"] == 11
+    first.close()
+    second.close()
+    assert whole(location) == 61
+
+
 def test_an_answer_that_was_lost_writes_nothing_twice(location: Location) -> None:
     with opened(location) as ledger:
         batch = [entry(0, decision="given"), entry(1)]
@@ -387,7 +405,7 @@ def test_checkpoints_are_signed_as_rows_come(location: Location, tmp_path: Path)
     signer = make_key(tmp_path / "key")
     with opened(location, signer=signer) as ledger:
         signed = [ledger.append([entry(number) for number in range(400)]) for _ in range(6)]
-        assert [one and one.position for one in signed] == [None, None, 1200, None, 2000, None]
+        assert [one.checkpoint and one.checkpoint.position for one in signed] == [None, None, 1200, None, 2000, None]
         last = ledger.sign()
         assert last is not None
         assert last.position == 2400
@@ -579,5 +597,5 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_tables_say_what_they_are() -> None:
-    assert {table.name for table in metadata.sorted_tables} == {"entry", "caller", "notice", "checkpoint"}
+    assert {table.name for table in metadata.sorted_tables} == {"entry", "caller", "notice", "checkpoint", "tally"}
     assert isinstance(metadata.tables["entry"].c.decision.computed, sa.Computed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 import structlog
 
 from consentivr.config import ConfigError, Configuration, load
+from consentivr.ledger import Ledger, LedgerError
 
 AS_JSON = click.option("--json", "print_json", is_flag=True, help="Print JSON instead of a table.")
 CONFIG = click.option(
@@ -74,3 +76,19 @@ def configure_log(level: str, *, json_lines: bool) -> None:
             else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
     )
+
+
+@contextmanager
+def opened(config_path: Path, *, signs: bool = False, create: bool = False) -> Iterator[Ledger]:
+    """The ledger; its troubles become refusals."""
+    from consentivr import app
+
+    configuration = load_configuration(config_path)
+    try:
+        book = app.open_ledger(configuration, signs=signs, create=create)
+        try:
+            yield book
+        finally:
+            book.close()
+    except LedgerError as error:
+        raise Refused(str(error)) from None

@@ -21,6 +21,7 @@ from consentivr.cli.common import (
     CONFIG,
     Refused,
     load_configuration,
+    opened,
     print_json_value,
     print_table,
     shown,
@@ -41,22 +42,6 @@ _KEYS = click.option("--public-key", "public_keys", type=_FILE, multiple=True, h
 @click.group()
 def ledger() -> None:
     """Read the record of every decision; verify it, hand it over, forget a person."""
-
-
-@contextmanager
-def _opened(config_path: Path, *, signs: bool = False) -> Iterator[Ledger]:
-    """The ledger; its troubles become refusals."""
-    from consentivr import app
-
-    configuration = load_configuration(config_path)
-    try:
-        book = app.open_ledger(configuration, signs=signs)
-        try:
-            yield book
-        finally:
-            book.close()
-    except LedgerError as error:
-        raise Refused(str(error)) from None
 
 
 # --- which rows ------------------------------------------------------------------------------
@@ -108,7 +93,7 @@ def _searching(*without: str) -> Callable[[Callable[..., None]], Callable[..., N
 @_NUMBERS
 def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbers: bool) -> None:
     """List rows, oldest first."""
-    with _opened(config_path) as book:
+    with opened(config_path) as book:
         entries = list(book.read(search, limit=limit))
     if print_json:
         print_json_value([_row(entry, numbers) for entry in entries])
@@ -138,7 +123,7 @@ def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbe
 @_NUMBERS
 def calls(config_path: Path, print_json: bool, search: Search, limit: int, numbers: bool) -> None:
     """List calls, oldest first: one line for each."""
-    with _opened(config_path) as book:
+    with opened(config_path) as book:
         found = [summarize(rows) for rows in book.calls(search, limit=limit)]
     if print_json:
         print_json_value(
@@ -178,7 +163,7 @@ def calls(config_path: Path, print_json: bool, search: Search, limit: int, numbe
 def count(config_path: Path, print_json: bool, by: Sequence[str], search: Search) -> None:
     """Count decisions, over time or by queue, line, reason, agent."""
     by = list(dict.fromkeys(by))
-    with _opened(config_path) as book:
+    with opened(config_path) as book:
         counted = book.count(by, search)
     if print_json:
         print_json_value([dict(zip([*by, "decision", "calls"], row, strict=True)) for row in counted])
@@ -202,7 +187,7 @@ def count(config_path: Path, print_json: bool, by: Sequence[str], search: Search
 @_NUMBERS
 def show(config_path: Path, print_json: bool, channel_uuid: str, numbers: bool) -> None:
     """Show everything that is known of one call."""
-    with _opened(config_path) as book:
+    with opened(config_path) as book:
         entries = [_row(entry, numbers) for entry in book.call(channel_uuid)]
         digests = sorted({entry["evidence"].get("notice") for entry in entries} - {None})
         said = {digest: notice.__dict__ for digest in digests if (notice := book.notice(digest))}
@@ -261,7 +246,7 @@ def verify(
             rows, findings, last = verified.rows, verified.findings, None
             signed_rows = verified.signed_rows
         else:
-            with _opened(config_path) as book:
+            with opened(config_path) as book:
                 rows, findings, last, signed_rows = _verify_ledger(book, noted, signed, verifier)
     except LedgerError as error:
         raise Refused(str(error)) from None
@@ -344,7 +329,7 @@ def keygen(out: Path) -> None:
 @click.option("--all", "every", is_flag=True, help="All checkpoints that there are, not only the newest.")
 def checkpoint(config_path: Path, every: bool) -> None:
     """Sign what the ledger is now, and print it as a line of JSON: append it to a file elsewhere."""
-    with _opened(config_path, signs=True) as book:
+    with opened(config_path, signs=True) as book:
         book.sign()
         signed = book.checkpoints()
     if not signed:
@@ -373,7 +358,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
         raise Refused("--audio goes with --format json or vcon, and --out")
     folder = Path(load_configuration(config_path).recordings.folder)
     try:
-        with _opened(config_path) as book, _new_file(out) as file:
+        with opened(config_path) as book, _new_file(out) as file:
             done = disclosure.export(book, search, form, file, folder, audio=audio)
     except disclosure.NothingThere:
         _nothing("nothing to export")
@@ -420,7 +405,7 @@ def sheet(config_path: Path, channel_uuid: str, language: str, public_keys: tupl
 
     folder = Path(load_configuration(config_path).recordings.folder)
     try:
-        with _opened(config_path) as book:
+        with opened(config_path) as book:
             page = disclosure.sheet(book, channel_uuid, folder, Verifier.of_files(public_keys), language)
     except disclosure.NothingThere:
         _nothing(f"no call {channel_uuid} in the ledger")
@@ -447,7 +432,7 @@ def erase(config_path: Path, channel_uuid: str | None, caller_id_number: str | N
     if (channel_uuid is None) == (caller_id_number is None):
         raise Refused("name either --channel or --caller")
     folder = Path(load_configuration(config_path).recordings.folder)
-    with _opened(config_path, signs=True) as book:
+    with opened(config_path, signs=True) as book:
         channels = [channel_uuid] if channel_uuid else book.channels_of(str(caller_id_number))
         found = [summarize(rows) for rows in book.rows_of(channels)]
         if not found:
@@ -483,7 +468,7 @@ def _hold_command(name: str, help_text: str, *, release: bool) -> None:
     def command(config_path: Path, channel_uuid: str, why: str) -> None:
         from consentivr import custody
 
-        with _opened(config_path, signs=True) as book:
+        with opened(config_path, signs=True) as book:
             done = custody.hold(book, channel_uuid, why, release=release)
         if not done:
             _nothing(f"there is no call {channel_uuid}, or nothing to do")
@@ -518,7 +503,7 @@ def copy(config_path: Path, destination: str) -> None:
     Stop 'serve' first: while it is copied, the ledger takes no rows, and calls go on unrecorded.
     """
     try:
-        with _opened(config_path) as book:
+        with opened(config_path) as book:
             other = Ledger(destination if destination.startswith("postgresql://") else path_of(destination))
             try:
                 rows = book.copy_to(other, progress=lambda done: click.echo(f"{done} rows ...", err=True))

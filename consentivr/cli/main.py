@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 import consentivr
+from consentivr.cli.agents import agents
 from consentivr.cli.bench import bench
 from consentivr.cli.common import (
     AS_JSON,
@@ -148,6 +149,7 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
     click.echo(f"Ledger: {folder / 'ledger.sqlite3'}")
 
 
+main.add_command(agents)
 main.add_command(bench)
 main.add_command(ledger)
 main.add_command(retention)

@@ -104,6 +104,13 @@ def _name(value: str) -> str:
     return value
 
 
+def _key_sequence(value: str) -> str:
+    if not re.fullmatch(r"\*[0-9#]", value):
+        raise ValueError("is not * and one key, such as '*9': single keys are for other menus")
+    return value
+
+
+KeySequence = Annotated[StrictStr, AfterValidator(_key_sequence)]
 Endpoint = Annotated[StrictStr, AfterValidator(_endpoint)]
 PeerNetwork = Annotated[StrictStr, AfterValidator(_network)]
 SwitchWord = Annotated[StrictStr, AfterValidator(_switch_word)]
@@ -220,11 +227,47 @@ class Question(_Section):
         5000, ge=500, le=60_000, description="How long we wait for a key after the question's end."
     )
     hear_to_end: StrictBool = Field(False, description="Count a key only once the question has been heard to its end.")
+    withdrawal_keys: KeySequence = Field(
+        "*9", description="Takes a yes back while waiting or talking. Name it in the announcement 'accepted'."
+    )
+    late_consent_keys: Optional[KeySequence] = Field(  # noqa: UP045
+        None, description="Says yes after all, while waiting or talking. Name it in the announcement 'refused'."
+    )
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Question:
         if self.consent_key == self.objection_key:
             raise ValueError("consent_key and objection_key are the same key")
+        if self.withdrawal_keys == self.late_consent_keys:
+            raise ValueError("withdrawal_keys and late_consent_keys are the same keys")
+        return self
+
+
+class Agents(_Section):
+    """The agents' side of a recording."""
+
+    must_agree: StrictBool = Field(
+        True,
+        description="Record only talks with agents who are in the register ('consentivr agents'). False: you have made "
+        "sure of their consent by other means, for each agent of every queue.",
+    )
+    pause_max_s: StrictInt = Field(
+        120, ge=5, le=3600, description="A pause that nobody ends is ended after so many seconds."
+    )
+
+
+class Http(_Section):
+    """The HTTP interface for agents' desktops and for monitoring."""
+
+    listen: Optional[Endpoint] = Field(None, description="Address and port; without it there is none.")  # noqa: UP045
+    token_file: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="A file that holds the token, readable by its owner only."
+    )
+
+    @model_validator(mode="after")
+    def _with_a_token(self) -> Http:
+        if (self.listen is None) != (self.token_file is None):
+            raise ValueError("'listen' and 'token_file' go together: without a token anyone could stop a recording")
         return self
 
 
@@ -268,7 +311,16 @@ class Recording(_Section):
 
     mode: Annotated[RecordingMode, BeforeValidator(_off_without_quotes)] = Field(
         RecordingMode.PERMANENT_OPT_OUT,
-        description="off | caller_opt_in | permanent_opt_out | permanent.",
+        description="off | caller_opt_in | permanent_opt_out | permanent | every_nth | manual.",
+    )
+    every: Optional[StrictInt] = Field(  # noqa: UP045
+        None,
+        ge=2,
+        le=10_000,
+        description="Only with 'every_nth', and required there: of each agent's consenting calls.",
+    )
+    erase_withdrawn: StrictBool = Field(
+        False, description="Whether a yes that is taken back erases what was recorded; else it only stops."
     )
     purpose: SwitchText = Field("quality assurance", description="What the recordings are for (GDPR art. 5(1)(b)).")
     legal_basis: Optional[SwitchText] = Field(  # noqa: UP045
@@ -276,6 +328,12 @@ class Recording(_Section):
         description="Only with 'permanent', and required there: the statute that demands the recording. Consent "
         "is no basis for a recording that the caller cannot decline.",
     )
+
+    @model_validator(mode="after")
+    def _every_goes_with_every_nth(self) -> Recording:
+        if (self.mode is RecordingMode.EVERY_NTH) != (self.every is not None):
+            raise ValueError("'every' goes with mode 'every_nth', and only with it")
+        return self
 
     @model_validator(mode="after")
     def _permanent_needs_a_statute(self) -> Recording:
@@ -334,6 +392,8 @@ class Configuration(_Section):
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     recordings: Recordings = Field(default_factory=Recordings)
     retention: RetentionSection = Field(default_factory=RetentionSection)
+    agents: Agents = Field(default_factory=Agents)
+    http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
@@ -358,6 +418,11 @@ class Configuration(_Section):
             max_attempts=question.attempts,
             purpose=queue.recording.purpose,
             legal_basis=queue.recording.legal_basis,
+            every=queue.recording.every or 1,
+            agents_must_agree=self.agents.must_agree,
+            withdrawal_keys=question.withdrawal_keys,
+            late_consent_keys=question.late_consent_keys,
+            erase_withdrawn=queue.recording.erase_withdrawn,
             transfer_when_unanswered=queue.unanswered.extension,
         )
 

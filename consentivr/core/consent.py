@@ -8,11 +8,15 @@ from enum import Enum
 
 
 class ConsentDecision(str, Enum):
-    """GDPR art. 4(11), art. 7: only an active yes is GIVEN; silence is NOT_OBTAINED, not REFUSED."""
+    """GDPR art. 4(11), art. 7: only an active yes is GIVEN; silence is NOT_OBTAINED, not REFUSED.
+
+    WITHDRAWN is a yes that was taken back (art. 7(3)).
+    """
 
     GIVEN = "given"
     REFUSED = "refused"
     NOT_OBTAINED = "not_obtained"
+    WITHDRAWN = "withdrawn"
 
 
 class Reason(str, Enum):
@@ -29,6 +33,8 @@ class Reason(str, Enum):
     CONNECTION_LOST = "connection_lost"
     MODE_OFF = "mode_off"
     LEGAL_BASIS = "legal_basis"
+    WITHDRAWAL_KEYS = "withdrawal_keys"
+    LATE_CONSENT_KEYS = "late_consent_keys"
 
 
 class AnswerOutcome(str, Enum):

@@ -12,7 +12,7 @@ from typing import Any
 
 from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Reason
 from consentivr.core.evidence import Turn
-from consentivr.core.recording import RecordingMode, verdict
+from consentivr.core.recording import RecordingMode, Verdict, verdict
 
 CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"
 """The legal basis of a recording whose caller was asked."""
@@ -32,8 +32,23 @@ class CallPolicy:
     """What the queue records for (GDPR art. 5(1)(b))."""
     legal_basis: str | None = None
     """The statute that demands the recording; None where consent is the basis."""
+    every: int = 1
+    """With EVERY_NTH: of each agent's consenting calls, every so many is recorded."""
+    agents_must_agree: bool = False
+    """Only agents who are known to have agreed are recorded."""
+    withdrawal_keys: str = "*9"
+    """What takes a yes back, at any time (GDPR art. 7(3))."""
+    late_consent_keys: str | None = None
+    """What says yes after all, while waiting or talking; None where that is not offered."""
+    erase_withdrawn: bool = False
+    """Whether taking a yes back erases what was recorded."""
     transfer_when_unanswered: str | None = None
     """Extension that takes the caller when the queue ends without an agent; None hangs up."""
+
+    @property
+    def decides_at_answer(self) -> bool:
+        """Whether a yes is not enough: who the agent is, or does, counts too."""
+        return self.agents_must_agree or self.mode in (RecordingMode.EVERY_NTH, RecordingMode.MANUAL)
 
 
 class Announcement(str, Enum):
@@ -49,6 +64,9 @@ class Announcement(str, Enum):
     UNAVAILABLE = "unavailable"
     TOLD = "told"
     UNANSWERED = "unanswered"
+    WITHDRAWN = "withdrawn"
+    AGENT_RECORDED = "agent_recorded"
+    AGENT_NOT_RECORDED = "agent_not_recorded"
 
 
 # --- events: what can happen -----------------------------------------------------------------
@@ -69,7 +87,9 @@ class Answered:
 
 @dataclass(frozen=True)
 class Committed:
-    """The decision is durable."""
+    """The row that permits the next step is durable; with a tally, the number that it got."""
+
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +125,40 @@ class AgentAnswered:
     """``callcenter`` completed because an agent took the call: the talk begins."""
 
     agent_uuid: str | None = None
+
+
+@dataclass(frozen=True)
+class AgentIdentified:
+    """Who the agent on this leg is, and whether the register says that this agent agreed."""
+
+    leg: str
+    name: str | None
+    agreed: bool
+
+
+@dataclass(frozen=True)
+class KeyPressed:
+    """The caller pressed a key outside the question; ``at_ms`` is any clock's, in milliseconds."""
+
+    key: str
+    at_ms: int
+
+
+class AgentWish(str, Enum):
+    """What the agent can ask for, by key or from the desktop."""
+
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True)
+class AgentAsked:
+    """The agent, or the time that a pause may last, wants something of the recorder."""
+
+    wish: AgentWish
+    by: str
 
 
 @dataclass(frozen=True)
@@ -186,6 +240,9 @@ Event = (
     | QueueLeft
     | Bridged
     | RecordersSeen
+    | AgentIdentified
+    | KeyPressed
+    | AgentAsked
     | Unbridged
     | HungUp
     | ChannelGone
@@ -218,11 +275,15 @@ class Ask:
 
 @dataclass(frozen=True)
 class Write:
-    """Write a row. With ``permits`` the next step waits for it to be durable (promise P1)."""
+    """Write a row. With ``permits`` the next step waits for it to be durable (promise P1).
+
+    With ``tally`` the row is counted under that name, over all nodes and restarts.
+    """
 
     turn: Turn
     evidence: dict[str, Any] = field(default_factory=dict, hash=False)
     permits: bool = False
+    tally: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +294,43 @@ class PermitRecording:
 @dataclass(frozen=True)
 class StartRecording:
     """Record the talk, and only the talk."""
+
+
+@dataclass(frozen=True)
+class RecordNow:
+    """Permit and start the recording while the caller waits or talks; each start of a call has its number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Put silence into these files from now on, or (``on`` false) sound again."""
+
+    paths: tuple[str, ...]
+    on: bool
+
+
+@dataclass(frozen=True)
+class EraseRecordings:
+    """Erase these files: the caller took the yes back, and the policy says so."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Announce:
+    """Play an announcement to a caller who waits, or to both sides of a talk."""
+
+    announcement: Announcement
+    both: bool
+
+
+@dataclass(frozen=True)
+class IdentifyAgent:
+    """Ask the switch who the agent on this leg is, and the register whether this agent agreed."""
+
+    leg: str
 
 
 @dataclass(frozen=True)
@@ -278,6 +376,11 @@ Action = (
     | Write
     | PermitRecording
     | StartRecording
+    | RecordNow
+    | Mask
+    | EraseRecordings
+    | Announce
+    | IdentifyAgent
     | StopRecording
     | LookForRecorders
     | JoinQueue
@@ -302,16 +405,45 @@ class Phase(str, Enum):
 
 
 @dataclass(frozen=True)
+class Agent:
+    """Who talks to the caller."""
+
+    name: str | None
+    agreed: bool
+    is_nth: bool = True
+
+
+@dataclass(frozen=True)
 class State:
     """Everything that the dialogue remembers of a call."""
 
     phase: Phase = Phase.ARRIVING
     attempts: tuple[Attempt, ...] = ()
     consent: Consent | None = None
+    durable: bool = False
+    """The yes is in the ledger."""
+    awaits: Turn | None = None
+    """The row whose durability permits the next step of a talk."""
     permitted: bool = False
-    """Our word to record this call was given: set only together with PermitRecording."""
-    recording: str | None = None
-    """Path of the file that a recorder on this leg writes to now."""
+    """Our word to record this call was given: set only together with PermitRecording or RecordNow."""
+    recorders: tuple[str, ...] = ()
+    """Paths of the files that recorders on this leg write to now."""
+    files: tuple[str, ...] = ()
+    """Every file that this call was recorded to."""
+    starts: int = 0
+    """How often we started a recorder: each start has a file of its own."""
+    masked: bool = False
+    erase: bool = False
+    """What was recorded is to be erased: the yes was taken back."""
+    talks: int = 0
+    """Talks that are over. Without a register only the first is known to be with an agent."""
+    leg: str | None = None
+    """The other side of the talk."""
+    bridged: bool = False
+    agent: Agent | None = None
+    """Who that is, once it is known."""
+    starred_ms: int | None = None
+    """When the caller pressed *, which may begin a sequence. No other key is kept."""
     hung_up: bool = False
 
 
@@ -330,6 +462,8 @@ def step(policy: CallPolicy, state: State, event: Event) -> Result:
         return _recorder(policy, state, event)
     if isinstance(event, RecordersSeen):
         return _looked(policy, state, event)
+    if isinstance(event, KeyPressed):
+        return _key(policy, state, event)
     return _PHASES[state.phase](policy, state, event)
 
 
@@ -385,10 +519,12 @@ def _asking(policy: CallPolicy, state: State, event: Event) -> Result:
 def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
     """A yes waits for its row (promise P1)."""
     if isinstance(event, Committed):
-        state = replace(state, phase=Phase.QUEUED)
-        if state.hung_up or not verdict(policy.mode, ConsentDecision.GIVEN, durable=True).record:
+        state = replace(state, phase=Phase.QUEUED, durable=True)
+        if state.hung_up:
             return state, ()
-        return replace(state, permitted=True), (
+        if policy.decides_at_answer:
+            return state, (Play(Announcement.ACCEPTED), JoinQueue())
+        return replace(state, permitted=True, starts=1), (
             PermitRecording(),
             Play(Announcement.ACCEPTED),
             StartRecording(),
@@ -401,14 +537,12 @@ def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
 
 
 def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
-    if isinstance(event, (AgentAnswered, Bridged)):
-        state = replace(state, phase=Phase.TALKING)
-        if isinstance(event, AgentAnswered):
-            return state, (Write(Turn.AGENT_ANSWERED, {"agent_uuid": event.agent_uuid}),)
-        return state, (
-            Write(Turn.AGENT_ANSWERED, {"agent_uuid": event.other_leg}),
-            *_prove_absence(policy, state, event),
-        )
+    if isinstance(event, AgentAnswered):
+        return _answered(policy, replace(state, phase=Phase.TALKING, leg=event.agent_uuid))
+    if isinstance(event, Bridged):
+        return _bridged(policy, replace(state, phase=Phase.TALKING), event)
+    if isinstance(event, (Committed, CommitFailed)):
+        return _settled(policy, state, event)
     if isinstance(event, QueueLeft):
         actions: tuple[Action, ...] = (Write(Turn.QUEUE_LEFT, {"why": event.why}),)
         if not state.hung_up:
@@ -430,11 +564,19 @@ def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
 
 def _talking(policy: CallPolicy, state: State, event: Event) -> Result:
     if isinstance(event, Bridged):
-        return state, _prove_absence(policy, state, event)
-    if isinstance(event, Unbridged) and state.permitted and not state.hung_up:
-        # The yes was for this talk. A recorder left running would start again with the next
-        # bridge, whoever that is (FREESWITCH.md, section 4).
-        return replace(state, permitted=False), (StopRecording(),)
+        return _bridged(policy, state, event)
+    if isinstance(event, AgentIdentified):
+        return _identified(policy, state, event)
+    if isinstance(event, (Committed, CommitFailed)):
+        return _settled(policy, state, event)
+    if isinstance(event, AgentAsked):
+        return _agent_asked(policy, state, event)
+    if isinstance(event, Unbridged):
+        # The yes goes on to whoever is next, the recorder does not: left running, it would start again
+        # with the next bridge, whoever that is (FREESWITCH.md, section 4).
+        actions = (StopRecording(),) if state.permitted and not state.hung_up else ()
+        over = replace(state, permitted=False, masked=False, bridged=False, leg=None, agent=None, awaits=None)
+        return replace(over, talks=state.talks + 1), actions
     return state, ()
 
 
@@ -451,14 +593,179 @@ _PHASES = {
     Phase.LEAVING: _leaving,
 }
 
+# --- the talk: who it is with, and what that means for the recorder ---------------------------
+
+
+def _answered(policy: CallPolicy, state: State) -> Result:
+    if _asks_for_agent(policy, state):
+        assert state.leg is not None
+        return state, (IdentifyAgent(state.leg),)
+    return state, (Write(Turn.AGENT_ANSWERED, {"agent_uuid": state.leg}),)
+
+
+def _bridged(policy: CallPolicy, state: State, event: Bridged) -> Result:
+    """Every bridge is decided anew: it may be another agent, or no agent at all."""
+    actions: tuple[Action, ...] = ()
+    same = state.leg is not None and event.other_leg in (state.leg, None)
+    state = replace(state, bridged=True)
+    if not same:
+        state = replace(state, leg=event.other_leg, agent=None)
+        state, actions = _answered(policy, state)
+    if state.agent is None and _asks_for_agent(policy, state):
+        return state, actions  # the proof, or the recording, follows when it is known who this is
+    return state, (*actions, *_prove_absence(policy, state))
+
+
+def _asks_for_agent(policy: CallPolicy, state: State) -> bool:
+    """Whether the agent's identity decides. Without a register only the first talk can be one with an agent."""
+    agreed = state.consent is not None and state.consent.decision is ConsentDecision.GIVEN and state.durable
+    known_as_agent = policy.agents_must_agree or state.talks == 0
+    return agreed and policy.decides_at_answer and known_as_agent and state.leg is not None and not state.hung_up
+
+
+def _identified(policy: CallPolicy, state: State, event: AgentIdentified) -> Result:
+    if event.leg != state.leg or state.agent is not None or not _asks_for_agent(policy, state):
+        return state, ()
+    agreed = event.agreed or not policy.agents_must_agree
+    state = replace(state, agent=Agent(event.name, agreed, is_nth=False))
+    counts = policy.mode is RecordingMode.EVERY_NTH and agreed and event.name is not None
+    evidence = {"agent_uuid": event.leg, "agent": event.name, "agent_agreed": agreed}
+    row = Write(Turn.AGENT_ANSWERED, evidence, permits=True, tally=f"agent:{event.name}" if counts else None)
+    return replace(state, awaits=Turn.AGENT_ANSWERED), (row,)
+
+
+def _settled(policy: CallPolicy, state: State, event: Committed | CommitFailed) -> Result:
+    """The row that was waited for is durable, or not."""
+    awaited, state = state.awaits, replace(state, awaits=None)
+    if awaited is Turn.AGREED_LATE:
+        return _late_yes_settled(policy, state, event)
+    if awaited is Turn.AGENT_ANSWERED and state.agent is not None:
+        return _agent_settled(policy, state, state.agent, event)
+    return state, ()
+
+
+def _agent_settled(policy: CallPolicy, state: State, agent: Agent, event: Committed | CommitFailed) -> Result:
+    """The row says who the agent is, and whether this agent agreed."""
+    if isinstance(event, CommitFailed):
+        refused = replace(state, agent=replace(agent, agreed=False))
+        return refused, (Write(Turn.RECORDING_WITHHELD, {"why": event.why}), *_prove_absence(policy, refused))
+    is_nth = event.count is not None and event.count % policy.every == 0
+    state = replace(state, agent=replace(agent, is_nth=is_nth))
+    return _record_if_allowed(policy, state)
+
+
+def _record_if_allowed(policy: CallPolicy, state: State, *, agent_started: bool = False) -> Result:
+    """Start a recorder if the verdict says so; else prove that there is none."""
+    if _talk_verdict(policy, state, agent_started=agent_started).record and not state.permitted and not state.hung_up:
+        state = replace(state, permitted=True, starts=state.starts + 1)
+        return state, (RecordNow(state.starts),)
+    return state, _prove_absence(policy, state) if state.bridged else ()
+
+
+def _talk_verdict(policy: CallPolicy, state: State, *, agent_started: bool) -> Verdict:
+    decision = state.consent.decision if state.consent else ConsentDecision.NOT_OBTAINED
+    agent = state.agent or Agent(None, agreed=not policy.agents_must_agree and state.talks == 0, is_nth=False)
+    return verdict(
+        policy.mode,
+        decision,
+        durable=state.durable,
+        agent_agreed=agent.agreed,
+        is_nth=agent.is_nth,
+        agent_started=agent_started,
+    )
+
+
+def _agent_asked(policy: CallPolicy, state: State, event: AgentAsked) -> Result:
+    """The agent may do what the mode allows (DESIGN.md, "Recording modes of a queue")."""
+    by = {"by": event.by}
+    if event.wish is AgentWish.START and policy.mode is RecordingMode.MANUAL:
+        state, actions = _record_if_allowed(policy, state, agent_started=True)
+        started = any(isinstance(action, RecordNow) for action in actions)
+        return state, ((Write(Turn.AGENT_STARTED, by), *actions) if started else ())
+    if event.wish is AgentWish.STOP and state.permitted:
+        state = replace(state, permitted=False, masked=False)
+        return state, (StopRecording(state.leg), Write(Turn.AGENT_STOPPED, by))
+    if event.wish is AgentWish.PAUSE and state.recorders and not state.masked:
+        paused = Write(Turn.RECORDING_PAUSED, {**by, "paths": list(state.recorders)})
+        return replace(state, masked=True), (Mask(state.recorders, on=True), paused)
+    if event.wish is AgentWish.RESUME and state.masked:
+        resumed = Write(Turn.RECORDING_RESUMED, {**by, "paths": list(state.recorders)})
+        return replace(state, masked=False), (Mask(state.recorders, on=False), resumed)
+    return state, ()
+
+
+# --- second thoughts (GDPR art. 7(3)) ---------------------------------------------------------
+
+SEQUENCE_MS = 3000
+"""So close together the two keys of a sequence must be."""
+
+
+def _key(policy: CallPolicy, state: State, event: KeyPressed) -> Result:
+    """A * and one key after it mean something; whatever else is pressed is for others, and is not kept."""
+    if state.phase not in (Phase.QUEUED, Phase.TALKING) or state.hung_up:
+        return state, ()
+    if event.key == "*":
+        return replace(state, starred_ms=event.at_ms), ()
+    starred, state = state.starred_ms, replace(state, starred_ms=None)
+    if starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
+        return state, ()
+    if f"*{event.key}" == policy.withdrawal_keys:
+        return _withdraw(policy, state)
+    if f"*{event.key}" == policy.late_consent_keys:
+        return _agree_late(policy, state)
+    return state, ()
+
+
+def _withdraw(policy: CallPolicy, state: State) -> Result:
+    if not policy.mode.asks or state.consent is None or state.consent.decision is not ConsentDecision.GIVEN:
+        return state, ()
+    consent = replace(state.consent, decision=ConsentDecision.WITHDRAWN, reason=Reason.WITHDRAWAL_KEYS)
+    finished = tuple(path for path in state.files if path not in state.recorders)
+    state = replace(state, consent=consent, permitted=False, masked=False, awaits=None, erase=policy.erase_withdrawn)
+    evidence = {"withdrawn": True, "keys": policy.withdrawal_keys, "erase": policy.erase_withdrawn}
+    actions: tuple[Action, ...] = (StopRecording(state.leg), Write(Turn.WITHDRAWN, evidence))
+    if policy.erase_withdrawn and finished:
+        actions += (EraseRecordings(finished),)
+    return state, (*actions, Announce(Announcement.WITHDRAWN, both=state.bridged))
+
+
+def _agree_late(policy: CallPolicy, state: State) -> Result:
+    agreed = state.consent is not None and state.consent.decision is ConsentDecision.GIVEN and state.durable
+    if not policy.mode.asks or state.consent is None or agreed:
+        return state, ()
+    row = Write(Turn.AGREED_LATE, {"keys": policy.late_consent_keys}, permits=True)
+    return replace(state, awaits=Turn.AGREED_LATE), (row,)
+
+
+def _late_yes_settled(policy: CallPolicy, state: State, event: Committed | CommitFailed) -> Result:
+    if isinstance(event, CommitFailed):
+        withheld = Write(Turn.RECORDING_WITHHELD, {"why": event.why})
+        return state, (withheld, Announce(Announcement.UNAVAILABLE, both=state.bridged))
+    consent = Consent(ConsentDecision.GIVEN, Reason.LATE_CONSENT_KEYS, state.attempts)
+    state = replace(state, consent=consent, durable=True, erase=False)
+    thanks = Announce(Announcement.ACCEPTED, both=state.bridged)
+    if not policy.decides_at_answer:
+        state, actions = _record_if_allowed(policy, state)
+        return state, (*actions, thanks)
+    if state.leg is not None and state.agent is None and _asks_for_agent(policy, state):
+        return state, (IdentifyAgent(state.leg), thanks)
+    state, actions = _record_if_allowed(policy, state)
+    return state, (*actions, thanks)
+
+
 # --- what can happen in every phase ----------------------------------------------------------
 
 
 def _recorder(policy: CallPolicy, state: State, event: RecorderStarted | RecorderStopped | RecordCommandDone) -> Result:
     if isinstance(event, RecorderStarted):
-        state = replace(state, recording=event.path)
+        state = replace(
+            state,
+            recorders=tuple(dict.fromkeys((*state.recorders, event.path))),
+            files=tuple(dict.fromkeys((*state.files, event.path))),
+        )
         if state.permitted or policy.mode is RecordingMode.PERMANENT:
-            return state, (Write(Turn.RECORDING_STARTED, {"path": event.path}),)
+            started = Write(Turn.RECORDING_STARTED, {"path": event.path})
+            return state, (Mask((event.path,), on=True), started) if state.masked else (started,)
         return state, (StopRecording(), Write(Turn.FORBIDDEN_RECORDING, {"path": event.path}))
     if isinstance(event, RecorderStopped):
         evidence = {
@@ -466,17 +773,19 @@ def _recorder(policy: CallPolicy, state: State, event: RecorderStarted | Recorde
             "duration_ms": event.duration_ms,
             "completion_cause": event.completion_cause,
         }
-        return replace(state, recording=None), (Write(Turn.RECORDING_STOPPED, evidence),)
-    if state.recording is None and state.permitted and not state.hung_up:
+        state = replace(state, recorders=tuple(path for path in state.recorders if path != event.path))
+        stopped = Write(Turn.RECORDING_STOPPED, evidence)
+        return state, (stopped, EraseRecordings((event.path,))) if state.erase else (stopped,)
+    if not state.recorders and state.permitted and not state.hung_up:
         return state, (Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"}),)
     return state, ()
 
 
-def _prove_absence(policy: CallPolicy, state: State, event: Bridged) -> tuple[Action, ...]:
+def _prove_absence(policy: CallPolicy, state: State) -> tuple[Action, ...]:
     """Whoever did not agree has it in the ledger that nothing recorded the talk, at every bridge anew."""
     if state.permitted or state.hung_up or policy.mode is RecordingMode.PERMANENT:
         return ()
-    return (LookForRecorders(event.other_leg),)
+    return (LookForRecorders(state.leg),)
 
 
 def _looked(policy: CallPolicy, state: State, event: RecordersSeen) -> Result:
@@ -499,7 +808,7 @@ def _looked(policy: CallPolicy, state: State, event: RecordersSeen) -> Result:
         rows = [
             Write(Turn.FORBIDDEN_RECORDING, {"path": path, "leg": leg.name})
             for leg, path in found
-            if path != state.recording
+            if path not in state.recorders
         ]
         actions = (stop, *actions, *rows)
     return state, actions

@@ -20,6 +20,12 @@ class Turn(str, Enum):
     FORBIDDEN_RECORDING = "forbidden_recording"
     LOOKED_FOR_RECORDERS = "looked_for_recorders"
     AGENT_ANSWERED = "agent_answered"
+    AGENT_STARTED = "agent_started"
+    AGENT_STOPPED = "agent_stopped"
+    RECORDING_PAUSED = "recording_paused"
+    RECORDING_RESUMED = "recording_resumed"
+    WITHDRAWN = "withdrawn"
+    AGREED_LATE = "agreed_late"
     QUEUE_LEFT = "queue_left"
     CALL_ENDED = "call_ended"
     CONNECTION_LOST = "connection_lost"
@@ -31,6 +37,9 @@ class Turn(str, Enum):
     ERASURE = "erasure"
     ROWS_ERASED = "rows_erased"
     QUARANTINED = "quarantined"
+
+    AGENT_AGREED = "agent_agreed"
+    AGENT_WITHDREW = "agent_withdrew"
 
 
 AFTERWARDS = frozenset(
@@ -106,6 +115,9 @@ class CallSummary:
     recordings: tuple[Recording, ...] = ()
     no_recorder_at: datetime | None = None
     """When the legs of the talk were looked at and no recorder was on any of them."""
+    withdrawn_at: datetime | None = None
+    erase: bool = False
+    """The yes was taken back, and what was recorded is to be erased."""
     held: bool = False
     person_erased_at: datetime | None = None
 
@@ -152,6 +164,10 @@ def _told(call: CallSummary, row: Row) -> CallSummary:
         arrived = evidence.get("arrived_at")
         started_at = datetime.fromisoformat(arrived) if arrived else call.started_at
         return replace(call, started_at=started_at, decided_at=row.at, **said)
+    if row.turn == Turn.WITHDRAWN:
+        return replace(call, decision="withdrawn", withdrawn_at=row.at, erase=bool(evidence.get("erase")))
+    if row.turn == Turn.AGREED_LATE:
+        return replace(call, decision="given", reason="late_consent_keys", decided_at=row.at, erase=False)
     if row.turn in (Turn.AGENT_ANSWERED, Turn.CALL_ENDED):
         call = replace(call, agent=evidence.get("agent") or call.agent)
         return replace(call, hangup_cause=evidence.get("hangup_cause") or call.hangup_cause)

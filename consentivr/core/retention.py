@@ -37,6 +37,8 @@ def due(call: CallSummary, terms: RetentionTerms, now: datetime) -> Due:
         return Due.NOTHING
     if terms.rows_days is not None and age >= timedelta(days=terms.rows_days):
         return Due.ROWS
+    if call.audio and call.erase:
+        return Due.AUDIO
     if call.audio and terms.audio_days is not None and age >= timedelta(days=terms.audio_days):
         return Due.AUDIO
     return Due.NOTHING

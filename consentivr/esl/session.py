@@ -36,6 +36,10 @@ SUBSCRIPTIONS = (
 caller's text a value; ``linger`` brings the events after the hangup."""
 
 
+class _Interrupted(BaseException):
+    """Woken while waiting for the socket; nothing that was read is lost."""
+
+
 class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
     """One call's connection. Not to be shared between greenlets.
 
@@ -54,6 +58,7 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         self._expected_replies: deque[str] = deque()
         self._events: deque[dict[str, Any]] = deque()
         self._messages = 0
+        self._receiving: Any = None
 
     # --- connecting --------------------------------------------------------------------------
 
@@ -174,6 +179,16 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
             self._pump(deadline)
         return self._events.popleft()
 
+    def inject(self, event: dict[str, Any]) -> None:
+        """Let ``receive`` return an event that does not come from the switch. From any greenlet of the same hub."""
+        self._events.append(event)
+        gevent.get_hub().loop.run_callback(self._interrupt)
+
+    def _interrupt(self) -> None:
+        """In the hub: wake the call's greenlet if, and only if, it waits for the socket."""
+        if self._receiving is not None:
+            self._receiving.throw(_Interrupted)
+
     def wait_for_complete(self, event_uuid: str, timeout: float | None = None) -> dict[str, Any]:
         """Wait for the CHANNEL_EXECUTE_COMPLETE of one command, keeping all other events for ``receive``.
 
@@ -222,12 +237,16 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         """The reply to the oldest command, which stays on the list of expected replies."""
         while True:
             message = self._read_message(deadline)
+            if message is None:
+                continue
             if message.content_type in ("command/reply", "api/response"):
                 return message
             self._sort(message)
 
     def _pump(self, deadline: float | None) -> None:
-        self._sort(self._read_message(deadline))
+        message = self._read_message(deadline)
+        if message is not None:
+            self._sort(message)
 
     def _sort(self, message: Message) -> None:
         kind = message.content_type
@@ -249,8 +268,11 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         else:
             raise RemoteProtocolError("the peer is not an outbound socket of FreeSWITCH")
 
-    def _read_message(self, deadline: float | None) -> Message:
-        """Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early."""
+    def _read_message(self, deadline: float | None) -> Message | None:
+        """Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
+
+        None when ``inject`` woke us instead.
+        """
         self.flush()
         while True:
             message = self._decoder.next_message()
@@ -259,7 +281,10 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
                 return message
             if not self.connected:
                 raise SessionClosed("the switch said goodbye")
-            data = self._read_socket(self.sock, deadline)
+            try:
+                data = self._read_socket(self.sock, deadline)
+            except _Interrupted:
+                return None
             if not data:
                 self.connected = False
                 self._decoder.end()
@@ -282,6 +307,7 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
             if left <= 0:
                 raise WaitTimedOut("the switch did not answer in time")
             sock.settimeout(left)
+        self._receiving = gevent.getcurrent()
         try:
             return bytes(sock.recv(_RECEIVE_BYTES))
         except TimeoutError:
@@ -289,6 +315,8 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         except OSError as error:
             self.connected = False
             raise SessionClosed(f"the switch is gone: {error}") from None
+        finally:
+            self._receiving = None
 
     # --- greenswitch's own state, as its inherited methods read it ---------------------------
 

@@ -47,6 +47,7 @@ def run(configuration: Configuration, folder: Path, tell: Callable[[str], None],
 
     outcomes = []
     with Laboratory(configuration, folder, speed=speed, observer=observe) as laboratory:
+        laboratory.register("1001@default")
         for name, caller in CALLERS.items():
             tell(f"A caller who {name}:")
             channel = laboratory.call(caller)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from consentivr import custody
 from consentivr.app import Application, queues, rendered
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
@@ -73,6 +74,15 @@ class Laboratory:
         if not channel.over:
             raise TimeoutError(f"the call does not end: {channel.applications}")
         return channel
+
+    def register(self, *agents: str) -> None:
+        """Put agents into the register: they have agreed to be recorded."""
+        ledger = Ledger(self.configuration.ledger.location)
+        try:
+            for agent in agents:
+                custody.agree(ledger, agent)
+        finally:
+            ledger.close()
 
     @property
     def first_number(self) -> str:

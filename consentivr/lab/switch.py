@@ -86,6 +86,10 @@ class Channel:
         """Queues entered, in order."""
         self.talked_ms = 0
         self.recorders: dict[str, float] = {}
+        self._agent: str | None = None
+        self._masks: dict[str, list[float]] = {}
+        self.broadcasts: list[tuple[str, str]] = []
+        """(announcement, 'both' or 'aleg') of every one played into waiting or talk."""
         self.agent_recorders: list[str] = []
         """What something else records the agent's leg to."""
         self.recorded: dict[str, int] = {}
@@ -124,6 +128,10 @@ class Channel:
     def hang_up(self, cause: str = "NORMAL_CLEARING") -> None:
         """The caller hangs up now."""
         self._mail.put(("hangup", cause))
+
+    def transfer_to(self, agent: str | None) -> None:
+        """The agent hands the caller over to another one, or (None) to someone who is no agent."""
+        self._mail.put(("handover", agent))
 
     def press(self, key: str) -> None:
         """The caller presses a key now."""
@@ -240,9 +248,9 @@ class Channel:
         return timer
 
     def _wait(self, milliseconds: float | None, stops_at: str = "", ends_with: tuple[str, ...] = ()) -> str | None:
-        """Let simulated time pass. Returns the key that ended the wait, or None.
+        """Let simulated time pass. Returns the key, or the other thing of ``ends_with``, that ended the wait.
 
-        Keys that do not end it are consumed. ``ends_with`` names other things that end it.
+        None when the time is over. Keys that do not end it are consumed.
         """
         until = None if milliseconds is None else time.monotonic() + milliseconds / 1000 / self.switch.speed
         while True:
@@ -269,8 +277,10 @@ class Channel:
                 self._commands.append(value)
             elif kind == "closed":
                 self._close_socket()
+            if kind == "handover":
+                self._agent = value
             if kind in ends_with:
-                return None
+                return str(kind)
 
     def _app_set(self, argument: str) -> None:
         name, _, value = argument.partition("=")
@@ -383,7 +393,7 @@ class Channel:
         kept = duration > 0
         if kept:
             self.recorded[path] = duration
-            _write_talk(Path(path), duration)
+            _write_talk(Path(path), duration, self._masks.get(path, []))
         cause = "success-silence" if kept else "empty-file"
         self.variables.update(
             record_ms=str(duration), record_seconds=str(duration // 1000), record_completion_cause=cause
@@ -416,7 +426,7 @@ class Channel:
         if self.caller.agent is None:
             self.variables.update(cc_cause="cancel", cc_cancel_reason="TIMEOUT")
             return
-        self._agent_leg = str(uuid.uuid4())
+        self._agent_leg, self._agent = str(uuid.uuid4()), self.caller.agent
         self.variables.update(cc_cause="answered", cc_agent_uuid=self._agent_leg)
         self._bridge_due = True
 
@@ -441,7 +451,14 @@ class Channel:
         else:
             self._later(self.caller.talks_ms, self.hang_up)
         try:
-            self._wait(None, ends_with=("agent",))
+            while self._wait(None, ends_with=("agent", "handover")) == "handover":
+                self._end_talk()
+                self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
+                self._wait(_FRAME_MS)
+                self._agent_leg = str(uuid.uuid4())
+                self._bridged_since = time.monotonic()
+                self._event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": self._agent_leg})
+                self.bugs_in_talk.append(list(self.recorders))
         finally:
             self._end_talk()
             self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
@@ -531,7 +548,7 @@ class Channel:
             self._reply("-ERR command not found")
 
     def _api(self, words: list[str]) -> str:
-        legs = [self.uuid, self._agent_leg] if self._bridged_since is not None else [self.uuid]
+        legs = [self.uuid, self._agent_leg] if self._bridge_due or self._bridged_since is not None else [self.uuid]
         if len(words) < 2 or words[1] not in legs or self.over:
             return "-ERR No such channel!\n"
         if words[0] == "uuid_buglist":
@@ -539,6 +556,8 @@ class Channel:
             bugs = "".join(_MEDIA_BUG.format(path=path) for path in recorders)
             return f"<media-bugs>\n{bugs}</media-bugs>\n"
         if words[1] == self._agent_leg:
+            if words[0] == "uuid_getvar":
+                return self._agent or "_undef_"
             self.agent_recorders.clear()
             return "+OK Success\n"
         if words[0] == "uuid_setvar":
@@ -550,6 +569,15 @@ class Channel:
             for path in list(self.recorders):
                 self._stop_recorder(path)
             return "+OK Success\n"
+        if words[0] == "uuid_record" and words[2] == "start":
+            self._start_recorder(words[3])
+            return "+OK Success\n"
+        if words[0] == "uuid_record" and words[2] in ("mask", "unmask") and words[3] in self.recorders:
+            self._masks.setdefault(words[3], []).append(self._bridged_so_far() - self.recorders[words[3]])
+            return "+OK Success\n"
+        if words[0] == "uuid_broadcast":
+            self.broadcasts.append((Path(words[2]).stem, words[3]))
+            return "+OK Message sent\n"
         return "-USAGE\n"
 
     # --- what the application hears ----------------------------------------------------------
@@ -626,9 +654,12 @@ def _switch_url_encode(value: str) -> str:
     return quote(value, safe="/:.,;!*()-_'%=?@&+ ".replace("%", "").replace(" ", "")).replace("%250A", "%0A")
 
 
-def _write_talk(path: Path, duration_ms: int) -> None:
-    """Caller hums 400 Hz on the left, the agent 600 Hz on the right."""
+def _write_talk(path: Path, duration_ms: int, masks_ms: list[float]) -> None:
+    """Caller hums 400 Hz on the left, the agent 600 Hz on the right; zeros between every two of ``masks_ms``."""
     moments = np.arange(duration_ms * _RATE // 1000) / _RATE
     talk = np.stack([0.2 * np.sin(2 * math.pi * hertz * moments) for hertz in (400, 600)], axis=1)
+    turns = [*masks_ms, duration_ms] if len(masks_ms) % 2 else masks_ms
+    for begin, end in zip(turns[::2], turns[1::2], strict=True):
+        talk[int(begin * _RATE / 1000) : int(end * _RATE / 1000)] = 0
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(str(path), talk, _RATE, subtype="PCM_16")

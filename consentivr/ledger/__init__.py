@@ -3,10 +3,11 @@
 from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
-from consentivr.ledger.store import Ledger, Search
+from consentivr.ledger.store import REGISTER, Ledger, Search
 from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [
+    "REGISTER",
     "Entry",
     "Ledger",
     "LedgerError",

@@ -35,8 +35,8 @@ class Database(ABC):
         """Whether there is anything yet."""
 
     @abstractmethod
-    def insert_new(self, table: sa.Table) -> Any:
-        """An insert that leaves rows alone whose key is there already."""
+    def insert(self, table: sa.Table) -> Any:
+        """An insert in this database's dialect, which knows what to do about a key that is there already."""
 
     @abstractmethod
     def overwrite_freed(self) -> str | None:
@@ -100,8 +100,8 @@ class Sqlite(Database):
     def exists(self) -> bool:
         return self._path.exists()
 
-    def insert_new(self, table: sa.Table) -> Any:
-        return sqlite.insert(table).on_conflict_do_nothing()
+    def insert(self, table: sa.Table) -> Any:
+        return sqlite.insert(table)
 
     def overwrite_freed(self) -> str | None:
         """``secure_delete`` has overwritten the freed pages; the write-ahead log still holds older ones.
@@ -202,8 +202,8 @@ class Postgresql(Database):
     def exists(self) -> bool:
         return True
 
-    def insert_new(self, table: sa.Table) -> Any:
-        return postgresql.insert(table).on_conflict_do_nothing()
+    def insert(self, table: sa.Table) -> Any:
+        return postgresql.insert(table)
 
     def overwrite_freed(self) -> str | None:
         """The table of numbers is written anew, which frees its old file; the rows are vacuumed.

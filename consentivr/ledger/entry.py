@@ -43,6 +43,8 @@ class Entry:
     at: datetime = field(default_factory=now)
     position: int | None = None
     """In the chain, from 1; None until it is written."""
+    tally: str | None = None
+    """Count this row under that name; its number becomes the evidence's ``count``."""
     submission: str = field(default_factory=lambda: secrets.token_hex(16), compare=False, repr=False)
     """Names the handing-in, so that a retry after a lost answer writes nothing twice."""
 

@@ -98,6 +98,14 @@ checkpoints = sa.Table(
     comment="What the chain was when it was signed.",
 )
 
+tallies = sa.Table(
+    "tally",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    comment="How often something happened, over all nodes and restarts; such as an agent's consenting calls.",
+)
+
 ERASED: dict[str, None] = dict.fromkeys(
     ("key", "at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "submission")
 )

@@ -10,7 +10,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,14 @@ from consentivr.core.evidence import Turn
 from consentivr.ledger.databases import WRITES, DatabaseError, open_database, plain
 from consentivr.ledger.entry import HASHED, Entry, as_text, chained, now, storable
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
-from consentivr.ledger.schema import ERASED, SCHEMA, callers, checkpoints, entries, evidence_text, notices
+from consentivr.ledger.schema import ERASED, SCHEMA, callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 
 FIRST_TURN = Turn.DECISION.value
 """The turn that brings a caller's personal data into the ledger: later turns must not bring back what was erased."""
+
+REGISTER = "register"
+"""Stands for the channel in the rows of the agents' register."""
 
 CHECKPOINT_ROWS = 1000
 """A batch that passes a multiple of so many rows ends in a signed checkpoint."""
@@ -49,6 +52,15 @@ class Search:
     agent: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What came of an append: the checkpoint that was signed with it, and the count of each row with a tally."""
+
+    checkpoint: SignedCheckpoint | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """By the entry's ``submission``."""
 
 
 class Ledger:
@@ -156,7 +168,7 @@ class Ledger:
             with self._writes.begin() as source, other._writes.begin() as destination:
                 if _end_of_chain(destination)[0]:
                     raise LedgerError(f"{other.name} is not empty: name a new one")
-                for table in (notices, callers, checkpoints, entries):
+                for table in (notices, callers, checkpoints, tallies, entries):
                     self._copy_table(table, source, destination, progress)
                 if _end_of_chain(source) != _end_of_chain(destination):
                     raise LedgerError("the copy does not end as the ledger does; nothing was copied")
@@ -194,28 +206,44 @@ class Ledger:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def append(self, batch: Sequence[Entry]) -> SignedCheckpoint | None:
+    def append(self, batch: Sequence[Entry]) -> Appended:
         """Write all rows in one transaction; they are durable when this returns.
 
-        Returns the checkpoint that was signed with them, if one was due. After an append whose answer
+        After an append whose answer
         was lost the same rows may be handed in again: none is written twice.
         """
         try:
             with self._writes.begin() as connection:
+                counts: dict[str, int] = {}
                 if self._in_doubt:
-                    batch = self._not_yet_written(connection, batch)
+                    batch = self._not_yet_written(connection, batch, counts)
+                batch = [self._counted(connection, entry, counts) for entry in batch]
                 signed = self._extend(connection, batch, self._keys_of_callers(connection, batch))
         except DatabaseError as error:
             self._in_doubt = True
             raise self._unavailable(error) from error
         self._in_doubt = False
-        return signed
+        return Appended(signed, counts)
 
-    def _not_yet_written(self, connection: sa.Connection, batch: Sequence[Entry]) -> list[Entry]:
+    def _counted(self, connection: sa.Connection, entry: Entry, counts: dict[str, int]) -> Entry:
+        """An entry with a tally gets its number, under the chain's lock."""
+        if entry.tally is None:
+            return entry
+        once = self._database.insert(tallies).values(name=storable(entry.tally), count=1)
+        again = once.on_conflict_do_update(index_elements=["name"], set_={"count": tallies.c.count + 1})
+        count = connection.execute(again.returning(tallies.c.count)).scalar_one()
+        counts[entry.submission] = count
+        return replace(entry, evidence={**entry.evidence, "count": count})
+
+    def _not_yet_written(
+        self, connection: sa.Connection, batch: Sequence[Entry], counts: dict[str, int]
+    ) -> list[Entry]:
+        query = sa.select(entries.c.submission, entries.c.evidence)
         names = [entry.submission for entry in batch]
-        there = set(
-            connection.execute(sa.select(entries.c.submission).where(entries.c.submission.in_(names))).scalars()
-        )
+        there = set()
+        for row in connection.execute(query.where(entries.c.submission.in_(names))):
+            there.add(row.submission)
+            counts[row.submission] = json.loads(row.evidence).get("count")
         if there:
             self._database.settle_doubt(connection)
         return [entry for entry in batch if entry.submission not in there]
@@ -252,7 +280,7 @@ class Ledger:
                 }
                 for channel, entry in new.items()
             ]
-            connection.execute(self._database.insert_new(callers), people)
+            connection.execute(self._database.insert(callers).on_conflict_do_nothing(), people)
         wanted = sorted({entry.channel_uuid for entry in batch})
         found = connection.execute(sa.select(callers).where(callers.c.channel_uuid.in_(wanted)))
         return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
@@ -272,7 +300,7 @@ class Ledger:
     def _sign(self, connection: sa.Connection, position: int, last: str) -> SignedCheckpoint:
         assert self._signer is not None
         signed = self._signer.sign(position, last, as_text(now()))
-        connection.execute(self._database.insert_new(checkpoints), dict(signed.__dict__))
+        connection.execute(self._database.insert(checkpoints).on_conflict_do_nothing(), dict(signed.__dict__))
         return signed
 
     def add_notice(self, notice: NoticeVersion) -> None:
@@ -286,7 +314,7 @@ class Ledger:
         }
         try:
             with self._writes.begin() as connection:
-                connection.execute(self._database.insert_new(notices), row)
+                connection.execute(self._database.insert(notices).on_conflict_do_nothing(), row)
         except DatabaseError as error:
             raise self._unavailable(error) from error
 
@@ -325,7 +353,7 @@ class Ledger:
             newest = query.order_by(entries.c.seq.desc()).limit(limit).subquery()
             query = sa.select(newest).order_by(newest.c.seq)
         else:
-            query = query.order_by(entries.c.seq)
+            query = query.order_by(_order(search))
         for row in self._rows(query):
             yield _entry(row)
 
@@ -404,6 +432,19 @@ class Ledger:
         with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
 
+    def agent_agreed(self, agent: str, queue: str) -> bool:
+        """Whether the register says that this agent agreed to be recorded on this queue."""
+        newest = next(iter(self.read(Search(channel=REGISTER, agent=agent), limit=1)), None)
+        if newest is None or newest.turn != Turn.AGENT_AGREED:
+            return False
+        queues = newest.evidence.get("queues")
+        return not queues or queue in queues
+
+    def register(self) -> list[Entry]:
+        """The newest word of each agent in the register."""
+        newest = {row.evidence["agent"]: row for row in self.read(Search(channel=REGISTER))}
+        return [newest[agent] for agent in sorted(newest)]
+
     def channels_of(self, caller_id_number: str) -> list[str]:
         """The calls of one caller."""
         query = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == caller_id_number)
@@ -431,7 +472,7 @@ class Ledger:
             sa.select(entries, callers.c.key.label("caller_key"), callers.c.caller_id_number)
             .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
             .where(*_conditions(search))
-            .order_by(entries.c.seq)
+            .order_by(_order(search))
         )
         for row in self._rows(query):
             there = row.channel_uuid is not None
@@ -569,6 +610,12 @@ def _conditions(search: Search) -> list[Any]:
     if search.until is not None:
         found.append(entries.c.at < as_text(search.until))
     return found
+
+
+def _order(search: Search) -> Any:
+    """As they were written. Few rows are sorted; SQLite would else walk the whole table in its order."""
+    few = search.caller is not None or search.channel is not None
+    return entries.c.seq + 0 if few else entries.c.seq
 
 
 _TAKEN = (

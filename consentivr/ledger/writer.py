@@ -8,7 +8,7 @@ durable is told at once that it is not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -86,21 +86,35 @@ class LedgerWriter:
         """Hand in a row that nothing waits for. Raises LedgerUnavailable when memory for them is full."""
         self._enqueue(entry, None)
 
-    def commit(self, entry: Entry, timeout: float) -> None:
+    def commit(self, entry: Entry, timeout: float) -> int | None:
         """Hand in a row and wait until it is durable.
 
         ``timeout`` in seconds. Raises LedgerUnavailable at the deadline, or at once when the ledger
         is known to be failing. The row stays handed in either way: it tells what the caller decided,
-        and a later row tells that no recording followed.
+        and a later row tells that no recording followed. Returns the count of a row with a tally.
         """
         durable: gevent.event.AsyncResult = gevent.event.AsyncResult()
         self._enqueue(entry, durable)
         if self._failure is not None:
             raise LedgerUnavailable(self._failure)
         try:
-            durable.get(timeout=timeout)
+            count: int | None = durable.get(timeout=timeout)
         except gevent.Timeout:
             raise LedgerUnavailable(f"not durable within {timeout:g} s") from None
+        return count
+
+    def agent_agreed(self, agent: str, queue: str, timeout: float) -> bool:
+        """Whether the register says so; what cannot be found out in time is a no. ``timeout`` in seconds."""
+        if self._ledger is None or self._failure is not None:
+            return False
+        asking = self._pool.spawn(_outcome, self._ledger.agent_agreed, (agent, queue))
+        try:
+            said = asking.get(timeout=timeout)
+        except gevent.Timeout:
+            return False
+        if isinstance(said, Exception):
+            log.error("the agents' register cannot be read; not recorded", why=str(said))
+        return said is True
 
     def stop(self, timeout: float = 10.0) -> None:
         """Write what is handed in, then close. Rows that the disk refuses are named in the log."""
@@ -132,11 +146,12 @@ class LedgerWriter:
                 self._wake.clear()
                 self._idle.set()
                 continue
-            error = self._append([entry for entry, _ in batch])
+            counts: dict[str, int] = {}
+            error = self._append([entry for entry, _ in batch], counts)
             if error is not None and not isinstance(error, LedgerError) and len(batch) > 1:
                 # One of these rows cannot be written at all: it must not keep the others.
                 batch = batch[:1]
-                error = self._append([batch[0][0]])
+                error = self._append([batch[0][0]], counts)
             if isinstance(error, LedgerError):
                 self._refuse(str(error), failures)
                 gevent.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
@@ -145,14 +160,15 @@ class LedgerWriter:
             if self._failure is not None:
                 log.info("ledger works again", rows=len(batch))
             failures, self._failure = 0, None
-            self._settle(len(batch), error)
+            self._settle(len(batch), error, counts)
 
-    def _append(self, batch: list[Entry]) -> Exception | None:
+    def _append(self, batch: list[Entry], counts: dict[str, int]) -> Exception | None:
         assert self._ledger is not None
         outcome = self._in_thread(self._ledger.append, batch)
         if isinstance(outcome, Exception):
             return outcome
-        _note(outcome)
+        counts.update(outcome.counts)
+        _note(outcome.checkpoint)
         return None
 
     def _sign(self) -> None:
@@ -181,7 +197,7 @@ class LedgerWriter:
                 if waited >= HUNG_SECONDS and self._ledger is not None:
                     self._ledger.interrupt()
 
-    def _settle(self, rows: int, error: Exception | None) -> None:
+    def _settle(self, rows: int, error: Exception | None, counts: Mapping[str, int]) -> None:
         for _ in range(rows):
             entry, durable = self._pending.popleft()
             if error is not None:
@@ -189,7 +205,7 @@ class LedgerWriter:
             if durable is not None and error is not None:
                 durable.set_exception(LedgerUnavailable(f"the row cannot be written: {error!r}"))
             elif durable is not None:
-                durable.set(None)
+                durable.set(counts.get(entry.submission))
 
     def _refuse(self, why: str, failures: int) -> None:
         if failures == 0:

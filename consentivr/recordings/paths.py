@@ -13,8 +13,16 @@ def is_channel_uuid(text: str) -> bool:
     return _CHANNEL_UUID.fullmatch(text) is not None
 
 
-def recording_path(folder: str, channel_uuid: str, day: date) -> str:
-    """``<folder>/YYYY/MM/DD/<channel_uuid>.wav``. Raises ValueError for what is no channel UUID."""
+def recording_path(folder: str, channel_uuid: str, day: date, number: int = 1) -> str:
+    """``<folder>/YYYY/MM/DD/<channel_uuid>.wav``, with ``-2`` and so on for a call's further recordings.
+
+    Raises ValueError for what is no channel UUID.
+    """
     if not is_channel_uuid(channel_uuid):
         raise ValueError("not a channel UUID")
-    return f"{folder}/{day:%Y/%m/%d}/{channel_uuid}.wav"
+    return f"{folder}/{day:%Y/%m/%d}/{channel_uuid}{'' if number == 1 else f'-{number}'}.wav"
+
+
+def channel_of(stem: str) -> str | None:
+    """The channel UUID in a recording's name without its ending; None when it is no name of ours."""
+    return stem[:36] if is_channel_uuid(stem[:36]) and re.fullmatch(r"(-[0-9]+)?", stem[36:]) else None

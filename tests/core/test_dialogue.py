@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision, Reason
 from consentivr.core.dialogue import (
     AgentAnswered,
+    AgentAsked,
+    AgentIdentified,
+    AgentWish,
     Announcement,
     Answered,
     Arrived,
@@ -30,9 +33,11 @@ from consentivr.core.dialogue import (
     HangUp,
     HungUp,
     JoinQueue,
+    KeyPressed,
     Leg,
     LetGo,
     LookForRecorders,
+    Mask,
     PermitRecording,
     Phase,
     Play,
@@ -41,6 +46,7 @@ from consentivr.core.dialogue import (
     RecordersSeen,
     RecorderStarted,
     RecorderStopped,
+    RecordNow,
     StartRecording,
     State,
     StopRecording,
@@ -74,9 +80,16 @@ OTHER_EVENTS = [
     AgentAnswered("leg"),
     QueueLeft("TIMEOUT"),
     Bridged("leg"),
+    Bridged("other"),
+    AgentIdentified("leg", "1001@default", True),
+    AgentIdentified("leg", "1002@default", False),
+    Committed(2),
+    KeyPressed("*", 0),
+    KeyPressed("9", 0),
+    KeyPressed("1", 0),
+    *(AgentAsked(wish, "key") for wish in AgentWish),
     RecordersSeen((Leg("caller", "a", ()), Leg("agent", "b", ()))),
     RecordersSeen((Leg("caller", "a", ("/r/a.wav",)), Leg("agent", "b", ("/r/b.wav",)))),
-    RecordersSeen((Leg("caller", "a", None),)),
     Unbridged(),
     HungUp("NORMAL_CLEARING"),
     ChannelGone("NORMAL_CLEARING", "1001@default"),
@@ -85,9 +98,19 @@ OTHER_EVENTS = [
     Disconnected(),
 ]
 EVENTS = [Answered(number, attempt) for number in (1, 2, 3) for attempt in ATTEMPTS] + OTHER_EVENTS
-POLICIES = [CallPolicy(mode, max_attempts=2) for mode in RecordingMode] + [
-    CallPolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=1, transfer_when_unanswered="6000")
+PLAIN = [CallPolicy(mode, max_attempts=2, every=2) for mode in RecordingMode if mode is not RecordingMode.CALLER_OPT_IN]
+WITH_SECOND_THOUGHTS = CallPolicy(
+    RecordingMode.CALLER_OPT_IN,
+    max_attempts=1,
+    transfer_when_unanswered="6000",
+    late_consent_keys="*1",
+    erase_withdrawn=True,
+)
+WITH_REGISTER = [
+    CallPolicy(mode, max_attempts=1, every=2, agents_must_agree=True)
+    for mode in (RecordingMode.PERMANENT_OPT_OUT, RecordingMode.EVERY_NTH)
 ]
+POLICIES = [*PLAIN, WITH_SECOND_THOUGHTS, *WITH_REGISTER]
 
 
 @dataclass(frozen=True)
@@ -96,14 +119,19 @@ class Observer:
 
     asked: int = 0
     yes: bool = False
-    """The question that was put last came back with the consent key."""
+    """The question that was put last came back with the consent key, or *1 was pressed later; and no *9 since."""
     row: bool = False
     """A row with that yes was handed in, to be made durable."""
     durable: bool = False
     joined: bool = False
     gone: bool = False
     """Caller hung up, or the dialplan has the call."""
-    permitted: bool = False
+    star: bool = False
+    agreed: bool = False
+    """The agent's consent is known, and in the ledger."""
+    tallied: bool = False
+    nth: bool = False
+    started: bool = False
     decisions: int = 0
 
 
@@ -116,8 +144,17 @@ def watch(policy: CallPolicy, seen: Observer, event: object, actions: tuple[obje
             seen = replace(seen, gone=True)
         if event.attempt.outcome is AnswerOutcome.KEY and event.attempt.key == policy.consent_key:
             seen = replace(seen, yes=True)
-    if isinstance(event, Committed) and seen.row:
-        seen = replace(seen, durable=True)
+    if isinstance(event, KeyPressed):
+        if seen.star and event.key == "1" and event.at_ms == 0 and policy.late_consent_keys:
+            seen = replace(seen, yes=True)
+        seen = replace(seen, star=event.key == "*" and event.at_ms == 0)
+    if isinstance(event, Unbridged):
+        seen = replace(seen, agreed=False, nth=False, tallied=False)
+    if isinstance(event, Committed):
+        seen = replace(seen, durable=seen.durable or seen.row)
+        if seen.tallied:
+            seen = replace(seen, tallied=False, nth=event.count is not None and event.count % 2 == 0)
+    seen = replace(seen, started=isinstance(event, AgentAsked) and event.wish is AgentWish.START)
     for action in actions:
         if isinstance(action, Ask):
             assert action.number == seen.asked + 1 <= policy.max_attempts
@@ -129,12 +166,24 @@ def watch(policy: CallPolicy, seen: Observer, event: object, actions: tuple[obje
             assert given_ == action.permits
             assert not given_ or seen.yes, "P2: a yes that nobody said"
             seen = replace(seen, row=seen.row or given_)
-        elif isinstance(action, (PermitRecording, StartRecording)):
+        elif isinstance(action, Write) and "agent_agreed" in action.evidence:
+            assert action.permits
+            seen = replace(seen, agreed=action.evidence["agent_agreed"], tallied=action.tally is not None)
+        elif isinstance(action, Write) and action.turn is Turn.AGREED_LATE:
+            assert seen.yes
+            assert action.permits
+            seen = replace(seen, row=True)
+        elif isinstance(action, Write) and action.turn is Turn.WITHDRAWN:
+            assert isinstance(actions[0], StopRecording), "P6: first the recorder, then everything else"
+            seen = replace(seen, yes=False, row=False, durable=False)
+        elif isinstance(action, (PermitRecording, StartRecording, RecordNow)):
             assert seen.durable, "P1: recording before the proof is durable"
             assert seen.yes, "P2: recording without a yes"
             assert policy.mode.asks
             assert not seen.gone, "P3: recording a call that is gone"
-            seen = replace(seen, permitted=True)
+            assert not policy.agents_must_agree or seen.agreed, "the agent has not agreed"
+            assert policy.mode is not RecordingMode.EVERY_NTH or seen.nth
+            assert policy.mode is not RecordingMode.MANUAL or seen.started
         elif isinstance(action, JoinQueue):
             assert not seen.joined, "P4: in the queue twice"
             seen = replace(seen, joined=True)
@@ -143,7 +192,20 @@ def watch(policy: CallPolicy, seen: Observer, event: object, actions: tuple[obje
         elif isinstance(action, LetGo):
             seen = replace(seen, gone=True)
     assert seen.decisions <= 1
-    return seen
+    return replace(seen, started=False)
+
+
+def same_future(policy: CallPolicy, state: State, seen: Observer) -> tuple[State, Observer]:
+    """Without what is remembered for the evidence alone."""
+    if not policy.agents_must_agree:
+        seen = replace(seen, agreed=False)
+    if policy.mode is not RecordingMode.EVERY_NTH:
+        seen = replace(seen, nth=False)
+    if state.phase in (Phase.ARRIVING, Phase.ASKING) or state.consent is None:
+        return state, seen
+    consent = replace(state.consent, attempts=(), reason=Reason.SILENCE)
+    files = state.files if policy.erase_withdrawn else ()
+    return replace(state, attempts=(), consent=consent, files=files), replace(seen, asked=0)
 
 
 def explore(policy: CallPolicy) -> list[tuple[State, Observer, object, State, tuple[object, ...]]]:
@@ -155,8 +217,10 @@ def explore(policy: CallPolicy) -> list[tuple[State, Observer, object, State, tu
             after, actions = step(policy, state, event)
             now = watch(policy, seen, event, actions)
             edges.append((state, seen, event, after, actions))
-            if (after, now) not in known:
-                known.add((after, now))
+            bounded = after.starts <= 1 and after.talks <= 1  # an agent may start and stop for ever
+            future = same_future(policy, after, now)
+            if bounded and future not in known:
+                known.add(future)
                 todo.append((after, now))
     return edges
 
@@ -170,8 +234,11 @@ def test_p1_p2_p3_hold_on_every_edge(explored: tuple[CallPolicy, list]) -> None:
     policy, edges = explored  # explore() has held every action against the promises already
     assert len(edges) > 500
     permitting = [event for _, _, event, _, actions in edges if PermitRecording() in actions]
-    assert bool(permitting) == policy.mode.asks
+    assert bool(permitting) == (policy.mode.asks and not policy.decides_at_answer)
     assert all(isinstance(event, Committed) for event in permitting)
+    later = [event for _, _, event, _, actions in edges if any(isinstance(action, RecordNow) for action in actions)]
+    assert bool(later) == ((policy.mode.asks and policy.decides_at_answer) or bool(policy.late_consent_keys))
+    assert all(isinstance(event, (Committed, AgentAsked)) for event in later)
 
 
 def test_p1_permission_and_recorder_go_together(explored: tuple[CallPolicy, list]) -> None:
@@ -188,6 +255,7 @@ def test_p3_a_recorder_that_was_not_permitted_is_stopped(explored: tuple[CallPol
         if isinstance(event, RecorderStarted) and state.phase is not Phase.ENDED:
             allowed = state.permitted or policy.mode is RecordingMode.PERMANENT
             assert (StopRecording() in actions) != allowed
+            assert not state.masked or not allowed or Mask((event.path,), on=True) in actions
             turns = [action.turn for action in actions if isinstance(action, Write)]
             assert turns == [Turn.RECORDING_STARTED if allowed else Turn.FORBIDDEN_RECORDING]
 
@@ -340,17 +408,24 @@ def test_permanent_tells_and_off_says_nothing() -> None:
 
 # --- the negative proof ----------------------------------------------------------------------
 
-SEEN = tuple(event for event in OTHER_EVENTS if isinstance(event, RecordersSeen))
+SEEN = (
+    *(event for event in OTHER_EVENTS if isinstance(event, RecordersSeen)),
+    RecordersSeen((Leg("caller", "a", None),)),
+)
 
 
-def test_whoever_did_not_agree_has_it_in_the_ledger_that_nothing_recorded(explored: tuple[CallPolicy, list]) -> None:
+def test_a_talk_that_is_not_recorded_is_looked_at(explored: tuple[CallPolicy, list]) -> None:
     policy, edges = explored
+    looked = 0
     for state, _, event, after, actions in edges:
-        asks = any(isinstance(action, LookForRecorders) for action in actions)
-        if isinstance(event, Bridged) and state.phase in (Phase.QUEUED, Phase.TALKING) and not state.hung_up:
-            assert asks != (after.permitted or policy.mode is RecordingMode.PERMANENT)
-        else:
-            assert not asks
+        if any(isinstance(action, LookForRecorders) for action in actions):
+            looked += 1
+            assert not after.permitted
+            assert policy.mode is not RecordingMode.PERMANENT
+        elif isinstance(event, Bridged) and state.phase in (Phase.QUEUED, Phase.TALKING) and not state.hung_up:
+            waits_for_the_agent = after.agent is None and policy.decides_at_answer and after.durable
+            assert after.permitted or policy.mode is RecordingMode.PERMANENT or waits_for_the_agent
+    assert bool(looked) == (policy.mode is not RecordingMode.PERMANENT)
 
 
 def test_what_was_seen_is_written_and_what_is_forbidden_is_stopped_on_both_legs() -> None:

@@ -70,6 +70,12 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text, nullable=False),
         comment="What the chain was when it was signed.",
     )
+    op.create_table(
+        "tally",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("count", sa.Integer, nullable=False),
+        comment="How often something happened, over all nodes and restarts; such as an agent's consenting calls.",
+    )
     unchanged = " AND ".join(f"NEW.{name} = OLD.{name}" for name in _KEPT)
     only_erases = unchanged + "".join(f" AND NEW.{name} IS NULL" for name in _ERASABLE)
     if sqlite:

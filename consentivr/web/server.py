@@ -1,0 +1,134 @@
+"""Flask on gevent's server. Every answer is JSON, but for /metrics; every request but /health needs the token."""
+
+from __future__ import annotations
+
+import hmac
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from flask import Flask, Response, abort, jsonify, request
+from gevent.pywsgi import WSGIServer
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from werkzeug.exceptions import HTTPException
+
+from consentivr.core.dialogue import AgentWish
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the service is: calls under way, rows that are not durable yet, and why rows cannot be written."""
+
+    calls: int
+    ledger_rows_pending: int
+    ledger_failure: str | None
+
+
+class Desk(Protocol):
+    """What the desktops may ask of. None: no such call; False: not now, or not in this mode."""
+
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> bool | None: ...
+    def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> bool | None: ...
+    def status(self) -> Status: ...
+
+
+def read_token(path: Path) -> str:
+    """The token in a file that only its owner can read. Raises OSError with a remedy."""
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OSError(f"others than its owner may read the token {path}: run 'chmod 600 {path}'")
+    token = path.read_text(encoding="utf-8").strip()
+    if len(token) < 16:
+        raise OSError(f"the token in {path} is shorter than 16 characters: make a longer one")
+    return token
+
+
+class WebServer:
+    """Serves on an address; port 0 takes a free one."""
+
+    def __init__(self, address: tuple[str, int], desk: Desk, token: str) -> None:
+        self._server = WSGIServer(address, application(desk, token), log=None, error_log=None)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens, once started."""
+        return self._server.server_host, self._server.server_port
+
+    def start(self) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Close."""
+        self._server.stop(timeout=1)
+
+
+def application(desk: Desk, token: str) -> Flask:
+    """The WSGI application."""
+    app = Flask("consentivr")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    metrics = CollectorRegistry()
+    calls = Gauge("consentivr_calls", "Calls under way", registry=metrics)
+    pending = Gauge("consentivr_ledger_rows_pending", "Rows that are not durable yet", registry=metrics)
+    writable = Gauge("consentivr_ledger_writable", "1 while rows can be written", registry=metrics)
+
+    @app.before_request
+    def who_asks() -> None:
+        if request.path == "/health":
+            return
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+            abort(401, "the header 'Authorization: Bearer TOKEN' is missing or wrong")
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> tuple[Response, int]:
+        return jsonify(error=error.description), error.code or 500
+
+    @app.get("/health")
+    def health() -> tuple[Response, int]:
+        status = desk.status()
+        good = status.ledger_failure is None
+        return jsonify(good=good), 200 if good else 503
+
+    @app.get("/v1/status")
+    def status() -> Response:
+        return jsonify(asdict(desk.status()))
+
+    @app.get("/metrics")
+    def measured() -> Response:
+        now = desk.status()
+        calls.set(now.calls)
+        pending.set(now.ledger_rows_pending)
+        writable.set(now.ledger_failure is None)
+        return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
+
+    @app.post("/v1/calls/<channel_uuid>/recording")
+    def call(channel_uuid: str) -> tuple[Response, int]:
+        return answer(desk.ask_of_call(channel_uuid, wish(), "http"))
+
+    @app.post("/v1/agents/<agent>/recording")
+    def agent(agent: str) -> tuple[Response, int]:
+        return answer(desk.ask_of_agent(agent, wish(), "http"))
+
+    def wish() -> AgentWish:
+        data: Any = request.get_json(silent=True)
+        try:
+            return AgentWish(data["wish"])
+        except (TypeError, KeyError, ValueError):
+            known = ", ".join(wish.value for wish in AgentWish)
+            abort(400, f"wanted is a JSON object with 'wish', one of: {known}")
+
+    def answer(passed_on: bool | None) -> tuple[Response, int]:
+        if passed_on is None:
+            abort(404, "no such call is under way")
+        if not passed_on:
+            abort(409, "that means nothing now, or the queue's mode does not allow it")
+        return jsonify(passed_on=True), 202
+
+    return app
