@@ -461,6 +461,7 @@ class Channel:
                 self.bugs_in_talk.append(list(self.recorders))
         finally:
             self._end_talk()
+            self._agent_leg = ""
             self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
             self._state = "CS_EXECUTE"
 
@@ -548,7 +549,7 @@ class Channel:
             self._reply("-ERR command not found")
 
     def _api(self, words: list[str]) -> str:
-        legs = [self.uuid, self._agent_leg] if self._bridge_due or self._bridged_since is not None else [self.uuid]
+        legs = [self.uuid, *([self._agent_leg] if self._agent_leg else [])]
         if len(words) < 2 or words[1] not in legs or self.over:
             return "-ERR No such channel!\n"
         if words[0] == "uuid_buglist":

@@ -10,21 +10,30 @@ from consentivr.core.consent import Consent, ConsentDecision, NoticeVersion, Rea
 from consentivr.core.recording import RecordingMode, VerdictReason, verdict
 
 M, D, R = RecordingMode, ConsentDecision, VerdictReason
-ASKING = (M.CALLER_OPT_IN, M.PERMANENT_OPT_OUT)
-EXPECTED = {
-    **{(M.PERMANENT, d, durable): (True, R.LEGAL_BASIS) for d in D for durable in (True, False)},
-    **{(M.OFF, d, durable): (False, R.MODE_OFF) for d in D for durable in (True, False)},
-    **{(m, D.REFUSED, durable): (False, R.CALLER_REFUSED) for m in ASKING for durable in (True, False)},
-    **{(m, D.NOT_OBTAINED, durable): (False, R.NO_ANSWER) for m in ASKING for durable in (True, False)},
-    **{(m, D.GIVEN, False): (False, R.NOT_PROVEN) for m in ASKING},
-    **{(m, D.GIVEN, True): (True, R.CALLER_AGREED) for m in ASKING},
-}
+NO = {D.REFUSED: R.CALLER_REFUSED, D.NOT_OBTAINED: R.NO_ANSWER, D.WITHDRAWN: R.CALLER_WITHDREW}
+EVERYTHING = list(itertools.product(M, D, *[(True, False)] * 4))
 
 
-@pytest.mark.parametrize(("mode", "decision", "durable"), list(itertools.product(M, D, (True, False))))
-def test_verdict(mode: M, decision: D, durable: bool) -> None:
-    said = verdict(mode, decision, durable=durable)
-    assert (said.record, said.reason) == EXPECTED[mode, decision, durable]
+@pytest.mark.parametrize(("mode", "decision", "durable", "agreed", "nth", "started"), EVERYTHING)
+def test_verdict(mode: M, decision: D, durable: bool, agreed: bool, nth: bool, started: bool) -> None:
+    """Statute > caller > agent > mode, over every combination; written as a list of exceptions, not as the code is."""
+    said = verdict(mode, decision, durable=durable, agent_agreed=agreed, is_nth=nth, agent_started=started)
+    assert said.record == (said.reason in (R.LEGAL_BASIS, R.CALLER_AGREED))
+    if said.reason is R.LEGAL_BASIS or mode is M.PERMANENT:
+        assert (said.reason, mode) == (R.LEGAL_BASIS, M.PERMANENT)
+    elif mode is M.OFF:
+        assert said.reason is R.MODE_OFF
+    elif decision in NO:
+        assert said.reason is NO[decision]
+    else:
+        reasons = [
+            *([R.NOT_PROVEN] if not durable else []),
+            *([R.AGENT_NOT_AGREED] if not agreed else []),
+            *([R.NOT_NTH] if mode is M.EVERY_NTH and not nth else []),
+            *([R.NOT_STARTED] if mode is M.MANUAL and not started else []),
+            R.CALLER_AGREED,
+        ]
+        assert said.reason is reasons[0]
 
 
 def test_a_notice_has_a_version_of_its_own_for_each_wording_language_and_audio() -> None:
