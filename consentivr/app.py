@@ -15,14 +15,18 @@ from consentivr.call import Call, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.dialogue import AgentWish, Announcement
+from consentivr.core.recording import RecordingMode
 from consentivr.custody import DailyRetention, Report, Retention, Sealer
+from consentivr.esl.errors import ESLError
+from consentivr.esl.inbound import InboundConnection
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
-from consentivr.ledger import Ledger, LedgerError, LedgerWriter, Signer
+from consentivr.guard import Alarm, Guard
+from consentivr.ledger import Entry, Ledger, LedgerError, LedgerUnavailable, LedgerWriter, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.rendering import DialplanLine, Queue, render
-from consentivr.resources import shipped
-from consentivr.web import Desk, Status, WebServer, read_token
+from consentivr.resources import read_secret, shipped
+from consentivr.web import Desk, Status, WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +102,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings = _check_sounds(configuration)
     findings.append(_check_ledger(configuration))
     findings.append(_check_recordings(configuration))
+    findings.append(_check_guard(configuration))
     if port:
         findings.append(_check_port(configuration))
     return findings
@@ -145,6 +150,21 @@ def _check_recordings(configuration: Configuration) -> Finding:
     if folder.is_dir():
         return Finding("recordings", "good", f"{folder} is there; FreeSWITCH's user must be able to write to it")
     return Finding("recordings", "warning", f"{folder} is not there yet: make it, writable for FreeSWITCH's user")
+
+
+def _check_guard(configuration: Configuration) -> Finding:
+    address = configuration.guard.address
+    if address is None:
+        said = "nobody watches for recordings that others start: set guard.address"
+        return Finding("guard", "warning", said)
+    try:
+        password = read_secret(path_of(configuration.guard.password_file or ""))
+        connection = InboundConnection(endpoint(address), password)
+        connection.connect()
+        connection.stop()
+    except (OSError, ESLError) as error:
+        return Finding("guard", "bad", f"{address}: {error}")
+    return Finding("guard", "good", f"{address} lets us in")
 
 
 def _check_port(configuration: Configuration) -> Finding:
@@ -243,7 +263,7 @@ def web_server(configuration: Configuration, desk: Desk) -> WebServer | None:
     if configuration.http.listen is None:
         return None
     try:
-        token = read_token(path_of(configuration.http.token_file or ""))
+        token = read_secret(path_of(configuration.http.token_file or ""), shortest=16)
     except OSError as error:
         raise CannotServe(str(error)) from error
     return WebServer(endpoint(configuration.http.listen), desk, token)
@@ -263,7 +283,10 @@ class Application:
         self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
         self._known: dict[str, Call] = {}
         self._web = web_server(configuration, self)
-        self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger)
+        others = [path_of(path) for path in configuration.guard.erase_below]
+        self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger, others)
+        self._alarm = Alarm(configuration.guard.command)
+        self._guard = self._watch(configuration)
         daily_at = configuration.retention.daily_at
         self._retention = DailyRetention(daily_at, lambda: retain(configuration)) if daily_at else None
         self._server = OutboundServer(
@@ -311,11 +334,15 @@ class Application:
                 raise CannotServe(f"cannot listen: {error}; see http.listen") from error
         if self._retention is not None:
             self._retention.start()
+        if self._guard is not None:
+            self._guard.start()
         log.info("serving", address="{}:{}".format(*self.address), lines=[line.name for line in self._lines.values()])
 
     def stop(self, grace: float = 0.0) -> None:
         """Let the calls under way go to the dialplan, write the last rows, close."""
         self._server.stop(grace)
+        if self._guard is not None:
+            self._guard.stop()
         if self._web is not None:
             self._web.stop()
         if self._retention is not None:
@@ -331,8 +358,38 @@ class Application:
             self._commit_timeout,
             self._sealer.seal,
             self._sealer.erase,
+            self._alarm.raise_,
             self._known,
         ).run()
+
+    # --- the guard -----------------------------------------------------------------------------
+
+    def _watch(self, configuration: Configuration) -> Guard | None:
+        address = configuration.guard.address
+        if address is None:
+            return None
+        try:
+            password = read_secret(path_of(configuration.guard.password_file or ""))
+        except OSError as error:
+            raise CannotServe(f"guard: {error}") from error
+        return Guard(
+            endpoint(address),
+            password,
+            self._known,
+            frozenset(
+                queue.name for queue in configuration.queues.values() if queue.recording.mode is RecordingMode.PERMANENT
+            ),
+            self._found,
+            self._sealer.erase,
+        )
+
+    def _found(self, about: Entry) -> None:
+        """A forbidden recording on a leg that no call of ours knows."""
+        self._alarm.raise_(about)
+        try:
+            self.ledger.submit(about)
+        except LedgerUnavailable as error:
+            log.error("row lost", turn=about.turn, why=str(error))
 
     # --- for the agents' desktops ------------------------------------------------------------
 
@@ -348,4 +405,6 @@ class Application:
 
     def status(self) -> Status:
         """How it is now."""
-        return Status(self.calls, self.ledger.pending, self.ledger.failure)
+        guard = self._guard
+        watches = None if guard is None else guard.blind_since is None
+        return Status(self.calls, self.ledger.pending, self.ledger.failure, watches, self._alarm.incidents)

@@ -6,7 +6,6 @@ only says which words an action needs, and which event some words mean.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from consentivr.core import dialogue
 from consentivr.core.consent import AnswerOutcome, Attempt
 from consentivr.core.dialogue import AgentAsked, AgentWish, Announcement, CallPolicy, Leg, Phase, State
 from consentivr.core.evidence import Turn
+from consentivr.esl.codec import recorders_of
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import Entry, LedgerUnavailable, LedgerWriter
@@ -33,7 +33,8 @@ CONNECT_SECONDS = 5.0
 SLACK_SECONDS = 5.0
 """How much later than expected a question may come back."""
 
-_MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
+_AGENT_ASKED, _OTHER_LEG = "AGENT_ASKED", "OTHER_LEG"
+"""Names of events that do not come over the call's own socket."""
 
 Event = dict[str, Any]
 
@@ -84,12 +85,15 @@ class Call:
         ledger: LedgerWriter,
         commit_timeout: float,
         seal: Callable[[Entry], None] = lambda recorded: None,
-        erase: Callable[[Entry, tuple[str, ...]], None] = lambda withdrawn, paths: None,
+        erase: Callable[[Entry, tuple[str, ...], str], None] = lambda about, paths, why: None,
+        alarm: Callable[[Entry], None] = lambda incident: None,
         known: MutableMapping[str, Call] | None = None,
     ) -> None:
-        """``seal`` gets the row of each recording that has stopped, ``erase`` the files of a yes taken back.
+        """``seal`` gets the row of each recording that has stopped, ``erase`` the files that must not be (and
+        why), ``alarm`` the row of each forbidden recording.
 
-        While it is served, the call is in ``known`` by its channel UUID.
+        While it is served, the call is in ``known`` by the UUIDs of its legs: the caller's, and every other
+        that it was bridged to.
         """
         self._session = session
         self._lines = lines
@@ -97,12 +101,14 @@ class Call:
         self._commit_timeout = commit_timeout
         self._seal = seal
         self._erase = erase
+        self._alarm = alarm
         self._known = {} if known is None else known
         self._resume_at: float | None = None
         self._state = State()
         self._awaited: dict[str, Callable[[Event], dialogue.Event | None]] = {}
         self._times: list[dict[str, str]] = []
         self._legs: dict[str, Leg | None] = {}
+        self._other_legs: set[str] = set()
         self._deadline: float | None = None
         self._ours_until = float("inf")
         self._question_heard = True
@@ -115,7 +121,9 @@ class Call:
         try:
             self._serve()
         finally:
-            self._known.pop(self._uuid, None)
+            for leg in (self._uuid, *self._other_legs):
+                if self._known.get(leg) is self:
+                    del self._known[leg]
 
     def _serve(self) -> None:
         self._take(dialogue.Arrived())
@@ -139,7 +147,16 @@ class Call:
         self._caller = channel.get("Caller-Caller-ID-Number", "")[:64] or None
         self._log = log.bind(channel=self._uuid, line=line.name)
 
-    # --- from outside: the agent's desktop ----------------------------------------------------
+    # --- from outside: the agent's desktop, the guard --------------------------------------------
+
+    @property
+    def channel_uuid(self) -> str:
+        """The caller's leg."""
+        return self._uuid
+
+    def overhear(self, event: Event) -> None:
+        """Something happened on another leg of this call."""
+        self._session.inject({"Event-Name": _OTHER_LEG, "Event": event})
 
     @property
     def agent(self) -> str | None:
@@ -150,7 +167,7 @@ class Call:
         """The agent wants something of the recorder. False when that means nothing now, or is not allowed."""
         _, actions = dialogue.step(self._line.policy, self._state, AgentAsked(wish, by))
         if actions:
-            self._session.inject({"Event-Name": "AGENT_ASKED", "Wish": wish.value, "By": by})
+            self._session.inject({"Event-Name": _AGENT_ASKED, "Wish": wish.value, "By": by})
         return bool(actions)
 
     # --- an event in -------------------------------------------------------------------------
@@ -174,8 +191,10 @@ class Call:
     def _meaning(self, event: Event) -> dialogue.Event | None:
         """What an event of the switch means to the dialogue; None for what means nothing."""
         name = event["Event-Name"]
-        if name == "AGENT_ASKED":
+        if name == _AGENT_ASKED:
             return AgentAsked(AgentWish(event["Wish"]), event["By"])
+        if name == _OTHER_LEG:
+            return self._meaning_elsewhere(event["Event"])
         if name == "API_ANSWER":
             return self._answer_of_api(event["Command"], event["Body"])
         if name == "COMMAND_REFUSED":
@@ -188,14 +207,9 @@ class Call:
         if name == "RECORD_START":
             return dialogue.RecorderStarted(_text(event, "Record-File-Path"))
         if name == "RECORD_STOP":
-            return dialogue.RecorderStopped(
-                _text(event, "Record-File-Path"),
-                _number(event.get("variable_record_ms")),
-                _text(event, "variable_record_completion_cause") or None,
-            )
+            return _stopped(event, None)
         if name == "DTMF":
-            moment = _number(event.get("Event-Date-Timestamp", "")[:-3])
-            return dialogue.KeyPressed(_text(event, "DTMF-Digit"), moment or int(time.monotonic() * 1000))
+            return dialogue.KeyPressed(_text(event, "DTMF-Digit"), _moment_ms(event))
         if name == "CHANNEL_BRIDGE":
             return dialogue.Bridged(_text(event, "Other-Leg-Unique-ID") or _text(event, "Bridge-B-Unique-ID") or None)
         if name == "CHANNEL_UNBRIDGE":
@@ -204,6 +218,19 @@ class Call:
             return dialogue.HungUp(_text(event, "Hangup-Cause"))
         if name == "CHANNEL_HANGUP_COMPLETE":
             return dialogue.ChannelGone(_text(event, "Hangup-Cause"), _text(event, "variable_cc_agent") or None)
+        return None
+
+    def _meaning_elsewhere(self, event: Event) -> dialogue.Event | None:
+        """The same for another leg, of which the guard told."""
+        name, leg = event["Event-Name"], _text(event, "Unique-ID")
+        if not is_channel_uuid(leg):
+            return None
+        if name == "RECORD_START":
+            return dialogue.RecorderStarted(_text(event, "Record-File-Path"), leg)
+        if name == "RECORD_STOP":
+            return _stopped(event, leg)
+        if name == "DTMF" and leg == self._state.leg:
+            return dialogue.KeyPressed(_text(event, "DTMF-Digit"), _moment_ms(event), by_agent=True)
         return None
 
     def _question_played(self, event: Event) -> None:
@@ -257,12 +284,7 @@ class Call:
     def _leg_looked_at(self, command: str, said: str) -> dialogue.Event | None:
         """The answer to ``uuid_buglist``; an event once every leg has answered."""
         uuid = command.rpartition(" ")[2]
-        recorders = None
-        if "<media-bugs>" in said:
-            recorders = tuple(
-                target for function, target in _MEDIA_BUG.findall(said) if function in ("session_record", "record")
-            )
-        self._legs[uuid] = Leg("caller" if uuid == self._uuid else "agent", uuid, recorders)
+        self._legs[uuid] = Leg("caller" if uuid == self._uuid else "agent", uuid, recorders_of(said))
         legs = tuple(leg for leg in self._legs.values() if leg is not None)
         return dialogue.RecordersSeen(legs) if len(legs) == len(self._legs) else None
 
@@ -286,6 +308,10 @@ class Call:
                 phase=f"{before.phase.value} -> {self._state.phase.value}",
                 then=[type(action).__name__ for action in actions],
             )
+        leg = self._state.leg
+        if leg is not None and leg not in self._other_legs:
+            self._other_legs.add(leg)
+            self._known[leg] = self
         try:
             for action in actions:
                 self._perform(action)
@@ -320,13 +346,13 @@ class Call:
             started = session.call_command("record_session", self._recording_path())
             self._awaited[started] = lambda _: dialogue.RecordCommandDone()
         elif isinstance(action, dialogue.RecordNow):
-            self._record_now(self._recording_path(action.number))
+            self._record_now(self._recording_path(action.number), action.other_leg)
         elif isinstance(action, dialogue.Mask):
-            for path in action.paths:
-                session.api(f"uuid_record {self._uuid} {'mask' if action.on else 'unmask'} {path}")
+            for recorder in action.recorders:
+                self._mask(recorder, action.on)
             self._resume_at = time.monotonic() + line.pause_max_s if action.on else None
         elif isinstance(action, dialogue.EraseRecordings):
-            self._erase(self._entry(Turn.AUDIO_ERASED, {}), action.paths)
+            self._erase(self._entry(Turn.RECORDING_ERASED, {}), action.paths, action.why)
         elif isinstance(action, dialogue.Announce):
             sound = self._sounds.get(action.announcement)
             if sound is not None:
@@ -341,6 +367,7 @@ class Call:
             session.api(f"uuid_setvar {self._uuid} consent_record_file /dev/null/no-record/{self._uuid}.wav")
             session.api(f"uuid_record {self._uuid} stop all")
             if action.other_leg is not None and is_channel_uuid(action.other_leg):
+                session.api(f"uuid_setvar {action.other_leg} consent_no_record true")
                 session.api(f"uuid_record {action.other_leg} stop all")
         elif isinstance(action, dialogue.LookForRecorders):
             legs = [self._uuid, action.other_leg or ""]
@@ -369,11 +396,22 @@ class Call:
         sound = self._sounds.get(whisper)
         return variables | ({"cc_outbound_announce": sound.path} if sound is not None else {})
 
-    def _record_now(self, path: str) -> None:
+    def _record_now(self, path: str, other_leg: str | None) -> None:
         """Start a recorder while ``callcenter`` waits or the talk goes on: there, only ``api`` is heard."""
         for name, value in self._permission(path).items():
             self._session.api(f"uuid_setvar {self._uuid} {name} {value}")
+        if other_leg is not None and is_channel_uuid(other_leg):
+            self._session.api(f"uuid_setvar {other_leg} consent_no_record false")
         self._session.api(f"uuid_record {self._uuid} start {path}", answer=True)
+
+    def _mask(self, recorder: dialogue.Recorder, on: bool) -> None:
+        """A recorder that cannot be named in a command is stopped instead: it must not hear what follows."""
+        leg = recorder.leg or self._uuid
+        path = recorder.path
+        if path.isprintable() and " " not in path and "${" not in path:
+            self._session.api(f"uuid_record {leg} {'mask' if on else 'unmask'} {path}")
+        elif on:
+            self._session.api(f"uuid_record {leg} stop all")
 
     def _permission(self, path: str) -> dict[str, str]:
         return {
@@ -420,6 +458,8 @@ class Call:
                 self._log.error("row lost", turn=entry.turn, why=str(error))
             if action.turn is Turn.RECORDING_STOPPED:
                 self._seal(entry)
+            if action.turn is Turn.FORBIDDEN_RECORDING:
+                self._alarm(entry)
             return
         try:
             count = self._ledger.commit(entry, self._commit_timeout)
@@ -458,10 +498,25 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
+def _stopped(event: Event, leg: str | None) -> dialogue.RecorderStopped:
+    return dialogue.RecorderStopped(
+        _text(event, "Record-File-Path"),
+        _number(event.get("variable_record_ms")),
+        _text(event, "variable_record_completion_cause") or None,
+        leg,
+    )
+
+
+def _moment_ms(event: Event) -> int:
+    """When the switch saw it, in milliseconds; else now."""
+    return _number(_text(event, "Event-Date-Timestamp")[:-3], digits=15) or int(time.time() * 1000)
+
+
 def _text(event: Event, name: str) -> str:
     value = event.get(name, "")
     return value if isinstance(value, str) else ""
 
 
-def _number(value: Any) -> int | None:
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10 else None
+def _number(value: Any, digits: int = 9) -> int | None:
+    whole = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= digits
+    return int(value) if whole else None

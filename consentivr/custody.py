@@ -55,8 +55,10 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
 class Sealer:
     """Seals recordings as they end, in a thread of its own: hashing an hour of audio takes a while."""
 
-    def __init__(self, folder: Path, ledger: LedgerWriter) -> None:
+    def __init__(self, folder: Path, ledger: LedgerWriter, erase_below: Sequence[Path] = ()) -> None:
+        """``folder`` holds our recordings; below ``erase_below`` those of others may be erased too."""
         self._folder = folder
+        self._erasable = (folder, *erase_below)
         self._ledger = ledger
         self._pool = gevent.threadpool.ThreadPool(1)
         self._sealing: set[gevent.Greenlet] = set()
@@ -67,22 +69,23 @@ class Sealer:
         self._sealing.add(greenlet)
         greenlet.link(self._sealing.discard)
 
-    def erase(self, about: Entry, paths: Sequence[str]) -> None:
-        """Erase the files of a yes that was taken back; returns at once. ``about`` names the call."""
-        greenlet = gevent.spawn(self._erase, about, paths)
+    def erase(self, about: Entry, paths: Sequence[str], why: str) -> None:
+        """Erase files that must not be, in the middle of a call; returns at once. ``about`` names the call."""
+        greenlet = gevent.spawn(self._erase, about, paths, why)
         self._sealing.add(greenlet)
         greenlet.link(self._sealing.discard)
 
-    def _erase(self, about: Entry, paths: Sequence[str]) -> None:
-        failure = self._pool.apply(_erase_or_error, (self._folder, paths))
-        if failure is not None:
-            log.error("recording not erased; 'retention run' tries again", channel=about.channel_uuid, why=str(failure))
-            return
-        said = {"why": "consent withdrawn", "files": [{"path": path} for path in paths]}
-        try:
-            self._ledger.submit(_about(about, Turn.AUDIO_ERASED, said))
-        except LedgerUnavailable as error:
-            log.warning("row lost", channel=about.channel_uuid, turn=Turn.AUDIO_ERASED.value, why=str(error))
+    def _erase(self, about: Entry, paths: Sequence[str], why: str) -> None:
+        for path in paths:
+            outcome = self._pool.apply(_erase_or_error, (self._erasable, path))
+            if isinstance(outcome, Exception):
+                log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(outcome))
+            elif outcome.erased:
+                try:
+                    said = {"why": why, "path": path}
+                    self._ledger.submit(_about(about, Turn.RECORDING_ERASED, said))
+                except LedgerUnavailable as error:
+                    log.warning("row lost", channel=about.channel_uuid, turn="recording_erased", why=str(error))
 
     def stop(self, timeout: float = 10.0) -> None:
         """Finish. What is left, ``retention run`` seals."""
@@ -96,13 +99,13 @@ class Sealer:
             log.warning("row lost", channel=stopped.channel_uuid, turn=Turn.RECORDING_SEALED.value, why=str(error))
 
 
-def _erase_or_error(folder: Path, paths: Sequence[str]) -> Exception | None:
+def _erase_or_error(folders: Sequence[Path], path: str) -> ErasedAudio | Exception:
     """In the worker thread, where gevent would print what is raised."""
     try:
-        erase_audio(folder, paths)
+        folder = next((known for known in folders if Path(path).resolve().is_relative_to(known.resolve())), folders[0])
+        return erase_audio(folder, [path])
     except (OSError, ValueError) as error:
         return error
-    return None
 
 
 def _about(entry: Entry, turn: Turn, evidence: dict[str, Any]) -> Entry:

@@ -15,7 +15,7 @@ from consentivr.cli import main
 from consentivr.core import dialogue
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision
 from consentivr.core.dialogue import CallPolicy, Phase, State, step
-from consentivr.core.recording import RecordingMode, verdict
+from consentivr.core.recording import RecordingMode, Verdict, verdict
 
 DOCS = Path(__file__).resolve().parent
 
@@ -59,6 +59,36 @@ def transitions(policy: CallPolicy) -> dict[tuple[Phase, Phase], list[str]]:
     return {pair: sorted(names) for pair, names in sorted(found.items())}
 
 
+def verdict_rows(mode: RecordingMode) -> list[str]:
+    """One mode's lines of the table. A condition that changes nothing in what is left is shown as a dash."""
+    conditions = ("durable", "agent_agreed", "is_nth", "agent_started")
+    rows: list[str] = []
+
+    def outcomes(decision: ConsentDecision, known: dict[str, bool]) -> list[Verdict]:
+        left = [name for name in conditions if name not in known]
+        return [
+            verdict(mode, decision, **known, **dict(zip(left, values, strict=True)))
+            for values in itertools.product((True, False), repeat=len(left))
+        ]
+
+    def split(decision: ConsentDecision, known: dict[str, bool]) -> None:
+        for name in conditions:
+            if name not in known and outcomes(decision, known | {name: True}) != outcomes(
+                decision, known | {name: False}
+            ):
+                split(decision, known | {name: False})
+                split(decision, known | {name: True})
+                return
+        (said,) = set(outcomes(decision, known))
+        cells = [{True: "yes", False: "no", None: "-"}[known.get(name)] for name in conditions]
+        shown = [f"`{mode.value}`", decision.value, *cells, "**yes**" if said.record else "no", said.reason.value]
+        rows.append(f"| {' | '.join(shown)} |")
+
+    for decision in ConsentDecision:
+        split(decision, {})
+    return rows
+
+
 def dialogue_page() -> str:
     """docs/dialogue.md."""
     lines = [
@@ -80,15 +110,14 @@ def dialogue_page() -> str:
         "",
         "## The verdict",
         "",
-        "| mode | decision | row durable | recorded | because |",
+        "Of a talk, from what is known of caller and agent: every combination; what changes nothing is a dash.",
+        "Precedence: statute, then the caller's no or silence, then the agent's missing consent, then the mode.",
+        "",
+        "| mode | decision | row durable | agent agreed | n-th call | agent started | recorded | because |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|")
-    for mode, decision, durable in itertools.product(RecordingMode, ConsentDecision, (True, False)):
-        said = verdict(mode, decision, durable=durable)
-        yes = {True: "yes", False: "no"}
-        lines.append(
-            f"| `{mode.value}` | {decision.value} | {yes[durable]} | **{yes[said.record]}** | {said.reason.value} |"
-        )
+    for mode in RecordingMode:
+        lines += verdict_rows(mode)
     return "\n".join(lines) + "\n"
 
 

@@ -99,7 +99,7 @@ def test_a_call_that_never_met_us_has_a_path_that_cannot_be_created() -> None:
 
 def test_a_permanent_line_is_not_flagged() -> None:
     text = files(mode=RecordingMode.PERMANENT)[DIALPLAN]
-    assert "consent_no_record" not in text
+    assert "consent_no_record=true" not in text
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1))

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from consentivr.core.dialogue import Announcement, CallPolicy
+from consentivr.core.dialogue import AgentWish, Announcement, CallPolicy
 from consentivr.core.recording import RecordingMode
 from consentivr.core.retention import RetentionTerms
 
@@ -254,6 +254,41 @@ class Agents(_Section):
     pause_max_s: StrictInt = Field(
         120, ge=5, le=3600, description="A pause that nobody ends is ended after so many seconds."
     )
+    keys: dict[AgentWish, KeySequence] = Field(
+        default_factory=dict,
+        description="What agents press in a talk for start, stop, pause and resume. Needs 'guard', which hears them.",
+    )
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Agents:
+        if len(set(self.keys.values())) < len(self.keys):
+            raise ValueError("two of 'keys' are the same")
+        return self
+
+
+class GuardSection(_Section):
+    """The watch over every channel of the switch, on a connection of our own to mod_event_socket."""
+
+    address: Optional[Endpoint] = Field(  # noqa: UP045
+        None, description="Where FreeSWITCH's event socket listens, such as 127.0.0.1:8021; without it nobody watches."
+    )
+    password_file: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="A file that holds its password, readable by its owner only."
+    )
+    erase_below: tuple[SwitchPath, ...] = Field(
+        (), description="Besides recordings.folder: folders below which forbidden recordings of others are erased."
+    )
+    command: Optional[tuple[StrictStr, ...]] = Field(  # noqa: UP045
+        None,
+        min_length=1,
+        description="A program and its arguments, run for each forbidden recording; it gets JSON on its input.",
+    )
+
+    @model_validator(mode="after")
+    def _with_a_password(self) -> GuardSection:
+        if (self.address is None) != (self.password_file is None):
+            raise ValueError("'address' and 'password_file' go together")
+        return self
 
 
 class Http(_Section):
@@ -393,6 +428,7 @@ class Configuration(_Section):
     recordings: Recordings = Field(default_factory=Recordings)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     agents: Agents = Field(default_factory=Agents)
+    guard: GuardSection = Field(default_factory=GuardSection)
     http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
@@ -423,6 +459,7 @@ class Configuration(_Section):
             withdrawal_keys=question.withdrawal_keys,
             late_consent_keys=question.late_consent_keys,
             erase_withdrawn=queue.recording.erase_withdrawn,
+            agent_keys=tuple((keys, wish) for wish, keys in self.agents.keys.items()),
             transfer_when_unanswered=queue.unanswered.extension,
         )
 
@@ -494,6 +531,10 @@ class Configuration(_Section):
                             "the caller must be told",
                         )
                     )
+        if self.agents.keys and self.guard.address is None:
+            mistakes.append(
+                (("agents", "keys"), "agents' keys are heard by the guard, and there is none", "set guard.address")
+            )
         names: dict[str, str] = {}
         for key, queue in self.queues.items():
             if queue.name in names:

@@ -20,6 +20,15 @@ CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"
 # --- what an administrator chose for this line ------------------------------------------------
 
 
+class AgentWish(str, Enum):
+    """What the agent can ask for, by key or from the desktop."""
+
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
 @dataclass(frozen=True)
 class CallPolicy:
     """What the dialogue needs to know of the line that was called."""
@@ -42,6 +51,8 @@ class CallPolicy:
     """What says yes after all, while waiting or talking; None where that is not offered."""
     erase_withdrawn: bool = False
     """Whether taking a yes back erases what was recorded."""
+    agent_keys: tuple[tuple[str, AgentWish], ...] = ()
+    """What the agent may ask for by pressing * and a key, on the agent's own leg."""
     transfer_when_unanswered: str | None = None
     """Extension that takes the caller when the queue ends without an agent; None hangs up."""
 
@@ -101,9 +112,13 @@ class CommitFailed:
 
 @dataclass(frozen=True)
 class RecorderStarted:
-    """RECORD_START: the only proof that something records (FREESWITCH.md, section 4)."""
+    """RECORD_START: the only proof that something records (FREESWITCH.md, section 4).
+
+    Here and below, ``leg`` is the UUID of the leg that is recorded; None is the caller's.
+    """
 
     path: str
+    leg: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,7 @@ class RecorderStopped:
     path: str
     duration_ms: int | None = None
     completion_cause: str | None = None
+    leg: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,19 +154,11 @@ class AgentIdentified:
 
 @dataclass(frozen=True)
 class KeyPressed:
-    """The caller pressed a key outside the question; ``at_ms`` is any clock's, in milliseconds."""
+    """The caller or the agent pressed a key outside the question; ``at_ms`` is any clock's, in milliseconds."""
 
     key: str
     at_ms: int
-
-
-class AgentWish(str, Enum):
-    """What the agent can ask for, by key or from the desktop."""
-
-    START = "start"
-    STOP = "stop"
-    PAUSE = "pause"
-    RESUME = "resume"
+    by_agent: bool = False
 
 
 @dataclass(frozen=True)
@@ -301,21 +309,31 @@ class RecordNow:
     """Permit and start the recording while the caller waits or talks; each start of a call has its number."""
 
     number: int
+    other_leg: str | None = None
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """A file that a leg is recorded to."""
+
+    path: str
+    leg: str | None = None
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Put silence into these files from now on, or (``on`` false) sound again."""
+    """Let these record silence from now on, or (``on`` false) sound again."""
 
-    paths: tuple[str, ...]
+    recorders: tuple[Recorder, ...]
     on: bool
 
 
 @dataclass(frozen=True)
 class EraseRecordings:
-    """Erase these files: the caller took the yes back, and the policy says so."""
+    """Erase these files: nobody permitted them, or the caller took the yes back and the policy says so."""
 
     paths: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True)
@@ -335,7 +353,7 @@ class IdentifyAgent:
 
 @dataclass(frozen=True)
 class StopRecording:
-    """Stop every recorder on the caller's leg, and on the other one if named, and set the no-record flag again."""
+    """Stop every recorder on the caller's leg, and on the other one if named; both get the no-record flag again."""
 
     other_leg: str | None = None
 
@@ -426,10 +444,12 @@ class State:
     """The row whose durability permits the next step of a talk."""
     permitted: bool = False
     """Our word to record this call was given: set only together with PermitRecording or RecordNow."""
-    recorders: tuple[str, ...] = ()
-    """Paths of the files that recorders on this leg write to now."""
+    recorders: tuple[Recorder, ...] = ()
+    """What records this call now, with our word."""
     files: tuple[str, ...] = ()
-    """Every file that this call was recorded to."""
+    """Every file that this call was recorded to, with our word."""
+    forbidden: tuple[str, ...] = ()
+    """Files that something records to without our word: being stopped and erased."""
     starts: int = 0
     """How often we started a recorder: each start has a file of its own."""
     masked: bool = False
@@ -444,6 +464,7 @@ class State:
     """Who that is, once it is known."""
     starred_ms: int | None = None
     """When the caller pressed *, which may begin a sequence. No other key is kept."""
+    agent_starred_ms: int | None = None
     hung_up: bool = False
 
 
@@ -574,7 +595,7 @@ def _talking(policy: CallPolicy, state: State, event: Event) -> Result:
     if isinstance(event, Unbridged):
         # The yes goes on to whoever is next, the recorder does not: left running, it would start again
         # with the next bridge, whoever that is (FREESWITCH.md, section 4).
-        actions = (StopRecording(),) if state.permitted and not state.hung_up else ()
+        actions = (StopRecording(state.leg),) if state.permitted and not state.hung_up else ()
         over = replace(state, permitted=False, masked=False, bridged=False, leg=None, agent=None, awaits=None)
         return replace(over, talks=state.talks + 1), actions
     return state, ()
@@ -658,7 +679,7 @@ def _record_if_allowed(policy: CallPolicy, state: State, *, agent_started: bool 
     """Start a recorder if the verdict says so; else prove that there is none."""
     if _talk_verdict(policy, state, agent_started=agent_started).record and not state.permitted and not state.hung_up:
         state = replace(state, permitted=True, starts=state.starts + 1)
-        return state, (RecordNow(state.starts),)
+        return state, (RecordNow(state.starts, state.leg),)
     return state, _prove_absence(policy, state) if state.bridged else ()
 
 
@@ -686,10 +707,10 @@ def _agent_asked(policy: CallPolicy, state: State, event: AgentAsked) -> Result:
         state = replace(state, permitted=False, masked=False)
         return state, (StopRecording(state.leg), Write(Turn.AGENT_STOPPED, by))
     if event.wish is AgentWish.PAUSE and state.recorders and not state.masked:
-        paused = Write(Turn.RECORDING_PAUSED, {**by, "paths": list(state.recorders)})
+        paused = Write(Turn.RECORDING_PAUSED, {**by, "paths": [recorder.path for recorder in state.recorders]})
         return replace(state, masked=True), (Mask(state.recorders, on=True), paused)
     if event.wish is AgentWish.RESUME and state.masked:
-        resumed = Write(Turn.RECORDING_RESUMED, {**by, "paths": list(state.recorders)})
+        resumed = Write(Turn.RECORDING_RESUMED, {**by, "paths": [recorder.path for recorder in state.recorders]})
         return replace(state, masked=False), (Mask(state.recorders, on=False), resumed)
     return state, ()
 
@@ -704,14 +725,19 @@ def _key(policy: CallPolicy, state: State, event: KeyPressed) -> Result:
     """A * and one key after it mean something; whatever else is pressed is for others, and is not kept."""
     if state.phase not in (Phase.QUEUED, Phase.TALKING) or state.hung_up:
         return state, ()
-    if event.key == "*":
-        return replace(state, starred_ms=event.at_ms), ()
-    starred, state = state.starred_ms, replace(state, starred_ms=None)
-    if starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
+    starred = state.agent_starred_ms if event.by_agent else state.starred_ms
+    now = event.at_ms if event.key == "*" else None
+    state = replace(state, agent_starred_ms=now) if event.by_agent else replace(state, starred_ms=now)
+    if event.key == "*" or starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
         return state, ()
-    if f"*{event.key}" == policy.withdrawal_keys:
+    keys = f"*{event.key}"
+    if event.by_agent:
+        wish = dict(policy.agent_keys).get(keys)
+        talks = state.phase is Phase.TALKING
+        return _agent_asked(policy, state, AgentAsked(wish, "keys")) if wish and talks else (state, ())
+    if keys == policy.withdrawal_keys:
         return _withdraw(policy, state)
-    if f"*{event.key}" == policy.late_consent_keys:
+    if keys == policy.late_consent_keys:
         return _agree_late(policy, state)
     return state, ()
 
@@ -720,12 +746,13 @@ def _withdraw(policy: CallPolicy, state: State) -> Result:
     if not policy.mode.asks or state.consent is None or state.consent.decision is not ConsentDecision.GIVEN:
         return state, ()
     consent = replace(state.consent, decision=ConsentDecision.WITHDRAWN, reason=Reason.WITHDRAWAL_KEYS)
-    finished = tuple(path for path in state.files if path not in state.recorders)
+    running = [recorder.path for recorder in state.recorders]
+    finished = tuple(path for path in state.files if path not in running)
     state = replace(state, consent=consent, permitted=False, masked=False, awaits=None, erase=policy.erase_withdrawn)
     evidence = {"withdrawn": True, "keys": policy.withdrawal_keys, "erase": policy.erase_withdrawn}
     actions: tuple[Action, ...] = (StopRecording(state.leg), Write(Turn.WITHDRAWN, evidence))
     if policy.erase_withdrawn and finished:
-        actions += (EraseRecordings(finished),)
+        actions += (EraseRecordings(finished, _WITHDRAWN),)
     return state, (*actions, Announce(Announcement.WITHDRAWN, both=state.bridged))
 
 
@@ -756,29 +783,52 @@ def _late_yes_settled(policy: CallPolicy, state: State, event: Committed | Commi
 # --- what can happen in every phase ----------------------------------------------------------
 
 
+_WITHDRAWN = "consent withdrawn"
+_FORBIDDEN = "not permitted"
+
+
 def _recorder(policy: CallPolicy, state: State, event: RecorderStarted | RecorderStopped | RecordCommandDone) -> Result:
     if isinstance(event, RecorderStarted):
-        state = replace(
-            state,
-            recorders=tuple(dict.fromkeys((*state.recorders, event.path))),
-            files=tuple(dict.fromkeys((*state.files, event.path))),
-        )
-        if state.permitted or policy.mode is RecordingMode.PERMANENT:
-            started = Write(Turn.RECORDING_STARTED, {"path": event.path})
-            return state, (Mask((event.path,), on=True), started) if state.masked else (started,)
-        return state, (StopRecording(), Write(Turn.FORBIDDEN_RECORDING, {"path": event.path}))
+        return _recorder_started(policy, state, Recorder(event.path, event.leg))
     if isinstance(event, RecorderStopped):
-        evidence = {
-            "path": event.path,
-            "duration_ms": event.duration_ms,
-            "completion_cause": event.completion_cause,
-        }
-        state = replace(state, recorders=tuple(path for path in state.recorders if path != event.path))
-        stopped = Write(Turn.RECORDING_STOPPED, evidence)
-        return state, (stopped, EraseRecordings((event.path,))) if state.erase else (stopped,)
+        return _recorder_stopped(state, event)
     if not state.recorders and state.permitted and not state.hung_up:
         return state, (Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"}),)
     return state, ()
+
+
+def _recorder_started(policy: CallPolicy, state: State, recorder: Recorder) -> Result:
+    if recorder in state.recorders:
+        return state, ()
+    if not state.permitted and policy.mode is not RecordingMode.PERMANENT:
+        state, actions = _forbid(state, (recorder,))
+        return state, (StopRecording(recorder.leg), *actions)
+    files = tuple(dict.fromkeys((*state.files, recorder.path)))
+    state = replace(state, recorders=(*state.recorders, recorder), files=files)
+    started = Write(Turn.RECORDING_STARTED, {"path": recorder.path})
+    return state, (Mask((recorder,), on=True), started) if state.masked else (started,)
+
+
+def _forbid(state: State, recorders: tuple[Recorder, ...]) -> Result:
+    """Note and erase what was recorded without our word. The file is erased again when it is closed."""
+    new = [recorder for recorder in recorders if recorder.path not in state.forbidden]
+    rows = [
+        Write(Turn.FORBIDDEN_RECORDING, {"path": recorder.path, "leg": "agent" if recorder.leg else "caller"})
+        for recorder in new
+    ]
+    erase = [EraseRecordings(tuple(recorder.path for recorder in new), _FORBIDDEN)] if new else []
+    return replace(state, forbidden=(*state.forbidden, *(recorder.path for recorder in new))), (*rows, *erase)
+
+
+def _recorder_stopped(state: State, event: RecorderStopped) -> Result:
+    if event.path in state.forbidden:
+        state = replace(state, forbidden=tuple(path for path in state.forbidden if path != event.path))
+        return state, (EraseRecordings((event.path,), _FORBIDDEN),)
+    recorder = Recorder(event.path, event.leg)
+    state = replace(state, recorders=tuple(known for known in state.recorders if known != recorder))
+    evidence = {"path": event.path, "duration_ms": event.duration_ms, "completion_cause": event.completion_cause}
+    stopped = Write(Turn.RECORDING_STOPPED, evidence)
+    return state, (stopped, EraseRecordings((event.path,), _WITHDRAWN)) if state.erase else (stopped,)
 
 
 def _prove_absence(policy: CallPolicy, state: State) -> tuple[Action, ...]:
@@ -790,7 +840,11 @@ def _prove_absence(policy: CallPolicy, state: State) -> tuple[Action, ...]:
 
 def _looked(policy: CallPolicy, state: State, event: RecordersSeen) -> Result:
     known = all(leg.recorders is not None for leg in event.legs)
-    found = [(leg, path) for leg in event.legs for path in leg.recorders or ()]
+    found = [
+        Recorder(path, None if leg.name == "caller" else leg.channel_uuid)
+        for leg in event.legs
+        for path in leg.recorders or ()
+    ]
     evidence = {
         "recorders": len(found) if known else None,
         "legs": [
@@ -802,16 +856,12 @@ def _looked(policy: CallPolicy, state: State, event: RecordersSeen) -> Result:
             for leg in event.legs
         ],
     }
-    actions: tuple[Action, ...] = (Write(Turn.LOOKED_FOR_RECORDERS, evidence),)
-    if found and not state.permitted and policy.mode is not RecordingMode.PERMANENT:
-        stop = StopRecording(next((leg.channel_uuid for leg in event.legs if leg.name != "caller"), None))
-        rows = [
-            Write(Turn.FORBIDDEN_RECORDING, {"path": path, "leg": leg.name})
-            for leg, path in found
-            if path not in state.recorders
-        ]
-        actions = (stop, *actions, *rows)
-    return state, actions
+    looked = Write(Turn.LOOKED_FOR_RECORDERS, evidence)
+    if not found or state.permitted or policy.mode is RecordingMode.PERMANENT:
+        return state, (looked,)
+    stop = StopRecording(next((leg.channel_uuid for leg in event.legs if leg.name != "caller"), None))
+    state, actions = _forbid(state, tuple(recorder for recorder in found if recorder not in state.recorders))
+    return state, (stop, looked, *actions)
 
 
 def _hung_up(policy: CallPolicy, state: State) -> Result:

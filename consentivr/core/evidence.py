@@ -31,6 +31,7 @@ class Turn(str, Enum):
     CONNECTION_LOST = "connection_lost"
 
     RECORDING_SEALED = "recording_sealed"
+    RECORDING_ERASED = "recording_erased"
     HOLD = "hold"
     HOLD_RELEASED = "hold_released"
     AUDIO_ERASED = "audio_erased"
@@ -45,6 +46,7 @@ class Turn(str, Enum):
 AFTERWARDS = frozenset(
     {
         Turn.RECORDING_SEALED,
+        Turn.RECORDING_ERASED,
         Turn.HOLD,
         Turn.HOLD_RELEASED,
         Turn.AUDIO_ERASED,
@@ -189,6 +191,8 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
             recordings[name] = replace(recording, erased_at=recording.erased_at or row.at)
     elif path not in recordings:
         return
+    elif row.turn == Turn.RECORDING_ERASED:
+        recordings[path] = replace(recordings[path], erased_at=recordings[path].erased_at or row.at)
     elif row.turn == Turn.RECORDING_STOPPED:
         recordings[path] = replace(recordings[path], stopped=True, duration_ms=row.evidence.get("duration_ms"))
     elif row.turn == Turn.RECORDING_SEALED:

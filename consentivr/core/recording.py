@@ -6,6 +6,7 @@ consent > mode.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -89,3 +90,12 @@ def verdict(
     if mode is RecordingMode.MANUAL and not agent_started:
         return Verdict(False, VerdictReason.NOT_STARTED)
     return Verdict(True, VerdictReason.CALLER_AGREED)
+
+
+def is_forbidden(flags: Iterable[str | None], queues: Iterable[str | None], statutory: frozenset[str]) -> bool:
+    """Whether a recorder must go that is on a call of which nothing is known but what its legs say themselves.
+
+    ``flags`` are the legs' values of ``consent_no_record``, ``queues`` their ``cc_queue``. One flag forbids
+    (promise P5); a queue that records by law is left alone.
+    """
+    return any(flag == "true" for flag in flags) and not any(queue in statutory for queue in queues)

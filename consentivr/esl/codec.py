@@ -38,6 +38,7 @@ CONTENT_TYPES = frozenset(
 
 _HEADER_LINES = re.compile(rb"[!-9;-~]+:[^\n\r\x00]*(?:\n[!-9;-~]+:[^\n\r\x00]*)*")
 _LENGTH = re.compile(r"[0-9]{1,9}")
+_MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
 _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -120,9 +121,11 @@ def _is_list_of_strings(value: Any) -> bool:
 class Decoder:
     """Turns the bytes of a connection into messages, whatever the chunks they come in."""
 
-    __slots__ = ("_buffer", "_head", "_scanned")
+    __slots__ = ("_buffer", "_head", "_max_body", "_scanned")
 
-    def __init__(self) -> None:
+    def __init__(self, max_body: int = MAX_BODY_BYTES) -> None:
+        """``max_body`` in bytes: a longer body is refused before it is collected."""
+        self._max_body = max_body
         self._buffer = bytearray()
         self._scanned = 0
         self._head: tuple[str, Headers, int] | None = None
@@ -141,7 +144,7 @@ class Decoder:
             block = self._take_block()
             if block is None:
                 return None
-            self._head = _parse_head(block)
+            self._head = _parse_head(block, self._max_body)
         content_type, headers, length = self._head
         if len(self._buffer) < length:
             return None
@@ -171,7 +174,7 @@ class Decoder:
         return block
 
 
-def _parse_head(block: bytes) -> tuple[str, Headers, int]:
+def _parse_head(block: bytes, max_body: int) -> tuple[str, Headers, int]:
     if block.count(b"\n") >= MAX_HEADER_LINES:
         raise RemoteProtocolError(f"a header block has more than {MAX_HEADER_LINES} lines")
     if not _HEADER_LINES.fullmatch(block):
@@ -193,9 +196,19 @@ def _parse_head(block: bytes) -> tuple[str, Headers, int]:
     if not _LENGTH.fullmatch(text):
         raise RemoteProtocolError("Content-Length is not a number of bytes")
     length = int(text)
-    if length > MAX_BODY_BYTES:
-        raise RemoteProtocolError(f"a body is larger than {MAX_BODY_BYTES} bytes")
+    if length > max_body:
+        raise RemoteProtocolError(f"a body is larger than {max_body} bytes")
     return content_type, headers, length
+
+
+def recorders_of(buglist: str) -> tuple[str, ...] | None:
+    """The files that something records a leg to, from the answer to ``uuid_buglist``; None when it is no list.
+
+    FREESWITCH.md, section 4: the negative proof.
+    """
+    if "<media-bugs>" not in buglist:
+        return None
+    return tuple(path for function, path in _MEDIA_BUG.findall(buglist) if function in ("session_record", "record"))
 
 
 def encode(command: str, headers: Mapping[str, str] | None = None) -> bytes:

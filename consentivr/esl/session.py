@@ -1,30 +1,20 @@
-"""greenswitch's OutboundSession, guarded: one greenlet owns the call, its socket and its waits.
+"""greenswitch's OutboundSession, guarded: a call that the switch handed to us.
 
-greenswitch runs two greenlets beside the application and hands events over queues. Here the
-application's own greenlet reads: ``receive`` returns the next message, and commands collect until the
-greenlet is about to wait, then leave in one piece (FREESWITCH.md, section 2: pipelining). Each method
-that overrides greenswitch names the row of FREESWITCH.md, section 6, that it answers.
+Each method that overrides greenswitch names the row of FREESWITCH.md, section 6, that it answers.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections import deque
 from typing import Any
 
-import gevent
 import gevent.socket
 from greenswitch import esl as greenswitch
 
-from consentivr.esl.codec import Decoder, Headers, Message, encode, encode_execute
-from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError, SessionClosed, WaitTimedOut
-
-_RECEIVE_BYTES = 65536
-_SEND_SECONDS = 5.0
-_MESSAGES_BEFORE_OTHERS = 32
-_ANSWER = "answer "
-"""Marks a reply that is awaited for what it says."""
+from consentivr.esl.codec import Headers, encode, encode_execute
+from consentivr.esl.connection import GuardedConnection
+from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError
 
 SUBSCRIPTIONS = (
     "linger 10",
@@ -36,11 +26,7 @@ SUBSCRIPTIONS = (
 caller's text a value; ``linger`` brings the events after the hangup."""
 
 
-class _Interrupted(BaseException):
-    """Woken while waiting for the socket; nothing that was read is lost."""
-
-
-class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
+class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: ignore[misc]
     """One call's connection. Not to be shared between greenlets.
 
     ``receive`` and ``wait_for_complete`` raise SessionClosed when the switch is gone, WaitTimedOut at
@@ -49,16 +35,9 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
 
     def __init__(self, client_address: tuple[str, int], sock: gevent.socket.socket) -> None:
         """Rows H, I, N: no background greenlet that could die and leave a waiter behind."""
+        super().__init__(sock)
         self.client_address = client_address
-        self.sock = sock
-        self.connected = True
         self.session_data: dict[str, str] = {}
-        self._decoder = Decoder()
-        self._outgoing: list[bytes] = []
-        self._expected_replies: deque[str] = deque()
-        self._events: deque[dict[str, Any]] = deque()
-        self._messages = 0
-        self._receiving: Any = None
 
     # --- connecting --------------------------------------------------------------------------
 
@@ -144,50 +123,7 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         pairs = "|".join(f"{name}={value}" for name, value in variables.items())
         return self.call_command("multiset", f"^^|{pairs}")
 
-    def api(self, command: str, *, answer: bool = False) -> None:
-        """Queue an API command: works at any time, also while ``callcenter`` waits (section 2).
-
-        With ``answer`` what it says comes as an event named ``API_ANSWER``.
-        """
-        if "${" in command:
-            raise LocalProtocolError("an API command must not hold a variable for the switch to expand")
-        self._queue(encode(f"api {command}"), f"{_ANSWER}{command}" if answer else f"api {command.split(' ')[0]}")
-
-    def send(self, data: str, timeout: float = 5.0) -> Message:
-        """Send one command and wait for its reply.
-
-        Row G: all bytes are sent. Rows H, J: the wait ends with the connection or at its deadline.
-        """
-        self._queue(encode(data), data.split(" ")[0])
-        deadline = time.monotonic() + timeout
-        while len(self._expected_replies) > 1:
-            self._pump(deadline)
-        message = self._next_reply(deadline)
-        self._expected_replies.popleft()
-        return message
-
     # --- waiting -----------------------------------------------------------------------------
-
-    def receive(self, timeout: float | None = None) -> dict[str, Any]:
-        """The next event of the call, after sending what is queued.
-
-        ``timeout`` in seconds, None waits as long as the connection lives. A refused command comes as
-        an event too, named ``COMMAND_REFUSED``.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._events:
-            self._pump(deadline)
-        return self._events.popleft()
-
-    def inject(self, event: dict[str, Any]) -> None:
-        """Let ``receive`` return an event that does not come from the switch. From any greenlet of the same hub."""
-        self._events.append(event)
-        gevent.get_hub().loop.run_callback(self._interrupt)
-
-    def _interrupt(self) -> None:
-        """In the hub: wake the call's greenlet if, and only if, it waits for the socket."""
-        if self._receiving is not None:
-            self._receiving.throw(_Interrupted)
 
     def wait_for_complete(self, event_uuid: str, timeout: float | None = None) -> dict[str, Any]:
         """Wait for the CHANNEL_EXECUTE_COMPLETE of one command, keeping all other events for ``receive``.
@@ -206,118 +142,6 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
                 seen += 1
             self._pump(deadline)
 
-    def flush(self) -> None:
-        """Send what is queued now. Row G: ``sendall``, not ``send``, and not for ever."""
-        if not self._outgoing:
-            return
-        if not self.connected:
-            raise SessionClosed("the connection is closed")
-        data, self._outgoing = b"".join(self._outgoing), []
-        self.sock.settimeout(_SEND_SECONDS)
-        try:
-            self.sock.sendall(data)
-        except OSError as error:
-            self.connected = False
-            raise SessionClosed(f"the switch is gone: {error}") from None
-
-    def stop(self) -> None:
-        """Close at once, without asking the peer. Row P: nothing here can wait."""
-        self.connected = False
-        self.sock.close()
-
-    # --- inside ------------------------------------------------------------------------------
-
-    def _queue(self, data: bytes, expects: str) -> None:
-        if not self.connected:
-            raise SessionClosed("the connection is closed")
-        self._outgoing.append(data)
-        self._expected_replies.append(expects)
-
-    def _next_reply(self, deadline: float) -> Message:
-        """The reply to the oldest command, which stays on the list of expected replies."""
-        while True:
-            message = self._read_message(deadline)
-            if message is None:
-                continue
-            if message.content_type in ("command/reply", "api/response"):
-                return message
-            self._sort(message)
-
-    def _pump(self, deadline: float | None) -> None:
-        message = self._read_message(deadline)
-        if message is not None:
-            self._sort(message)
-
-    def _sort(self, message: Message) -> None:
-        kind = message.content_type
-        if kind == "text/event-json":
-            self._events.append(message.event())
-        elif kind in ("command/reply", "api/response"):
-            if not self._expected_replies:
-                raise RemoteProtocolError("the switch replied to a command that was not sent")
-            command = self._expected_replies.popleft()
-            if command.startswith(_ANSWER):
-                said = message.body.decode("utf-8", "replace") if kind == "api/response" else "-ERR"
-                self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
-            elif kind == "command/reply" and not message.reply_text.startswith("+OK"):
-                self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
-        elif kind == "text/disconnect-notice":
-            # Row H. The first notice of a lingering socket is not the end (section 2).
-            if message.headers.get("Content-Disposition") != "linger":
-                self.connected = False
-        else:
-            raise RemoteProtocolError("the peer is not an outbound socket of FreeSWITCH")
-
-    def _read_message(self, deadline: float | None) -> Message | None:
-        """Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
-
-        None when ``inject`` woke us instead.
-        """
-        self.flush()
-        while True:
-            message = self._decoder.next_message()
-            if message is not None:
-                self._let_others_run()
-                return message
-            if not self.connected:
-                raise SessionClosed("the switch said goodbye")
-            try:
-                data = self._read_socket(self.sock, deadline)
-            except _Interrupted:
-                return None
-            if not data:
-                self.connected = False
-                self._decoder.end()
-                raise SessionClosed("the switch closed the connection")
-            self._decoder.feed(data)
-
-    def _let_others_run(self) -> None:
-        """Promise P9: gevent does not switch while there is something to read, so a peer that never
-        stops talking would starve every other call."""
-        self._messages += 1
-        if self._messages % _MESSAGES_BEFORE_OTHERS == 0:
-            gevent.sleep(0)
-
-    def _read_socket(self, sock: gevent.socket.socket, deadline: float | None) -> bytes:
-        """Row A: one ``recv``, whose empty result is the end, with a deadline."""
-        if deadline is None:
-            sock.settimeout(None)
-        else:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise WaitTimedOut("the switch did not answer in time")
-            sock.settimeout(left)
-        self._receiving = gevent.getcurrent()
-        try:
-            return bytes(sock.recv(_RECEIVE_BYTES))
-        except TimeoutError:
-            raise WaitTimedOut("the switch did not answer in time") from None
-        except OSError as error:
-            self.connected = False
-            raise SessionClosed(f"the switch is gone: {error}") from None
-        finally:
-            self._receiving = None
-
     # --- greenswitch's own state, as its inherited methods read it ---------------------------
 
     _lingering = False
@@ -327,22 +151,6 @@ class OutboundSession(greenswitch.OutboundSession):  # type: ignore[misc]
         return self.connected
 
     # --- greenswitch's own machinery, which none of the above needs --------------------------
-
-    def register_handle(self, name: str, handler: Any) -> None:
-        """Row D: nothing is called from behind; ``receive`` returns every event."""
-        raise NotImplementedError("one greenlet owns a call: use receive()")
-
-    def start_event_handlers(self) -> None:
-        """Rows D, H, N: there is no second greenlet."""
-        raise NotImplementedError("one greenlet owns a call: use receive()")
-
-    def receive_events(self) -> None:
-        """Row N: see ``receive``."""
-        raise NotImplementedError("one greenlet owns a call: use receive()")
-
-    def process_events(self) -> None:
-        """Row D: see ``receive``."""
-        raise NotImplementedError("one greenlet owns a call: use receive()")
 
     def register_expected_event(self, *args: Any) -> None:
         """Row C: see ``wait_for_complete``."""

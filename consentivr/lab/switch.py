@@ -62,12 +62,28 @@ class SimulatedSwitch:
         self.queues = queues
         self.speed = speed
         self.globals = {"consent_record_file": "/dev/null/no-record/never-asked.wav"}
+        self.channels: list[Channel] = []
+        """Calls that are up."""
+        self.listeners: list[Callable[[dict[str, str]], None]] = []
+        """Who hears every event of every leg: connections to the simulated event socket."""
 
     def call(self, destination: str, caller: Caller) -> Channel:
         """Place a call; returns at once. ``Channel.over`` tells when it has ended."""
         channel = Channel(self, destination, caller)
+        self.channels.append(channel)
         channel.greenlet = gevent.spawn(channel.run)
         return channel
+
+    def api(self, command: str) -> str:
+        """What an API command answers that does not come over a call's own socket."""
+        words = command.split(" ")
+        if command == "show calls as json":
+            rows = [{"uuid": channel.uuid, "b_uuid": channel.agent_leg} for channel in self.channels]
+            return json.dumps({"row_count": len(rows)} | ({"rows": rows} if rows else {}))
+        for channel in self.channels:
+            if len(words) > 1 and words[1] in channel.legs:
+                return channel.api(words)
+        return "-ERR No such channel!\n"
 
 
 class Channel:
@@ -88,10 +104,12 @@ class Channel:
         self.recorders: dict[str, float] = {}
         self._agent: str | None = None
         self._masks: dict[str, list[float]] = {}
+        self.agent_masks: list[tuple[str, str]] = []
         self.broadcasts: list[tuple[str, str]] = []
         """(announcement, 'both' or 'aleg') of every one played into waiting or talk."""
         self.agent_recorders: list[str] = []
         """What something else records the agent's leg to."""
+        self._agent_variables: dict[str, str] = {}
         self.recorded: dict[str, int] = {}
         """Path -> milliseconds of every recording that was kept."""
         self.bugs_in_talk: list[list[str]] = []
@@ -115,7 +133,7 @@ class Channel:
         self._questions = 0
         self._in_queue = False
         self._bridge_due = False
-        self._agent_leg = ""
+        self.agent_leg = ""
         self._occurrences: dict[str, int] = {}
 
     @property
@@ -136,6 +154,25 @@ class Channel:
     def press(self, key: str) -> None:
         """The caller presses a key now."""
         self._mail.put(("dtmf", key))
+
+    def agent_presses(self, key: str) -> None:
+        """The agent presses a key now: an event of the agent's leg alone (section 5)."""
+        self._agent_event("DTMF", {"DTMF-Digit": key, "DTMF-Duration": "2080", "DTMF-Source": "RTP"})
+
+    def record_without_asking(self, path: str, *, agent: bool = False) -> None:
+        """Another dialplan, or someone from outside, records this leg."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(b"RIFF")
+        if agent:
+            self.agent_recorders.append(path)
+            self._agent_event("RECORD_START", {"Record-File-Path": path})
+        else:
+            self._start_recorder(path)
+
+    @property
+    def legs(self) -> list[str]:
+        """The caller's channel, and the agent's while there is one."""
+        return [self.uuid, self.agent_leg] if self.agent_leg else [self.uuid]
 
     def _tell(self, what: str) -> None:
         self.switch.observer(self, what)
@@ -184,6 +221,7 @@ class Channel:
         self._event("CHANNEL_HANGUP_COMPLETE", {"Hangup-Cause": cause, "variable_hangup_cause": cause})
         self._disconnect_notice("disconnect")
         self._close_socket()
+        self.switch.channels.remove(self)
 
     def _hangup_event(self, cause: str) -> None:
         """Once; with ``linger`` the first notice follows at once, before the last events (section 2)."""
@@ -426,8 +464,11 @@ class Channel:
         if self.caller.agent is None:
             self.variables.update(cc_cause="cancel", cc_cancel_reason="TIMEOUT")
             return
-        self._agent_leg, self._agent = str(uuid.uuid4()), self.caller.agent
-        self.variables.update(cc_cause="answered", cc_agent_uuid=self._agent_leg)
+        self.agent_leg, self._agent = str(uuid.uuid4()), self.caller.agent
+        self.variables.update(cc_cause="answered", cc_agent_uuid=self.agent_leg)
+        exported = self.variables.get("cc_export_vars", "").split(",")
+        self._agent_variables = {name: self.variables[name] for name in exported if name in self.variables}
+        self._agent_variables |= {"cc_queue": argument, "cc_member_session_uuid": self.uuid}
         self._bridge_due = True
 
     def _talk(self) -> None:
@@ -441,8 +482,8 @@ class Channel:
             path = expand(template.replace("${strftime(%Y/%m/%d)}", "by-law"), self._all_variables())
             self._start_recorder(path)
         self._tell(f"talks to {self.caller.agent}, {'recorded' if self.recorders else 'not recorded'}")
-        legs = {"Bridge-A-Unique-ID": self.uuid, "Bridge-B-Unique-ID": self._agent_leg}
-        self._event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": self._agent_leg})
+        legs = {"Bridge-A-Unique-ID": self.uuid, "Bridge-B-Unique-ID": self.agent_leg}
+        self._event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": self.agent_leg})
         self.bugs_in_talk.append(list(self.recorders))
         self.variables.update(cc_agent=self.caller.agent or "", cc_queue_answered_epoch=str(int(time.time())))
         self._schedule_for("talk")
@@ -455,13 +496,16 @@ class Channel:
                 self._end_talk()
                 self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
                 self._wait(_FRAME_MS)
-                self._agent_leg = str(uuid.uuid4())
+                self.agent_leg = str(uuid.uuid4())
+                self._agent_variables = {"cc_queue": self.variables["cc_queue"]}
                 self._bridged_since = time.monotonic()
-                self._event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": self._agent_leg})
+                self._event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": self.agent_leg})
                 self.bugs_in_talk.append(list(self.recorders))
         finally:
             self._end_talk()
-            self._agent_leg = ""
+            for path in list(self.agent_recorders):
+                self._stop_agent_recorder(path)
+            self.agent_leg = ""
             self._event("CHANNEL_UNBRIDGE", {"variable_bridge_hangup_cause": "NORMAL_CLEARING"})
             self._state = "CS_EXECUTE"
 
@@ -543,24 +587,21 @@ class Channel:
                 )
             )
         elif command.startswith("api "):
-            body = self._api(command[4:].split(" ")).encode()
+            body = self.api(command[4:].split(" ")).encode()
             self._send(b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(body), body))
         else:
             self._reply("-ERR command not found")
 
-    def _api(self, words: list[str]) -> str:
-        legs = [self.uuid, *([self._agent_leg] if self._agent_leg else [])]
-        if len(words) < 2 or words[1] not in legs or self.over:
+    def api(self, words: list[str]) -> str:
+        """What an API command about one of the legs answers."""
+        if len(words) < 2 or words[1] not in self.legs or self.over:
             return "-ERR No such channel!\n"
         if words[0] == "uuid_buglist":
             recorders = self.recorders if words[1] == self.uuid else self.agent_recorders
             bugs = "".join(_MEDIA_BUG.format(path=path) for path in recorders)
             return f"<media-bugs>\n{bugs}</media-bugs>\n"
-        if words[1] == self._agent_leg:
-            if words[0] == "uuid_getvar":
-                return self._agent or "_undef_"
-            self.agent_recorders.clear()
-            return "+OK Success\n"
+        if words[1] == self.agent_leg:
+            return self._api_of_agent(words)
         if words[0] == "uuid_setvar":
             self._set(words[2], words[3] if len(words) > 3 else "")
             return "+OK\n"
@@ -581,13 +622,43 @@ class Channel:
             return "+OK Message sent\n"
         return "-USAGE\n"
 
+    def _api_of_agent(self, words: list[str]) -> str:
+        if words[0] == "uuid_getvar":
+            known = {"cc_agent": self._agent or "_undef_", **self._agent_variables}
+            return known.get(words[2], "_undef_")
+        if words[0] == "uuid_setvar":
+            self._agent_variables[words[2]] = words[3]
+            return "+OK\n"
+        if words[0] == "uuid_record" and words[2] in ("mask", "unmask"):
+            self.agent_masks.append((words[2], words[3]))
+            return "+OK Success\n"
+        if words[0] == "uuid_record" and words[2:] == ["stop", "all"]:
+            for path in list(self.agent_recorders):
+                self._stop_agent_recorder(path)
+            return "+OK Success\n"
+        return "-USAGE\n"
+
+    def _stop_agent_recorder(self, path: str) -> None:
+        self.agent_recorders.remove(path)
+        _write_talk(Path(path), 100, [])
+        self._agent_event("RECORD_STOP", {"Record-File-Path": path, "variable_record_ms": "100"})
+
+    def _agent_event(self, name: str, extra: dict[str, str]) -> None:
+        variables = {f"variable_{key}": value for key, value in self._agent_variables.items()}
+        legs = {"Unique-ID": self.agent_leg, "Other-Leg-Unique-ID": self.uuid}
+        # A DTMF event of the agent's leg carries no such variables (FREESWITCH.md, section 5).
+        event = {**self._base(), "Event-Name": name, **legs, **(variables if name != "DTMF" else {}), **extra}
+        for listener in list(self.switch.listeners):
+            listener(event)
+
     # --- what the application hears ----------------------------------------------------------
 
     def _event(self, name: str, extra: dict[str, str]) -> None:
         self.events.append((name, extra.get("Application", "")))
-        if self._socket is None or not self._subscribed:
-            return
+        on_socket = self._socket is not None and self._subscribed
         if name.startswith("RECORD_") and not self._recorder_events:
+            on_socket = False
+        if not on_socket and not self.switch.listeners:
             return
         variables = {f"variable_{key}": value for key, value in self.variables.items()}
         event = {
@@ -598,6 +669,10 @@ class Channel:
             **variables,
             **extra,
         }
+        for listener in list(self.switch.listeners):
+            listener(event)
+        if not on_socket:
+            return
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         self._send(b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body))
 

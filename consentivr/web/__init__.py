@@ -1,5 +1,5 @@
 """The HTTP interface: for agents' desktops, and for monitoring."""
 
-from consentivr.web.server import Desk, Status, WebServer, read_token
+from consentivr.web.server import Desk, Status, WebServer
 
-__all__ = ["Desk", "Status", "WebServer", "read_token"]
+__all__ = ["Desk", "Status", "WebServer"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import stat
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -23,11 +21,14 @@ MAX_BODY_BYTES = 4096
 
 @dataclass(frozen=True)
 class Status:
-    """How the service is: calls under way, rows that are not durable yet, and why rows cannot be written."""
+    """How the service is: calls under way, rows that are not durable yet, why rows cannot be written, whether the
+    guard watches (None: there is none), and how many forbidden recordings were stopped since the start."""
 
     calls: int
     ledger_rows_pending: int
     ledger_failure: str | None
+    guard_watches: bool | None
+    forbidden_recordings: int
 
 
 class Desk(Protocol):
@@ -36,17 +37,6 @@ class Desk(Protocol):
     def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> bool | None: ...
     def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> bool | None: ...
     def status(self) -> Status: ...
-
-
-def read_token(path: Path) -> str:
-    """The token in a file that only its owner can read. Raises OSError with a remedy."""
-    mode = path.stat().st_mode
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OSError(f"others than its owner may read the token {path}: run 'chmod 600 {path}'")
-    token = path.read_text(encoding="utf-8").strip()
-    if len(token) < 16:
-        raise OSError(f"the token in {path} is shorter than 16 characters: make a longer one")
-    return token
 
 
 class WebServer:
@@ -76,6 +66,10 @@ def application(desk: Desk, token: str) -> Flask:
     metrics = CollectorRegistry()
     calls = Gauge("consentivr_calls", "Calls under way", registry=metrics)
     pending = Gauge("consentivr_ledger_rows_pending", "Rows that are not durable yet", registry=metrics)
+    watching = Gauge("consentivr_guard_watching", "1 while the guard watches, 0 while it is blind", registry=metrics)
+    forbidden = Gauge(
+        "consentivr_forbidden_recordings", "Forbidden recordings stopped since the start", registry=metrics
+    )
     writable = Gauge("consentivr_ledger_writable", "1 while rows can be written", registry=metrics)
 
     @app.before_request
@@ -93,7 +87,7 @@ def application(desk: Desk, token: str) -> Flask:
     @app.get("/health")
     def health() -> tuple[Response, int]:
         status = desk.status()
-        good = status.ledger_failure is None
+        good = status.ledger_failure is None and status.guard_watches is not False
         return jsonify(good=good), 200 if good else 503
 
     @app.get("/v1/status")
@@ -105,6 +99,8 @@ def application(desk: Desk, token: str) -> Flask:
         now = desk.status()
         calls.set(now.calls)
         pending.set(now.ledger_rows_pending)
+        watching.set(bool(now.guard_watches))
+        forbidden.set(now.forbidden_recordings)
         writable.set(now.ledger_failure is None)
         return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 

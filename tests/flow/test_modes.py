@@ -236,7 +236,7 @@ def test_p6_a_yes_is_taken_back_in_the_talk(configure: Configure, tmp_path: Path
         assert said.index("withdrawn") < said.index("recording_stopped")
         if erase:
             until(lambda: not Path(path).exists())
-            until(lambda: "audio_erased" in turns(laboratory, channel))
+            until(lambda: "recording_erased" in turns(laboratory, channel))
         else:
             assert Path(path).exists()
         (withdrawn,) = [row for row in laboratory.rows(channel) if row.turn == "withdrawn"]
@@ -417,15 +417,15 @@ def test_an_agents_desktop(configure: Configure, tmp_path: Path) -> None:
 
 
 def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    from consentivr.web import read_token
+    from consentivr.resources import read_secret
 
     token = tmp_path / "token"
     token.write_text("0123456789abcdef")
     token.chmod(0o644)
     with pytest.raises(OSError, match="chmod 600"):
-        read_token(token)
+        read_secret(token, shortest=16)
     token.chmod(0o600)
-    assert read_token(token) == "0123456789abcdef"
+    assert read_secret(token, shortest=16) == "0123456789abcdef"
     token.write_text("short")
-    with pytest.raises(OSError, match="longer"):
-        read_token(token)
+    with pytest.raises(OSError, match="at least 16"):
+        read_secret(token, shortest=16)

@@ -29,7 +29,11 @@ EXPECTED = {
         "given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"],
     ),
     "agent_hangup": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
-    "withdrawn": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
+    "withdrawn": (
+        "given",
+        "consent_key",
+        ["decision", "recording_started", "agent_answered", "withdrawn", "recording_stopped"],
+    ),
     "masked": ("given", "consent_key", ["decision", "recording_started", "agent_answered", "recording_stopped"]),
     "hangup_in_queue": ("given", "consent_key", ["decision", "recording_started", "queue_left", "recording_stopped"]),
     "queue_timeout": ("given", "consent_key", ["decision", "recording_started", "queue_left", "recording_stopped"]),
