@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import gevent
+
 from consentivr import custody
 from consentivr.app import Application, queues, rendered
 from consentivr.config import Configuration
@@ -91,6 +93,8 @@ class Laboratory:
 
     def rows(self, channel: Channel | None = None) -> list[Entry]:
         """What the ledger says, of one call or of all."""
+        while self.application.ledger.pending and self.application.ledger.failure is None:
+            gevent.sleep(0.001)
         ledger = Ledger(self.configuration.ledger.location, create=False)
         try:
             return list(ledger.read(Search(channel=channel.uuid if channel else None)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ def as_text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
+_PROCESS = secrets.token_hex(16)
+_HANDED_IN = itertools.count(1)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One row: one turn of one call. ``at`` is UTC."""
@@ -45,7 +50,7 @@ class Entry:
     """In the chain, from 1; None until it is written."""
     tally: str | None = None
     """Count this row under that name; its number becomes the evidence's ``count``."""
-    submission: str = field(default_factory=lambda: secrets.token_hex(16), compare=False, repr=False)
+    submission: str = field(default_factory=lambda: f"{_PROCESS}-{next(_HANDED_IN)}", compare=False, repr=False)
     """Names the handing-in, so that a retry after a lost answer writes nothing twice."""
 
     def as_dict(self) -> dict[str, Any]:

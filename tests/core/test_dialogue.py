@@ -472,7 +472,8 @@ def test_permanent_tells_and_off_says_nothing() -> None:
 # --- the negative proof ----------------------------------------------------------------------
 
 SEEN = (
-    *(event for event in OTHER_EVENTS if isinstance(event, RecordersSeen)),
+    RecordersSeen((Leg("caller", "a", ()), Leg("agent", "b", ()))),
+    RecordersSeen((Leg("caller", "a", ("/r/a.wav",)), Leg("agent", "b", ("/r/b.wav",)))),
     RecordersSeen((Leg("caller", "a", None),)),
 )
 

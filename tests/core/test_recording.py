@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from consentivr.core.consent import Consent, ConsentDecision, NoticeVersion, Reason
-from consentivr.core.recording import RecordingMode, VerdictReason, verdict
+from consentivr.core.recording import RecordingMode, VerdictReason, is_forbidden, verdict
 
 M, D, R = RecordingMode, ConsentDecision, VerdictReason
 NO = {D.REFUSED: R.CALLER_REFUSED, D.NOT_OBTAINED: R.NO_ANSWER, D.WITHDRAWN: R.CALLER_WITHDREW}
@@ -51,3 +51,12 @@ def test_a_decision_that_nobody_was_asked_for_has_no_key() -> None:
     consent = Consent(D.NOT_OBTAINED, Reason.MODE_OFF)
     assert consent.key is None
     assert consent.heard_ms is None
+
+
+FLAGS = ("true", "false", "", "_undef_", None)
+
+
+@pytest.mark.parametrize(("one", "other", "queue"), itertools.product(FLAGS, FLAGS, ("by_law", "other", "", None)))
+def test_p5_one_flag_forbids_but_on_a_queue_that_records_by_law(one: str, other: str, queue: str) -> None:
+    flagged = one == "true" or other == "true"
+    assert is_forbidden([one, other], [queue], frozenset({"by_law"})) == (flagged and queue != "by_law")

@@ -1,0 +1,262 @@
+"""Many FreeSWITCHes in one process, as cheap as they can be made: they must not be what is measured.
+
+Every message is rendered once, from the headers of a recorded call, and only its UUIDs are filled in.
+Run by ``bench.calls`` as ``python -m consentivr.bench.load '<JSON>'``; prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+import gevent
+import gevent.event
+import gevent.pool
+import gevent.socket
+
+NUMBER = "5000"
+_CHANNEL, _EXECUTION = "c" * 8 + "-cccc-4ccc-8ccc-" + "c" * 12, "e" * 8 + "-eeee-4eee-8eee-" + "e" * 12
+_OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+_DONE = b"Content-Type: api/response\nContent-Length: 4\n\n+OK\n"
+
+
+class Words:
+    """What a switch says, in JSON or plain, ready to be sent but for the UUIDs."""
+
+    def __init__(self) -> None:
+        template = json.loads(resources.files("consentivr.lab").joinpath("channel.json").read_text("utf-8"))
+        self._base = {
+            name: value.replace("@UUID@", _CHANNEL).replace("@DESTINATION@", NUMBER).replace("@NUMBER@", "+493012345")
+            for name, value in template.items()
+        }
+        self._made: dict[tuple[Any, ...], bytes] = {}
+
+    def connected(self) -> bytes:
+        """The answer to ``connect``."""
+        lines = [f"{name}: {quote(value)}" for name, value in self._base.items()]
+        lines += ["Event-Name: CHANNEL_DATA", "Content-Type: command/reply", "Reply-Text: %2BOK%0A"]
+        return ("\n".join(lines) + "\n\n").encode()
+
+    def event(self, plain: bool, name: str, **extra: str) -> bytes:
+        """An event; dashes in names of ``extra`` are written as double underscores."""
+        key = (plain, name, *sorted(extra.items()))
+        if key not in self._made:
+            headers = {**self._base, "Event-Name": name, "Answer-State": "answered"}
+            headers |= {label.replace("__", "-"): value for label, value in extra.items()}
+            if plain:
+                body = ("\n".join(f"{label}: {quote(value)}" for label, value in headers.items()) + "\n\n").encode()
+                kind = b"plain"
+            else:
+                body, kind = json.dumps(headers).encode(), b"json"
+            self._made[key] = b"Content-Length: %d\nContent-Type: text/event-%s\n\n%s" % (len(body), kind, body)
+        return self._made[key]
+
+    def complete(self, plain: bool, application: str, **extra: str) -> bytes:
+        """The end of an application."""
+        names = {"Application": application, "Application__UUID": _EXECUTION, "Application__Response": "_none_"}
+        return self.event(plain, "CHANNEL_EXECUTE_COMPLETE", variable_current_application=application, **names, **extra)
+
+
+class Flow:
+    """One call from the switch's side, from connecting to the last event."""
+
+    def __init__(self, words: Words, plan: dict[str, Any], held: Callable[[], None] = lambda: None) -> None:
+        self._words = words
+        self._plan = plan
+        self._held = held
+        self._uuid = str(uuid.uuid4()).encode()
+        self._plain = True
+        self._decided_at: float | None = None
+        self.reaction_s: float | None = None
+        self.release: gevent.event.Event | None = None
+
+    def run(self, port: int) -> None:
+        """Raises OSError when the application gives up."""
+        self._socket = gevent.socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        buffer = b""
+        try:
+            while True:
+                data = self._socket.recv(65536)
+                if not data:
+                    raise OSError("the application closed the connection")
+                if self._decided_at is not None:
+                    self.reaction_s = time.perf_counter() - self._decided_at
+                    self._decided_at = None
+                buffer += data
+                *commands, buffer = buffer.split(b"\n\n")
+                answers = b""
+                for command in commands:
+                    answer, over = self._obey(command)
+                    answers += answer
+                    if over:
+                        self._say(answers)
+                        return
+                self._say(answers)
+        finally:
+            self._socket.close()
+
+    def _say(self, data: bytes) -> None:
+        if data:
+            self._socket.sendall(data.replace(_CHANNEL.encode(), self._uuid))
+
+    def _obey(self, command: bytes) -> tuple[bytes, bool]:
+        if command.startswith(b"sendmsg"):
+            return self._execute(dict(line.split(b": ", 1) for line in command.split(b"\n")[1:]))
+        if command == b"connect":
+            return self._words.connected(), False
+        if command.startswith(b"myevents json"):
+            self._plain = False
+            return _OK + self._words.event(False, "CHANNEL_PARK"), False
+        if command.startswith(b"api "):
+            return _DONE, False
+        return _OK, False
+
+    def _execute(self, headers: dict[bytes, bytes]) -> tuple[bytes, bool]:
+        words, plain, key = self._words, self._plain, self._plan["key"]
+        application = headers[b"execute-app-name"].decode()
+        extra: dict[str, str] = {}
+        before, after = b"", b""
+        if application == "answer":
+            before = words.event(plain, "CHANNEL_ANSWER")
+        elif application == "play_and_get_digits":
+            variable = headers[b"execute-app-arg"].split(b" ")[7].decode()
+            extra = {f"variable_{variable}": key, "variable_read_result": "success"}
+            before = words.event(plain, "DTMF", DTMF__Digit=key)
+        elif application == "record_session":
+            before = words.event(plain, "RECORD_START", Record__File__Path="/recordings/a.wav")
+        elif application == "callcenter":
+            extra = {"variable_cc_cause": "answered"}
+            after = words.event(plain, "CHANNEL_BRIDGE")
+        execution = headers.get(b"Event-UUID", b"0" * 36)
+        done = words.complete(plain, application, **extra).replace(_EXECUTION.encode(), execution)
+        said = before + done + after
+        if application == "play_and_get_digits":
+            self._say(_OK)
+            gevent.sleep(self._plan.get("question_s", 0))
+            self._say(said)
+            self._decided_at = time.perf_counter()
+            return b"", False
+        if application == "callcenter":
+            self._say(_OK + said)
+            self._end()
+            return b"", True
+        return _OK + said, False
+
+    def _end(self) -> None:
+        """The talk, and its end; what the application says meanwhile is answered."""
+        words, plain = self._words, self._plain
+        if self.release is not None:
+            self._held()
+            self.release.wait()
+        notice = "Content-Type: text/disconnect-notice\nContent-Disposition: {}\nContent-Length: 0\n\n"
+        events = b"".join(
+            words.event(plain, name)
+            for name in ("CHANNEL_UNBRIDGE", "CHANNEL_HANGUP", "RECORD_STOP", "CHANNEL_HANGUP_COMPLETE")
+        )
+        self._say(events + notice.format("linger").encode() + notice.format("disconnect").encode())
+        self._socket.settimeout(5)
+        try:
+            while data := self._socket.recv(65536):
+                if b"exit" in data:
+                    break
+        except OSError:
+            pass
+
+
+def flows(plan: dict[str, Any]) -> dict[str, Any]:
+    """One flow after the other in ``concurrency`` greenlets; or ``rate`` a second, for ``seconds``."""
+    words, reactions, failed = Words(), [], 0
+    until = time.perf_counter() + plan["seconds"]
+
+    def one() -> None:
+        nonlocal failed
+        flow = Flow(words, plan)
+        try:
+            flow.run(plan["port"])
+        except OSError:
+            failed += 1
+        else:
+            reactions.append(flow.reaction_s)
+
+    def many() -> None:
+        while time.perf_counter() < until:
+            one()
+
+    began, cpu = time.perf_counter(), time.process_time()
+    if plan.get("rate"):
+        under_way = gevent.pool.Group()
+        placed = 0
+        while time.perf_counter() < until:
+            under_way.spawn(one)
+            placed += 1
+            gevent.sleep(max(0.0, began + placed / plan["rate"] - time.perf_counter()))
+        under_way.join(timeout=30)
+    else:
+        gevent.joinall([gevent.spawn(many) for _ in range(plan["concurrency"])])
+    known = [reaction for reaction in reactions if reaction is not None]
+    return {
+        "flows": len(reactions),
+        "failed": failed,
+        "seconds": time.perf_counter() - began,
+        "cpu_s": time.process_time() - cpu,
+        "reactions_s": sorted(known),
+    }
+
+
+def burst(plan: dict[str, Any]) -> dict[str, Any]:
+    """``calls`` connections at once: seconds until each got its first command."""
+    began = time.perf_counter()
+    moments: list[float] = []
+
+    def one() -> None:
+        with gevent.socket.create_connection(("127.0.0.1", plan["port"])) as sock:
+            if sock.recv(65536):
+                moments.append(time.perf_counter() - began)
+
+    cpu = time.process_time()
+    gevent.joinall([gevent.spawn(one) for _ in range(plan["calls"])], timeout=60)
+    return {"first_commands": len(moments), "seconds": max(moments, default=0.0), "cpu_s": time.process_time() - cpu}
+
+
+def hold(plan: dict[str, Any]) -> dict[str, Any]:
+    """``calls`` talks; says when all are there, and ends them when its standard input ends."""
+    words, release, there = Words(), gevent.event.Event(), 0
+    everyone = gevent.event.Event()
+
+    def arrived() -> None:
+        nonlocal there
+        there += 1
+        if there == plan["calls"]:
+            everyone.set()
+
+    def one() -> None:
+        flow = Flow(words, plan, arrived)
+        flow.release = release
+        flow.run(plan["port"])
+
+    pool = gevent.pool.Group()
+    for number in range(plan["calls"]):
+        pool.spawn(one)
+        if number % 50 == 49:
+            gevent.sleep(0.1)
+    everyone.wait(timeout=300)
+    print(json.dumps({"there": there}), flush=True)
+    gevent.get_hub().threadpool.apply(sys.stdin.read)
+    release.set()
+    pool.join(timeout=60)
+    return {"there": there}
+
+
+if __name__ == "__main__":
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    wanted = json.loads(sys.argv[1])
+    print(json.dumps({"flows": flows, "burst": burst, "hold": hold}[wanted["what"]](wanted)))
