@@ -302,12 +302,14 @@ class Call:
             # We were stopped or starved for so long that the watchdog has the call: hands off.
             event = dialogue.Disconnected()
         self._state, actions = dialogue.step(self._line.policy, before, event)
-        if actions or self._state.phase is not before.phase:
+        if self._state.phase is not before.phase:
             self._log.info(
                 type(event).__name__,
                 phase=f"{before.phase.value} -> {self._state.phase.value}",
                 then=[type(action).__name__ for action in actions],
             )
+        elif actions:
+            self._log.debug(type(event).__name__, then=[type(action).__name__ for action in actions])
         leg = self._state.leg
         if leg is not None and leg not in self._other_legs:
             self._other_legs.add(leg)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.queue
 import gevent.threadpool
 import structlog
 
@@ -53,50 +54,57 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
 
 
 class Sealer:
-    """Seals recordings as they end, in a thread of its own: hashing an hour of audio takes a while."""
+    """Seals recordings as they end, one after the other in a thread of its own: hashing an hour of audio takes a
+    while. What must be erased goes the same way.
+    """
 
     def __init__(self, folder: Path, ledger: LedgerWriter, erase_below: Sequence[Path] = ()) -> None:
         """``folder`` holds our recordings; below ``erase_below`` those of others may be erased too."""
         self._folder = folder
         self._erasable = (folder, *erase_below)
         self._ledger = ledger
-        self._pool = gevent.threadpool.ThreadPool(1)
-        self._sealing: set[gevent.Greenlet] = set()
+        self._pool = gevent.threadpool.ThreadPool(2)
+        self._to_seal = gevent.queue.JoinableQueue()
+        self._to_erase = gevent.queue.JoinableQueue()
+        self._greenlets = [gevent.spawn(self._seal_all), gevent.spawn(self._erase_all)]
 
     def seal(self, stopped: Entry) -> None:
         """Takes the row of the recording's end; returns at once."""
-        greenlet = gevent.spawn(self._seal, stopped)
-        self._sealing.add(greenlet)
-        greenlet.link(self._sealing.discard)
+        self._to_seal.put(stopped)
 
     def erase(self, about: Entry, paths: Sequence[str], why: str) -> None:
         """Erase files that must not be, in the middle of a call; returns at once. ``about`` names the call."""
-        greenlet = gevent.spawn(self._erase, about, paths, why)
-        self._sealing.add(greenlet)
-        greenlet.link(self._sealing.discard)
-
-    def _erase(self, about: Entry, paths: Sequence[str], why: str) -> None:
         for path in paths:
+            self._to_erase.put((about, path, why))
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Finish. What is left to seal, ``retention run`` seals."""
+        for queue in (self._to_erase, self._to_seal):
+            queue.join(timeout)
+        gevent.killall(self._greenlets)
+
+    def _seal_all(self) -> None:
+        while True:
+            stopped = self._to_seal.get()
+            said = self._pool.apply(seal, (self._folder, str(stopped.evidence["path"])))
+            self._note(_about(stopped, Turn.RECORDING_SEALED, said))
+            self._to_seal.task_done()
+
+    def _erase_all(self) -> None:
+        while True:
+            about, path, why = self._to_erase.get()
             outcome = self._pool.apply(_erase_or_error, (self._erasable, path))
             if isinstance(outcome, Exception):
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(outcome))
             elif outcome.erased:
-                try:
-                    said = {"why": why, "path": path}
-                    self._ledger.submit(_about(about, Turn.RECORDING_ERASED, said))
-                except LedgerUnavailable as error:
-                    log.warning("row lost", channel=about.channel_uuid, turn="recording_erased", why=str(error))
+                self._note(_about(about, Turn.RECORDING_ERASED, {"why": why, "path": path}))
+            self._to_erase.task_done()
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """Finish. What is left, ``retention run`` seals."""
-        gevent.joinall(list(self._sealing), timeout=timeout)
-
-    def _seal(self, stopped: Entry) -> None:
-        said = self._pool.apply(seal, (self._folder, str(stopped.evidence["path"])))
+    def _note(self, row: Entry) -> None:
         try:
-            self._ledger.submit(_about(stopped, Turn.RECORDING_SEALED, said))
+            self._ledger.submit(row)
         except LedgerUnavailable as error:
-            log.warning("row lost", channel=stopped.channel_uuid, turn=Turn.RECORDING_SEALED.value, why=str(error))
+            log.warning("row lost", channel=row.channel_uuid, turn=row.turn, why=str(error))
 
 
 def _erase_or_error(folders: Sequence[Path], path: str) -> ErasedAudio | Exception:

@@ -23,7 +23,7 @@ def test_quantiles() -> None:
 def test_calls_are_measured_beside_the_peer() -> None:
     result = CliRunner().invoke(
         main,
-        [*"bench calls --json --seconds 0.5 --rounds 1 --held 20 --burst 20".split()],
+        ["bench", "calls", "--json", "--seconds", "0.5", "--rounds", "1", "--held", "20", "--burst", "20"],
     )
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
@@ -38,7 +38,8 @@ def test_calls_are_measured_beside_the_peer() -> None:
 
 
 def test_the_ledger_is_measured() -> None:
-    result = CliRunner().invoke(main, [*"bench ledger --json --seconds 0.2 --rate 20 --rows 10000".split()])
+    options = ["--json", "--seconds", "0.2", "--rate", "20", "--rows", "10000"]
+    result = CliRunner().invoke(main, ["bench", "ledger", *options])
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)["figures"]
     assert all(figure["value"] >= 0 for figure in figures)

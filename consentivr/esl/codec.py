@@ -37,6 +37,10 @@ CONTENT_TYPES = frozenset(
 """What FreeSWITCH sends to someone who never asks for plain or XML events, nor for the log."""
 
 _HEADER_LINES = re.compile(rb"[!-9;-~]+:[^\n\r\x00]*(?:\n[!-9;-~]+:[^\n\r\x00]*)*")
+_ORDINARY_EVENT = re.compile(rb"Content-Length: ([0-9]{1,9})\nContent-Type: text/event-json")
+_ORDINARY_REPLY = re.compile(rb"Content-Type: command/reply\nReply-Text: [\x20-\x7e]*")
+"""The two heads that nearly all messages have, recognized whole; every other is looked at line by line."""
+
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
 _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x1f\x7f]")
@@ -175,6 +179,11 @@ class Decoder:
 
 
 def _parse_head(block: bytes, max_body: int) -> tuple[str, Headers, int]:
+    ordinary = _ORDINARY_EVENT.fullmatch(block)
+    if ordinary is not None and int(ordinary[1]) <= max_body:
+        return "text/event-json", Headers(block), int(ordinary[1])
+    if _ORDINARY_REPLY.fullmatch(block):
+        return "command/reply", Headers(block), 0
     if block.count(b"\n") >= MAX_HEADER_LINES:
         raise RemoteProtocolError(f"a header block has more than {MAX_HEADER_LINES} lines")
     if not _HEADER_LINES.fullmatch(block):
