@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from consentivr.resources import shipped
 
 OURS = "consentivr"
 PEERS = ("greenswitch", "genesis")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 _YAML = """
 service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 20000}}
@@ -79,8 +77,8 @@ class Server:
     @property
     def cpu_s(self) -> float:
         """CPU time so far, of all its threads, in seconds."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        threads = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     @property
     def memory_kb(self) -> int:
@@ -142,7 +140,7 @@ def _flows(names: Sequence[str], seconds: float, rounds: int, tell: Callable[[st
         for name in names:
             tell(f"{name}: flows, round {number + 1} of {rounds}")
             with served(name) as server:
-                plan = {"what": "flows", "port": server.port, "key": "1", "concurrency": 20}
+                plan = {"what": "flows", "port": server.port, "key": "1", "concurrency": 50}
                 load({**plan, "seconds": min(1.0, seconds)})
                 before = server.cpu_s
                 said = load({**plan, "seconds": seconds})
