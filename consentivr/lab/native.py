@@ -103,8 +103,8 @@ class NativeSwitch:
         self._binary = Path(binary)
         self.folder = folder
         self.sip_port = free_port(gevent.socket.SOCK_DGRAM)
-        self._event_socket_port = free_port()
-        self._password = secrets.token_hex(16)
+        self.event_socket_port = free_port()
+        self.password = secrets.token_hex(16)
         self.agents = {
             f"{1001 + index}@default": queue.name for index, queue in enumerate(queues(configuration).values())
         }
@@ -112,8 +112,8 @@ class NativeSwitch:
             configuration,
             folder,
             sip_port=self.sip_port,
-            event_socket_port=self._event_socket_port,
-            event_socket_password=self._password,
+            event_socket_port=self.event_socket_port,
+            event_socket_password=self.password,
             agents=self.agents,
         )
 
@@ -131,7 +131,7 @@ class NativeSwitch:
         deadline = time.monotonic() + 30
         while True:
             try:
-                self._socket = EventSocket(self._event_socket_port, self._password)
+                self._socket = EventSocket(self.event_socket_port, self.password)
                 if "sofia" in self.api("show modules") and "RUNNING" in self.api("sofia status"):
                     return self
             except OSError:

@@ -56,7 +56,7 @@ def test_a_decision_that_nobody_was_asked_for_has_no_key() -> None:
 FLAGS = ("true", "false", "", "_undef_", None)
 
 
-@pytest.mark.parametrize(("one", "other", "queue"), itertools.product(FLAGS, FLAGS, ("by_law", "other", "", None)))
+@pytest.mark.parametrize(("one", "other", "queue"), [*itertools.product(FLAGS, FLAGS, ("by_law", "other", "", None))])
 def test_p5_one_flag_forbids_but_on_a_queue_that_records_by_law(one: str, other: str, queue: str) -> None:
     flagged = one == "true" or other == "true"
     assert is_forbidden([one, other], [queue], frozenset({"by_law"})) == (flagged and queue != "by_law")
