@@ -329,15 +329,16 @@ class Call:
     def _perform(self, action: dialogue.Action) -> None:
         session, line = self._session, self._line
         if isinstance(action, dialogue.TakeOver):
-            session.call_command("sched_cancel")
-            session.call_command("sched_transfer", f"+{line.watchdog_s} {line.fallback} XML {line.context}")
+            session.call_command("sched_cancel", heeded=False)
+            moved = f"+{line.watchdog_s} {line.fallback} XML {line.context}"
+            session.call_command("sched_transfer", moved, heeded=False)
             self._ours_until = time.monotonic() + line.watchdog_s - 1
-            session.call_command("answer")
+            session.call_command("answer", heeded=False)
             session.set_variables({"playback_terminators": "none"})
         elif isinstance(action, dialogue.Play):
             sound = self._sounds.get(action.announcement)
             if sound is not None:
-                session.playback(sound.path)
+                session.playback(sound.path, heeded=False)
         elif isinstance(action, dialogue.Ask):
             self._ask(action.number)
         elif isinstance(action, dialogue.Write):
@@ -377,7 +378,7 @@ class Call:
             for uuid in self._legs:
                 session.api(f"uuid_buglist {uuid}", answer=True)
         elif isinstance(action, dialogue.JoinQueue):
-            session.call_command("sched_cancel")
+            session.call_command("sched_cancel", heeded=False)
             session.set_variables(self._for_the_agent() | {"consent_handled": "true"})
             self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done
             self._deadline = None

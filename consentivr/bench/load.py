@@ -48,13 +48,13 @@ class Words:
         """An event; dashes in names of ``extra`` are written as double underscores."""
         key = (plain, name, *sorted(extra.items()))
         if key not in self._made:
-            headers = {**self._base, "Event-Name": name, "Answer-State": "answered"}
+            headers = self._base | {"Event-Name": name, "Answer-State": "answered"}
             headers |= {label.replace("__", "-"): value for label, value in extra.items()}
             if plain:
                 body = ("\n".join(f"{label}: {quote(value)}" for label, value in headers.items()) + "\n\n").encode()
                 kind = b"plain"
             else:
-                body, kind = json.dumps(headers).encode(), b"json"
+                body, kind = json.dumps(headers, separators=(",", ":")).encode(), b"json"
             self._made[key] = b"Content-Length: %d\nContent-Type: text/event-%s\n\n%s" % (len(body), kind, body)
         return self._made[key]
 

@@ -26,6 +26,11 @@ SUBSCRIPTIONS = (
 caller's text a value; ``linger`` brings the events after the hangup."""
 
 
+_COMPLETE = b'{"Event-Name":"CHANNEL_EXECUTE_COMPLETE"'
+_APPLICATION_UUID = b'"Application-UUID":"'
+"""As FreeSWITCH writes them. Within a caller's text both would have their quotes escaped."""
+
+
 class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: ignore[misc]
     """One call's connection. Not to be shared between greenlets.
 
@@ -38,6 +43,7 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         super().__init__(sock)
         self.client_address = client_address
         self.session_data: dict[str, str] = {}
+        self._unheeded: set[bytes] = set()
 
     # --- connecting --------------------------------------------------------------------------
 
@@ -66,9 +72,17 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
     # --- commands ----------------------------------------------------------------------------
 
     def call_command(
-        self, app_name: str, app_args: str = "", block: bool = False, response_timeout: float | None = None
+        self,
+        app_name: str,
+        app_args: str = "",
+        block: bool = False,
+        response_timeout: float | None = None,
+        *,
+        heeded: bool = True,
     ) -> str:
         """Execute a dialplan application; returns the Event-UUID that its COMPLETE will carry.
+
+        That of a command which is not ``heeded`` is let go undecoded: most of a call's events are such.
 
         Row C: waits go by that UUID, never by the application's name. Row E: the codec refuses line
         breaks. Row D: nothing of the wait depends on registered handlers.
@@ -77,6 +91,8 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         self._queue(encode_execute(app_name, app_args, event_uuid), f"sendmsg {app_name}")
         if block:
             self.wait_for_complete(event_uuid, response_timeout)
+        elif not heeded:
+            self._unheeded.add(event_uuid.encode())
         return event_uuid
 
     def play_and_get_digits(
@@ -111,17 +127,27 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
             raise LocalProtocolError("an argument of play_and_get_digits is empty or holds a blank")
         return self.call_command("play_and_get_digits", " ".join(words))
 
-    def playback(self, path: str, block: bool = False) -> str:
+    def playback(self, path: str, block: bool = False, *, heeded: bool = True) -> str:
         """Play a file. Row C, by way of ``call_command``."""
-        return self.call_command("playback", path, block)
+        return self.call_command("playback", path, block, heeded=heeded)
 
-    def set_variables(self, variables: dict[str, str]) -> str:
+    def set_variables(self, variables: dict[str, str]) -> None:
         """Set several channel variables at once; an empty value unsets one."""
         for name, value in variables.items():
             if "|" in name or "|" in value:
                 raise LocalProtocolError("a variable must not hold the separator of multiset")
         pairs = "|".join(f"{name}={value}" for name, value in variables.items())
-        return self.call_command("multiset", f"^^|{pairs}")
+        self.call_command("multiset", f"^^|{pairs}", heeded=False)
+
+    def _is_unheeded(self, body: bytes) -> bool:
+        if not body.startswith(_COMPLETE):
+            return False
+        begin = body.find(_APPLICATION_UUID) + len(_APPLICATION_UUID)
+        event_uuid = body[begin : body.find(b'"', begin)]
+        if event_uuid not in self._unheeded:
+            return False
+        self._unheeded.remove(event_uuid)
+        return True
 
     # --- waiting -----------------------------------------------------------------------------
 

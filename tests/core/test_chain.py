@@ -172,6 +172,28 @@ def test_two_rows_moved_far_apart() -> None:
     assert {position for position, kind in kinds if kind is Tampering.REORDERED} == {2, 3, 4}
 
 
+def test_rows_out_of_two_places_and_one_of_them_changed() -> None:
+    rows = chain(8)
+    assert said([rows[0], rows[2], rows[3], *rows[5:], rows[4], rows[1]]) == [
+        (5, Tampering.REORDERED),
+        (2, Tampering.REORDERED),
+    ]
+    late = changed(rows[4], turn="refused")
+    assert (5, Tampering.CHANGED) in said([*rows[:4], *rows[5:], late])
+
+
+def test_a_removed_row_that_was_signed() -> None:
+    rows = chain()
+    kept = Checkpoint(3, rows[2].hash)
+    assert said([*rows[:2], *rows[3:]], kept) == [(3, Tampering.REMOVED)]
+
+
+def test_a_row_whose_content_names_another_place() -> None:
+    rows = chain()
+    rows[5] = rehashed(changed(rows[5], position=7))
+    assert said(rows) == [(6, Tampering.CHANGED)]
+
+
 @given(st.sets(st.integers(1, 60)))
 def test_ranges(positions: set[int]) -> None:
     ranges = Ranges(to_ranges(positions))

@@ -94,3 +94,10 @@ def test_what_is_due(audio_days: int | None, rows_days: int | None, age: int, he
         assert said is Due.ROWS
     else:
         assert said is (Due.AUDIO if audio and audio_days is not None and age >= audio_days else Due.NOTHING)
+
+
+def test_a_yes_taken_back_with_erasure_makes_the_audio_due_at_once() -> None:
+    call = CallSummary("a", "l", "q", "m", NOON, NOON, recordings=(Recording("/r/a.wav", NOON),), erase=True)
+    assert due(call, RetentionTerms(), NOON) is Due.AUDIO
+    assert due(replace(call, held=True), RetentionTerms(), NOON) is Due.NOTHING
+    assert due(replace(call, recordings=()), RetentionTerms(), NOON) is Due.NOTHING
