@@ -302,14 +302,7 @@ class Call:
             # We were stopped or starved for so long that the watchdog has the call: hands off.
             event = dialogue.Disconnected()
         self._state, actions = dialogue.step(self._line.policy, before, event)
-        if self._state.phase is not before.phase:
-            self._log.info(
-                type(event).__name__,
-                phase=f"{before.phase.value} -> {self._state.phase.value}",
-                then=[type(action).__name__ for action in actions],
-            )
-        elif actions:
-            self._log.debug(type(event).__name__, then=[type(action).__name__ for action in actions])
+        self._tell(event, before.phase, actions)
         leg = self._state.leg
         if leg is not None and leg not in self._other_legs:
             self._other_legs.add(leg)
@@ -323,6 +316,16 @@ class Call:
             self._failed = True
             self._log.exception("call failed; it goes on unrecorded")
             self._take(dialogue.Failed(type(error).__name__))
+
+    def _tell(self, event: dialogue.Event, before: Phase, actions: tuple[dialogue.Action, ...]) -> None:
+        """Two lines for an ordinary call, when it is decided and when it is over; each step at debug."""
+        phase, consent = self._state.phase, self._state.consent
+        if phase is not before and phase in (Phase.QUEUED, Phase.ENDED):
+            decision, reason = (consent.decision.value, consent.reason.value) if consent else (None, None)
+            self._log.info(f"call {phase.value}", decision=decision, reason=reason, after=type(event).__name__)
+        if actions:
+            then = [type(action).__name__ for action in actions]
+            self._log.debug(type(event).__name__, phase=phase.value, then=then)
 
     # --- actions out -------------------------------------------------------------------------
 

@@ -24,6 +24,10 @@ from consentivr.resources import shipped
 OURS = "consentivr"
 PEERS = ("greenswitch", "genesis")
 
+STEP_S = 0.02
+"""How long an announcement, an unmeasured question, the queue and the talk take: short, but not nothing, because what
+FreeSWITCH says afterwards comes on its own."""
+
 _YAML = """
 service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 20000}}
 ledger: {{path: {folder}/ledger.sqlite3}}
@@ -140,7 +144,7 @@ def _flows(names: Sequence[str], seconds: float, rounds: int, tell: Callable[[st
         for name in names:
             tell(f"{name}: flows, round {number + 1} of {rounds}")
             with served(name) as server:
-                plan = {"what": "flows", "port": server.port, "key": "1", "concurrency": 50}
+                plan = {"what": "flows", "port": server.port, "key": "1", "concurrency": 100, "step_s": STEP_S}
                 load({**plan, "seconds": min(1.0, seconds)})
                 before = server.cpu_s
                 said = load({**plan, "seconds": seconds})
@@ -173,6 +177,7 @@ def _reaction(seconds: float, tell: Callable[[str], None]) -> list[Figure]:
                 "what": "flows",
                 "port": server.port,
                 "key": key,
+                "step_s": STEP_S,
                 "question_s": 2.0,
                 "rate": 100,
                 "seconds": seconds,
@@ -190,9 +195,9 @@ def _held(name: str, steps: Sequence[int], tell: Callable[[str], None]) -> list[
     for calls in steps:
         tell(f"{name}: {calls} calls held")
         with served(name) as server:
-            load({"what": "flows", "port": server.port, "key": "1", "concurrency": 5, "seconds": 1.0})
+            load({"what": "flows", "port": server.port, "key": "1", "concurrency": 5, "step_s": STEP_S, "seconds": 1.0})
             before = server.memory_kb
-            plan = json.dumps({"what": "hold", "port": server.port, "key": "1", "calls": calls})
+            plan = json.dumps({"what": "hold", "port": server.port, "key": "1", "step_s": STEP_S, "calls": calls})
             command = [sys.executable, "-m", "consentivr.bench.load", plan]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None

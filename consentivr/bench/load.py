@@ -19,6 +19,7 @@ from urllib.parse import quote
 import gevent
 import gevent.event
 import gevent.pool
+import gevent.queue
 import gevent.socket
 
 NUMBER = "5000"
@@ -41,7 +42,7 @@ class Words:
     def connected(self) -> bytes:
         """The answer to ``connect``."""
         lines = [f"{name}: {quote(value)}" for name, value in self._base.items()]
-        lines += ["Event-Name: CHANNEL_DATA", "Content-Type: command/reply", "Reply-Text: %2BOK%0A"]
+        lines += ["Content-Type: command/reply", "Reply-Text: %2BOK%0A"]
         return ("\n".join(lines) + "\n\n").encode()
 
     def event(self, plain: bool, name: str, **extra: str) -> bytes:
@@ -65,14 +66,19 @@ class Words:
 
 
 class Flow:
-    """One call from the switch's side, from connecting to the last event."""
+    """One call from the switch's side, from connecting to the last event.
 
-    def __init__(self, words: Words, plan: dict[str, Any], held: Callable[[], None] = lambda: None) -> None:
+    As in FreeSWITCH one greenlet replies to commands at once, another executes them one after the other.
+    """
+
+    def __init__(self, words: Words, plan: dict[str, Any], held: Callable[[], None] | None = None) -> None:
         self._words = words
         self._plan = plan
         self._held = held
         self._uuid = str(uuid.uuid4()).encode()
         self._plain = True
+        self._unwanted: set[str] = set()
+        self._to_execute: gevent.queue.SimpleQueue[bytes | None] = gevent.queue.SimpleQueue()
         self._decided_at: float | None = None
         self.reaction_s: float | None = None
         self.release: gevent.event.Event | None = None
@@ -81,94 +87,97 @@ class Flow:
         """Raises OSError when the application gives up."""
         self._socket = gevent.socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
-        buffer = b""
+        reader = gevent.spawn(self._read)
         try:
-            while True:
-                data = self._socket.recv(65536)
-                if not data:
-                    raise OSError("the application closed the connection")
-                if self._decided_at is not None:
-                    self.reaction_s = time.perf_counter() - self._decided_at
-                    self._decided_at = None
-                buffer += data
-                *commands, buffer = buffer.split(b"\n\n")
-                answers = b""
-                for command in commands:
-                    answer, over = self._obey(command)
-                    answers += answer
-                    if over:
-                        self._say(answers)
-                        return
-                self._say(answers)
+            parked = False
+            for command in iter(self._to_execute.get, None):
+                if not parked:
+                    self._say(self._event("CHANNEL_PARK"))
+                    parked = True
+                if self._execute(dict(line.split(b": ", 1) for line in command.split(b"\n")[1:])):
+                    self._talk(reader)
+                    return
+            raise OSError("the application closed the connection")
         finally:
+            reader.kill()
             self._socket.close()
 
     def _say(self, data: bytes) -> None:
         if data:
             self._socket.sendall(data.replace(_CHANNEL.encode(), self._uuid))
 
-    def _obey(self, command: bytes) -> tuple[bytes, bool]:
-        if command.startswith(b"sendmsg"):
-            return self._execute(dict(line.split(b": ", 1) for line in command.split(b"\n")[1:]))
+    def _read(self) -> None:
+        buffer = b""
+        try:
+            while data := self._socket.recv(65536):
+                if self._decided_at is not None:
+                    self.reaction_s = time.perf_counter() - self._decided_at
+                    self._decided_at = None
+                *commands, buffer = (buffer + data).split(b"\n\n")
+                self._say(b"".join(self._reply(command) for command in commands))
+                for command in commands:
+                    if command.startswith(b"sendmsg"):
+                        self._to_execute.put(command)
+        except OSError:
+            pass
+        self._to_execute.put(None)
+
+    def _reply(self, command: bytes) -> bytes:
         if command == b"connect":
-            return self._words.connected(), False
+            return self._words.connected()
         if command.startswith(b"myevents json"):
             self._plain = False
-            return _OK + self._words.event(False, "CHANNEL_PARK"), False
-        if command.startswith(b"api "):
-            return _DONE, False
-        return _OK, False
+        if command.startswith(b"nixevent"):
+            self._unwanted.update(command.decode().split(" ")[1:])
+        return _DONE if command.startswith(b"api ") else _OK
 
-    def _execute(self, headers: dict[bytes, bytes]) -> tuple[bytes, bool]:
-        words, plain, key = self._words, self._plain, self._plan["key"]
-        application = headers[b"execute-app-name"].decode()
+    def _event(self, name: str, **extra: str) -> bytes:
+        return b"" if name in self._unwanted else self._words.event(self._plain, name, **extra)
+
+    def _execute(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether this was the queue, in which an agent has answered."""
+        key, application = self._plan["key"], headers[b"execute-app-name"].decode()
         extra: dict[str, str] = {}
         before, after = b"", b""
         if application == "answer":
-            before = words.event(plain, "CHANNEL_ANSWER")
+            before = self._event("CHANNEL_ANSWER")
+        elif application == "playback":
+            gevent.sleep(self._plan["step_s"])
         elif application == "play_and_get_digits":
+            gevent.sleep(self._plan.get("question_s", self._plan["step_s"]))
             variable = headers[b"execute-app-arg"].split(b" ")[7].decode()
             extra = {f"variable_{variable}": key, "variable_read_result": "success"}
-            before = words.event(plain, "DTMF", DTMF__Digit=key)
+            before = self._event("DTMF", DTMF__Digit=key)
         elif application == "record_session":
-            before = words.event(plain, "RECORD_START", Record__File__Path="/recordings/a.wav")
+            before = self._event("RECORD_START", Record__File__Path="/recordings/a.wav")
         elif application == "callcenter":
+            gevent.sleep(self._plan["step_s"])
             extra = {"variable_cc_cause": "answered"}
-            after = words.event(plain, "CHANNEL_BRIDGE")
-        execution = headers.get(b"Event-UUID", b"0" * 36)
-        done = words.complete(plain, application, **extra).replace(_EXECUTION.encode(), execution)
-        said = before + done + after
+            after = self._event("CHANNEL_UNPARK") + self._words.complete(self._plain, "socket")
+            after += self._event("CHANNEL_BRIDGE")
+        done = self._words.complete(self._plain, application, **extra)
+        self._say(before + done.replace(_EXECUTION.encode(), headers.get(b"Event-UUID", b"0" * 36)) + after)
         if application == "play_and_get_digits":
-            self._say(_OK)
-            gevent.sleep(self._plan.get("question_s", 0))
-            self._say(said)
             self._decided_at = time.perf_counter()
-            return b"", False
-        if application == "callcenter":
-            self._say(_OK + said)
-            self._end()
-            return b"", True
-        return _OK + said, False
+        return application == "callcenter"
 
-    def _end(self) -> None:
+    def _talk(self, reader: gevent.Greenlet) -> None:
         """The talk, and its end; what the application says meanwhile is answered."""
-        words, plain = self._words, self._plain
-        if self.release is not None:
+        if self._held and self.release:
             self._held()
             self.release.wait()
+        else:
+            gevent.sleep(self._plan["step_s"])
+        names = ("CHANNEL_HANGUP", "CHANNEL_UNBRIDGE", "RECORD_STOP", "CHANNEL_HANGUP_COMPLETE")
         notice = "Content-Type: text/disconnect-notice\nContent-Disposition: {}\nContent-Length: 0\n\n"
-        events = b"".join(
-            words.event(plain, name)
-            for name in ("CHANNEL_UNBRIDGE", "CHANNEL_HANGUP", "RECORD_STOP", "CHANNEL_HANGUP_COMPLETE")
-        )
+        events = b"".join(self._event(name) for name in names)
         self._say(events + notice.format("linger").encode() + notice.format("disconnect").encode())
-        self._socket.settimeout(5)
+        # FreeSWITCH closes then; what the application still says must not make that a reset.
         try:
-            while data := self._socket.recv(65536):
-                if b"exit" in data:
-                    break
+            self._socket.shutdown(gevent.socket.SHUT_WR)
         except OSError:
-            pass
+            return
+        reader.join(timeout=0.1)
 
 
 def flows(plan: dict[str, Any]) -> dict[str, Any]:

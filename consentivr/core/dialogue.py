@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Reason
 from consentivr.core.evidence import Turn
@@ -431,8 +431,7 @@ class Agent:
     is_nth: bool = True
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Everything that the dialogue remembers of a call."""
 
     phase: Phase = Phase.ARRIVING
@@ -493,12 +492,12 @@ def step(policy: CallPolicy, state: State, event: Event) -> Result:
 
 def _arriving(policy: CallPolicy, state: State, event: Event) -> Result:
     if isinstance(event, (Failed, TimedOut)):
-        return replace(state, phase=Phase.ENDED), (LetGo(),)
+        return state._replace(phase=Phase.ENDED), (LetGo(),)
     if not isinstance(event, Arrived):
         return state, ()
     greeting: tuple[Action, ...] = (TakeOver(), Play(Announcement.WELCOME))
     if policy.mode.asks:
-        return replace(state, phase=Phase.ASKING), (*greeting, Ask(1))
+        return state._replace(phase=Phase.ASKING), (*greeting, Ask(1))
     if policy.mode is RecordingMode.PERMANENT:
         greeting = (*greeting, Play(Announcement.TOLD))
         reason = Reason.LEGAL_BASIS
@@ -517,14 +516,14 @@ def _asking(policy: CallPolicy, state: State, event: Event) -> Result:
         return state, ()
 
     attempt = event.attempt
-    state = replace(state, attempts=(*state.attempts, attempt))
+    state = state._replace(attempts=(*state.attempts, attempt))
     if attempt.outcome is AnswerOutcome.HUNG_UP:
         return _hung_up(policy, state)
     if attempt.outcome is AnswerOutcome.NOT_ASKED:
         return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, Reason.COULD_NOT_ASK)
     if attempt.outcome is AnswerOutcome.KEY and attempt.key == policy.consent_key:
         consent = Consent(ConsentDecision.GIVEN, Reason.CONSENT_KEY, state.attempts)
-        state = replace(state, phase=Phase.DECIDING, consent=consent)
+        state = state._replace(phase=Phase.DECIDING, consent=consent)
         return state, (_decision_row(policy, consent, permits=True),)
     if attempt.outcome is AnswerOutcome.KEY and attempt.key == policy.objection_key:
         return _conclude(policy, state, ConsentDecision.REFUSED, Reason.OBJECTION_KEY, Announcement.REFUSED)
@@ -540,12 +539,12 @@ def _asking(policy: CallPolicy, state: State, event: Event) -> Result:
 def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
     """A yes waits for its row (promise P1)."""
     if isinstance(event, Committed):
-        state = replace(state, phase=Phase.QUEUED, durable=True)
+        state = state._replace(phase=Phase.QUEUED, durable=True)
         if state.hung_up:
             return state, ()
         if policy.decides_at_answer:
             return state, (Play(Announcement.ACCEPTED), JoinQueue())
-        return replace(state, permitted=True, starts=1), (
+        return state._replace(permitted=True, starts=1), (
             PermitRecording(),
             Play(Announcement.ACCEPTED),
             StartRecording(),
@@ -559,9 +558,9 @@ def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
 
 def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
     if isinstance(event, AgentAnswered):
-        return _answered(policy, replace(state, phase=Phase.TALKING, leg=event.agent_uuid))
+        return _answered(policy, state._replace(phase=Phase.TALKING, leg=event.agent_uuid))
     if isinstance(event, Bridged):
-        return _bridged(policy, replace(state, phase=Phase.TALKING), event)
+        return _bridged(policy, state._replace(phase=Phase.TALKING), event)
     if isinstance(event, (Committed, CommitFailed)):
         return _settled(policy, state, event)
     if isinstance(event, QueueLeft):
@@ -573,10 +572,10 @@ def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
                 Play(Announcement.UNANSWERED),
                 Transfer(ending) if ending else HangUp(),
             )
-        return replace(state, phase=Phase.LEAVING, permitted=False), actions
+        return state._replace(phase=Phase.LEAVING, permitted=False), actions
     if isinstance(event, (Failed, TimedOut)) and not state.hung_up:
         # The caller may not have reached the queue; the dialplan finds that out, we cannot.
-        return replace(state, phase=Phase.ENDED), (
+        return state._replace(phase=Phase.ENDED), (
             Write(Turn.CONNECTION_LOST, {"why": event.why if isinstance(event, Failed) else "switch silent"}),
             LetGo(),
         )
@@ -596,8 +595,8 @@ def _talking(policy: CallPolicy, state: State, event: Event) -> Result:
         # The yes goes on to whoever is next, the recorder does not: left running, it would start again
         # with the next bridge, whoever that is (FREESWITCH.md, section 4).
         actions = (StopRecording(state.leg),) if state.permitted and not state.hung_up else ()
-        over = replace(state, permitted=False, masked=False, bridged=False, leg=None, agent=None, awaits=None)
-        return replace(over, talks=state.talks + 1), actions
+        over = state._replace(permitted=False, masked=False, bridged=False, leg=None, agent=None, awaits=None)
+        return over._replace(talks=state.talks + 1), actions
     return state, ()
 
 
@@ -628,9 +627,9 @@ def _bridged(policy: CallPolicy, state: State, event: Bridged) -> Result:
     """Every bridge is decided anew: it may be another agent, or no agent at all."""
     actions: tuple[Action, ...] = ()
     same = state.leg is not None and event.other_leg in (state.leg, None)
-    state = replace(state, bridged=True)
+    state = state._replace(bridged=True)
     if not same:
-        state = replace(state, leg=event.other_leg, agent=None)
+        state = state._replace(leg=event.other_leg, agent=None)
         state, actions = _answered(policy, state)
     if state.agent is None and _asks_for_agent(policy, state):
         return state, actions  # the proof, or the recording, follows when it is known who this is
@@ -648,16 +647,16 @@ def _identified(policy: CallPolicy, state: State, event: AgentIdentified) -> Res
     if event.leg != state.leg or state.agent is not None or not _asks_for_agent(policy, state):
         return state, ()
     agreed = event.agreed or not policy.agents_must_agree
-    state = replace(state, agent=Agent(event.name, agreed, is_nth=False))
+    state = state._replace(agent=Agent(event.name, agreed, is_nth=False))
     counts = policy.mode is RecordingMode.EVERY_NTH and agreed and event.name is not None
     evidence = {"agent_uuid": event.leg, "agent": event.name, "agent_agreed": agreed}
     row = Write(Turn.AGENT_ANSWERED, evidence, permits=True, tally=f"agent:{event.name}" if counts else None)
-    return replace(state, awaits=Turn.AGENT_ANSWERED), (row,)
+    return state._replace(awaits=Turn.AGENT_ANSWERED), (row,)
 
 
 def _settled(policy: CallPolicy, state: State, event: Committed | CommitFailed) -> Result:
     """The row that was waited for is durable, or not."""
-    awaited, state = state.awaits, replace(state, awaits=None)
+    awaited, state = state.awaits, state._replace(awaits=None)
     if awaited is Turn.AGREED_LATE:
         return _late_yes_settled(policy, state, event)
     if awaited is Turn.AGENT_ANSWERED and state.agent is not None:
@@ -668,17 +667,17 @@ def _settled(policy: CallPolicy, state: State, event: Committed | CommitFailed) 
 def _agent_settled(policy: CallPolicy, state: State, agent: Agent, event: Committed | CommitFailed) -> Result:
     """The row says who the agent is, and whether this agent agreed."""
     if isinstance(event, CommitFailed):
-        refused = replace(state, agent=replace(agent, agreed=False))
+        refused = state._replace(agent=replace(agent, agreed=False))
         return refused, (Write(Turn.RECORDING_WITHHELD, {"why": event.why}), *_prove_absence(policy, refused))
     is_nth = event.count is not None and event.count % policy.every == 0
-    state = replace(state, agent=replace(agent, is_nth=is_nth))
+    state = state._replace(agent=replace(agent, is_nth=is_nth))
     return _record_if_allowed(policy, state)
 
 
 def _record_if_allowed(policy: CallPolicy, state: State, *, agent_started: bool = False) -> Result:
     """Start a recorder if the verdict says so; else prove that there is none."""
     if _talk_verdict(policy, state, agent_started=agent_started).record and not state.permitted and not state.hung_up:
-        state = replace(state, permitted=True, starts=state.starts + 1)
+        state = state._replace(permitted=True, starts=state.starts + 1)
         return state, (RecordNow(state.starts, state.leg),)
     return state, _prove_absence(policy, state) if state.bridged else ()
 
@@ -704,14 +703,14 @@ def _agent_asked(policy: CallPolicy, state: State, event: AgentAsked) -> Result:
         started = any(isinstance(action, RecordNow) for action in actions)
         return state, ((Write(Turn.AGENT_STARTED, by), *actions) if started else ())
     if event.wish is AgentWish.STOP and state.permitted:
-        state = replace(state, permitted=False, masked=False)
+        state = state._replace(permitted=False, masked=False)
         return state, (StopRecording(state.leg), Write(Turn.AGENT_STOPPED, by))
     if event.wish is AgentWish.PAUSE and state.recorders and not state.masked:
         paused = Write(Turn.RECORDING_PAUSED, {**by, "paths": [recorder.path for recorder in state.recorders]})
-        return replace(state, masked=True), (Mask(state.recorders, on=True), paused)
+        return state._replace(masked=True), (Mask(state.recorders, on=True), paused)
     if event.wish is AgentWish.RESUME and state.masked:
         resumed = Write(Turn.RECORDING_RESUMED, {**by, "paths": [recorder.path for recorder in state.recorders]})
-        return replace(state, masked=False), (Mask(state.recorders, on=False), resumed)
+        return state._replace(masked=False), (Mask(state.recorders, on=False), resumed)
     return state, ()
 
 
@@ -727,7 +726,7 @@ def _key(policy: CallPolicy, state: State, event: KeyPressed) -> Result:
         return state, ()
     starred = state.agent_starred_ms if event.by_agent else state.starred_ms
     now = event.at_ms if event.key == "*" else None
-    state = replace(state, agent_starred_ms=now) if event.by_agent else replace(state, starred_ms=now)
+    state = state._replace(agent_starred_ms=now) if event.by_agent else state._replace(starred_ms=now)
     if event.key == "*" or starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
         return state, ()
     keys = f"*{event.key}"
@@ -748,7 +747,7 @@ def _withdraw(policy: CallPolicy, state: State) -> Result:
     consent = replace(state.consent, decision=ConsentDecision.WITHDRAWN, reason=Reason.WITHDRAWAL_KEYS)
     running = [recorder.path for recorder in state.recorders]
     finished = tuple(path for path in state.files if path not in running)
-    state = replace(state, consent=consent, permitted=False, masked=False, awaits=None, erase=policy.erase_withdrawn)
+    state = state._replace(consent=consent, permitted=False, masked=False, awaits=None, erase=policy.erase_withdrawn)
     evidence = {"withdrawn": True, "keys": policy.withdrawal_keys, "erase": policy.erase_withdrawn}
     actions: tuple[Action, ...] = (StopRecording(state.leg), Write(Turn.WITHDRAWN, evidence))
     if policy.erase_withdrawn and finished:
@@ -761,7 +760,7 @@ def _agree_late(policy: CallPolicy, state: State) -> Result:
     if not policy.mode.asks or state.consent is None or agreed:
         return state, ()
     row = Write(Turn.AGREED_LATE, {"keys": policy.late_consent_keys}, permits=True)
-    return replace(state, awaits=Turn.AGREED_LATE), (row,)
+    return state._replace(awaits=Turn.AGREED_LATE), (row,)
 
 
 def _late_yes_settled(policy: CallPolicy, state: State, event: Committed | CommitFailed) -> Result:
@@ -769,7 +768,7 @@ def _late_yes_settled(policy: CallPolicy, state: State, event: Committed | Commi
         withheld = Write(Turn.RECORDING_WITHHELD, {"why": event.why})
         return state, (withheld, Announce(Announcement.UNAVAILABLE, both=state.bridged))
     consent = Consent(ConsentDecision.GIVEN, Reason.LATE_CONSENT_KEYS, state.attempts)
-    state = replace(state, consent=consent, durable=True, erase=False)
+    state = state._replace(consent=consent, durable=True, erase=False)
     thanks = Announce(Announcement.ACCEPTED, both=state.bridged)
     if not policy.decides_at_answer:
         state, actions = _record_if_allowed(policy, state)
@@ -804,7 +803,7 @@ def _recorder_started(policy: CallPolicy, state: State, recorder: Recorder) -> R
         state, actions = _forbid(state, (recorder,))
         return state, (StopRecording(recorder.leg), *actions)
     files = tuple(dict.fromkeys((*state.files, recorder.path)))
-    state = replace(state, recorders=(*state.recorders, recorder), files=files)
+    state = state._replace(recorders=(*state.recorders, recorder), files=files)
     started = Write(Turn.RECORDING_STARTED, {"path": recorder.path})
     return state, (Mask((recorder,), on=True), started) if state.masked else (started,)
 
@@ -817,15 +816,15 @@ def _forbid(state: State, recorders: tuple[Recorder, ...]) -> Result:
         for recorder in new
     ]
     erase = [EraseRecordings(tuple(recorder.path for recorder in new), _FORBIDDEN)] if new else []
-    return replace(state, forbidden=(*state.forbidden, *(recorder.path for recorder in new))), (*rows, *erase)
+    return state._replace(forbidden=(*state.forbidden, *(recorder.path for recorder in new))), (*rows, *erase)
 
 
 def _recorder_stopped(state: State, event: RecorderStopped) -> Result:
     if event.path in state.forbidden:
-        state = replace(state, forbidden=tuple(path for path in state.forbidden if path != event.path))
+        state = state._replace(forbidden=tuple(path for path in state.forbidden if path != event.path))
         return state, (EraseRecordings((event.path,), _FORBIDDEN),)
     recorder = Recorder(event.path, event.leg)
-    state = replace(state, recorders=tuple(known for known in state.recorders if known != recorder))
+    state = state._replace(recorders=tuple(known for known in state.recorders if known != recorder))
     evidence = {"path": event.path, "duration_ms": event.duration_ms, "completion_cause": event.completion_cause}
     stopped = Write(Turn.RECORDING_STOPPED, evidence)
     return state, (stopped, EraseRecordings((event.path,), _WITHDRAWN)) if state.erase else (stopped,)
@@ -865,7 +864,7 @@ def _looked(policy: CallPolicy, state: State, event: RecordersSeen) -> Result:
 
 
 def _hung_up(policy: CallPolicy, state: State) -> Result:
-    state = replace(state, hung_up=True)
+    state = state._replace(hung_up=True)
     if state.phase is Phase.ASKING:
         return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, Reason.HANGUP)
     return state, ()
@@ -876,13 +875,13 @@ def _end(policy: CallPolicy, state: State, event: ChannelGone | Disconnected) ->
     if state.phase is Phase.ASKING:
         reason = Reason.HANGUP if isinstance(event, ChannelGone) else Reason.CONNECTION_LOST
         consent = Consent(ConsentDecision.NOT_OBTAINED, reason, state.attempts)
-        state = replace(state, consent=consent)
+        state = state._replace(consent=consent)
         actions = (_decision_row(policy, consent),)
     if isinstance(event, ChannelGone):
         actions += (Write(Turn.CALL_ENDED, {"hangup_cause": event.cause, "agent": event.agent}),)
     else:
         actions += (Write(Turn.CONNECTION_LOST, {"phase": state.phase.value}),)
-    return replace(state, phase=Phase.ENDED, permitted=False), (*actions, LetGo())
+    return state._replace(phase=Phase.ENDED, permitted=False), (*actions, LetGo())
 
 
 def _conclude(
@@ -897,11 +896,11 @@ def _conclude(
     actions: tuple[Action, ...] = (_decision_row(policy, consent),)
     if announcement is not None:
         actions += (Play(announcement),)
-    return _send_to_queue(replace(state, consent=consent), actions)
+    return _send_to_queue(state._replace(consent=consent), actions)
 
 
 def _send_to_queue(state: State, actions: tuple[Action, ...]) -> Result:
-    state = replace(state, phase=Phase.QUEUED)
+    state = state._replace(phase=Phase.QUEUED)
     if state.hung_up:
         return state, tuple(action for action in actions if isinstance(action, Write))
     return state, (*actions, JoinQueue())

@@ -7,12 +7,13 @@ URL-encoded; everything else that we ask for carries JSON.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
+
+import orjson
 
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError
 
@@ -43,7 +44,8 @@ _ORDINARY_REPLY = re.compile(rb"Content-Type: command/reply\nReply-Text: [\x20-\
 
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
-_FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x1f\x7f]")
+_FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+"""All control characters but the line break, of which there must be one for each header."""
 
 
 class Headers(Mapping[str, str]):
@@ -98,8 +100,8 @@ class Message:
         sends for repeated headers, arrays of strings).
         """
         try:
-            event = _JSON.decode(self.body.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
+            event = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
             raise RemoteProtocolError(f"the body of an event is not JSON: {error}") from None
         if not isinstance(event, dict):
             raise RemoteProtocolError("the body of an event is not a JSON object")
@@ -109,13 +111,6 @@ class Message:
         if not isinstance(event.get("Event-Name"), str):
             raise RemoteProtocolError("an event has no Event-Name")
         return cast("dict[str, Any]", event)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _is_list_of_strings(value: Any) -> bool:
@@ -226,12 +221,13 @@ def encode(command: str, headers: Mapping[str, str] | None = None) -> bytes:
     Raises LocalProtocolError for a control character (a line break would start a second command,
     row E) and for an empty command.
     """
-    lines = [command, *(f"{name}: {value}" for name, value in (headers or {}).items())]
-    for line in lines:
-        if not line or _FORBIDDEN_IN_COMMAND.search(line):
-            raise LocalProtocolError("a command must not be empty or hold a control character")
+    text = command
+    if headers:
+        text += "".join([f"\n{name}: {value}" for name, value in headers.items()])
+    if not command or _FORBIDDEN_IN_COMMAND.search(text) or text.count("\n") != len(headers or ()):
+        raise LocalProtocolError("a command must not be empty or hold a control character")
     try:
-        return ("\n".join(lines) + "\n\n").encode("utf-8")
+        return f"{text}\n\n".encode()
     except UnicodeEncodeError:
         raise LocalProtocolError("a command is not valid Unicode") from None
 

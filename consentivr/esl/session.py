@@ -5,6 +5,7 @@ Each method that overrides greenswitch names the row of FREESWITCH.md, section 6
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from typing import Any
@@ -20,10 +21,12 @@ SUBSCRIPTIONS = (
     "linger 10",
     "myevents json",
     "event json RECORD_START RECORD_STOP",
-    "nixevent CHANNEL_STATE CHANNEL_CALLSTATE CHANNEL_EXECUTE PRESENCE_IN",
+    "nixevent CHANNEL_STATE CHANNEL_CALLSTATE CHANNEL_EXECUTE PRESENCE_IN CHANNEL_PARK CHANNEL_UNPARK CHANNEL_ANSWER",
 )
 """FREESWITCH.md, section 2: ``myevents`` alone leaves out the recorder's events; JSON keeps a
-caller's text a value; ``linger`` brings the events after the hangup."""
+caller's text a value; ``linger`` brings the events after the hangup; nobody here waits for the rest."""
+
+_HANDSHAKE = tuple(encode(command) for command in SUBSCRIPTIONS)
 
 
 _COMPLETE = b'{"Event-Name":"CHANNEL_EXECUTE_COMPLETE"'
@@ -43,6 +46,7 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         super().__init__(sock)
         self.client_address = client_address
         self.session_data: dict[str, str] = {}
+        self._event_uuids, self._numbers = str(uuid.uuid4())[:24], itertools.count(1)
         self._unheeded: set[bytes] = set()
 
     # --- connecting --------------------------------------------------------------------------
@@ -53,8 +57,8 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         Row J: has a deadline and refuses ``-ERR``. Row B: the block is split before it is decoded.
         """
         self._queue(encode("connect"), "connect")
-        for command in SUBSCRIPTIONS:
-            self._queue(encode(command), command)
+        for command, data in zip(SUBSCRIPTIONS, _HANDSHAKE, strict=True):
+            self._queue(data, command)
         deadline = time.monotonic() + timeout
         message = self._next_reply(deadline)
         if not message.reply_text.startswith("+OK"):
@@ -87,7 +91,7 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         Row C: waits go by that UUID, never by the application's name. Row E: the codec refuses line
         breaks. Row D: nothing of the wait depends on registered handlers.
         """
-        event_uuid = str(uuid.uuid4())
+        event_uuid = f"{self._event_uuids}{next(self._numbers):012x}"
         self._queue(encode_execute(app_name, app_args, event_uuid), f"sendmsg {app_name}")
         if block:
             self.wait_for_complete(event_uuid, response_timeout)

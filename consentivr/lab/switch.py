@@ -122,6 +122,7 @@ class Channel:
         self._lingers = False
         self._subscribed = False
         self._recorder_events = False
+        self._unwanted: set[str] = set()
         self._watchdog: gevent.Greenlet | None = None
         self._answered = False
         self._hanging_up = False
@@ -530,6 +531,8 @@ class Channel:
             return
         gevent.spawn(self._read_commands, self._socket)
         try:
+            self._wait(_FRAME_MS)
+            self._event("CHANNEL_PARK", {})
             self._obey()
         finally:
             self._event("CHANNEL_UNPARK", {})
@@ -568,11 +571,11 @@ class Channel:
         elif command == "myevents json":
             self._subscribed = True
             self._reply("+OK Events Enabled")
-            self._event("CHANNEL_PARK", {})
         elif command.startswith("event json"):
             self._recorder_events = True
             self._reply("+OK event listener enabled json")
         elif command.startswith("nixevent"):
+            self._unwanted.update(command.split(" ")[1:])
             self._reply("+OK events nixed")
         elif command == "exit":
             self._reply("+OK bye")
@@ -656,7 +659,7 @@ class Channel:
     def _event(self, name: str, extra: dict[str, str]) -> None:
         self.events.append((name, extra.get("Application", "")))
         on_socket = self._socket is not None and self._subscribed
-        if name.startswith("RECORD_") and not self._recorder_events:
+        if name in self._unwanted or (name.startswith("RECORD_") and not self._recorder_events):
             on_socket = False
         if not on_socket and not self.switch.listeners:
             return

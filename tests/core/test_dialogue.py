@@ -7,7 +7,8 @@ length: it follows each event from each reachable pair of (dialogue, what an obs
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -132,8 +133,7 @@ def events_of(policy: CallPolicy) -> list[object]:
     return [*EVENTS, *EVENTS_OF_THE_AGENTS_LEG] if policy.agent_keys else EVENTS
 
 
-@dataclass(frozen=True)
-class Observer:
+class Observer(NamedTuple):
     """What someone who sees only events and actions knows of a call."""
 
     asked: int = 0
@@ -157,44 +157,44 @@ class Observer:
 def watch(policy: CallPolicy, seen: Observer, event: object, actions: tuple[object, ...]) -> Observer:
     """Update the observer, and hold every action against the promises."""
     if isinstance(event, (HungUp, ChannelGone, Disconnected)):
-        seen = replace(seen, gone=True)
+        seen = seen._replace(gone=True)
     if isinstance(event, Answered) and event.number == seen.asked and not seen.decisions:
         if event.attempt.outcome is AnswerOutcome.HUNG_UP:
-            seen = replace(seen, gone=True)
+            seen = seen._replace(gone=True)
         if event.attempt.outcome is AnswerOutcome.KEY and event.attempt.key == policy.consent_key:
-            seen = replace(seen, yes=True)
+            seen = seen._replace(yes=True)
     if isinstance(event, KeyPressed) and not event.by_agent:
         if seen.star and event.key == "1" and event.at_ms == 0 and policy.late_consent_keys:
-            seen = replace(seen, yes=True)
-        seen = replace(seen, star=event.key == "*" and event.at_ms == 0)
+            seen = seen._replace(yes=True)
+        seen = seen._replace(star=event.key == "*" and event.at_ms == 0)
     if isinstance(event, Unbridged):
-        seen = replace(seen, agreed=False, nth=False, tallied=False)
+        seen = seen._replace(agreed=False, nth=False, tallied=False)
     if isinstance(event, Committed):
-        seen = replace(seen, durable=seen.durable or seen.row)
+        seen = seen._replace(durable=seen.durable or seen.row)
         if seen.tallied:
-            seen = replace(seen, tallied=False, nth=event.count is not None and event.count % 2 == 0)
-    seen = replace(seen, started=isinstance(event, AgentAsked) and event.wish is AgentWish.START)
+            seen = seen._replace(tallied=False, nth=event.count is not None and event.count % 2 == 0)
+    seen = seen._replace(started=isinstance(event, AgentAsked) and event.wish is AgentWish.START)
     for action in actions:
         if isinstance(action, Ask):
             assert action.number == seen.asked + 1 <= policy.max_attempts
             assert not seen.decisions, "asked again after the decision"
-            seen = replace(seen, asked=action.number)
+            seen = seen._replace(asked=action.number)
         elif isinstance(action, Write) and action.turn is Turn.DECISION:
-            seen = replace(seen, decisions=seen.decisions + 1)
+            seen = seen._replace(decisions=seen.decisions + 1)
             given_ = action.evidence["decision"] == "given"
             assert given_ == action.permits
             assert not given_ or seen.yes, "P2: a yes that nobody said"
-            seen = replace(seen, row=seen.row or given_)
+            seen = seen._replace(row=seen.row or given_)
         elif isinstance(action, Write) and "agent_agreed" in action.evidence:
             assert action.permits
-            seen = replace(seen, agreed=action.evidence["agent_agreed"], tallied=action.tally is not None)
+            seen = seen._replace(agreed=action.evidence["agent_agreed"], tallied=action.tally is not None)
         elif isinstance(action, Write) and action.turn is Turn.AGREED_LATE:
             assert seen.yes
             assert action.permits
-            seen = replace(seen, row=True)
+            seen = seen._replace(row=True)
         elif isinstance(action, Write) and action.turn is Turn.WITHDRAWN:
             assert isinstance(actions[0], StopRecording), "P6: first the recorder, then everything else"
-            seen = replace(seen, yes=False, row=False, durable=False)
+            seen = seen._replace(yes=False, row=False, durable=False)
         elif isinstance(action, (PermitRecording, StartRecording, RecordNow)):
             assert seen.durable, "P1: recording before the proof is durable"
             assert seen.yes, "P2: recording without a yes"
@@ -205,28 +205,28 @@ def watch(policy: CallPolicy, seen: Observer, event: object, actions: tuple[obje
             assert policy.mode is not RecordingMode.MANUAL or seen.started
         elif isinstance(action, JoinQueue):
             assert not seen.joined, "P4: in the queue twice"
-            seen = replace(seen, joined=True)
+            seen = seen._replace(joined=True)
         elif isinstance(action, (HangUp, Transfer)):
             assert isinstance(event, QueueLeft), "P4: a caller is sent away only after the queue"
         elif isinstance(action, LetGo):
-            seen = replace(seen, gone=True)
+            seen = seen._replace(gone=True)
     assert seen.decisions <= 1
-    return replace(seen, started=False)
+    return seen._replace(started=False)
 
 
 def same_future(policy: CallPolicy, state: State, seen: Observer) -> tuple[State, Observer]:
     """Without what is remembered for the evidence alone."""
     if not policy.agents_must_agree:
-        seen = replace(seen, agreed=False)
+        seen = seen._replace(agreed=False)
     if policy.mode is not RecordingMode.EVERY_NTH:
-        seen = replace(seen, nth=False)
+        seen = seen._replace(nth=False)
     if state.phase is Phase.ENDED:
         return State(Phase.ENDED), Observer()
     if state.phase in (Phase.ARRIVING, Phase.ASKING) or state.consent is None:
         return state, seen
     consent = replace(state.consent, attempts=(), reason=Reason.SILENCE)
     files = state.files if policy.erase_withdrawn else ()
-    return replace(state, attempts=(), consent=consent, files=files), replace(seen, asked=0)
+    return state._replace(attempts=(), consent=consent, files=files), seen._replace(asked=0)
 
 
 def explore(policy: CallPolicy) -> list[tuple[State, Observer, object, State, tuple[object, ...]]]:
