@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -55,7 +56,7 @@ class Line:
     pause_max_s: float
     sounds: Mapping[int, Mapping[Announcement, Spoken]]
 
-    @property
+    @cached_property
     def watchdog_s(self) -> int:
         """After so many seconds without a word of ours the switch takes the call to the queue.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class ConsentDecision(str, Enum):
@@ -60,6 +61,11 @@ class Attempt:
     heard_ms: int | None = None
 
 
+@lru_cache(maxsize=256)
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 @dataclass(frozen=True)
 class NoticeVersion:
     """The exact notice that a caller heard: language, wording, and the audio it was spoken with."""
@@ -72,8 +78,7 @@ class NoticeVersion:
     @property
     def digest(self) -> str:
         """SHA-256 over language, text and audio hash: the version that evidence refers to."""
-        canonical = "\x00".join((self.language, self.text, self.audio_sha256))
-        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+        return _sha256("\x00".join((self.language, self.text, self.audio_sha256)))
 
 
 @dataclass(frozen=True)

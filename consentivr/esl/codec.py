@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote
 
 import orjson
@@ -80,8 +79,7 @@ class Headers(Mapping[str, str]):
         return self._block.count(b"\n" + name.encode() + b":")
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message of the switch."""
 
     content_type: str
@@ -117,6 +115,11 @@ def _is_list_of_strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+_OK_REPLY = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+_OK = Message("command/reply", Headers(_OK_REPLY[:-2]))
+"""Every other message of a call is this one."""
+
+
 class Decoder:
     """Turns the bytes of a connection into messages, whatever the chunks they come in."""
 
@@ -140,6 +143,10 @@ class Decoder:
         connection is of no further use then.
         """
         if self._head is None:
+            if self._buffer.startswith(_OK_REPLY):
+                del self._buffer[: len(_OK_REPLY)]
+                self._scanned = 0
+                return _OK
             block = self._take_block()
             if block is None:
                 return None

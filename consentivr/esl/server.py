@@ -5,6 +5,7 @@ Rows K, L, M, P and Q of FREESWITCH.md, section 6.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,17 +40,21 @@ class _Listener(StreamServer):  # type: ignore[misc]
         super().__init__(address, handle=admit, backlog=BACKLOG)
         self._admit = admit
 
-    def do_handle(self, sock: Any, peer: Any) -> None:
-        """Instead of gevent's own, which closes the socket when its greenlet ends.
+    def init_socket(self) -> None:
+        """Options that every accepted socket inherits (tcp(7)).
 
         Commands are small and must not wait for each other; a switch that vanished without a word is
         noticed within two minutes, also while a caller waits in the queue.
         """
-        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
-        sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPIDLE, 60)
-        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPINTVL, 20)
-        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPCNT, 3)
+        super().init_socket()
+        self.socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_KEEPALIVE, 1)
+        self.socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPIDLE, 60)
+        self.socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPINTVL, 20)
+        self.socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_KEEPCNT, 3)
+
+    def do_handle(self, sock: Any, peer: Any) -> None:
+        """Instead of gevent's own, which closes the socket when its greenlet ends."""
         self._admit(sock, peer)
 
 
@@ -73,6 +78,7 @@ class OutboundServer:
     ) -> None:
         self._application = application
         self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(peer) for peer in allowed_peers)
+        self._is_allowed = functools.lru_cache(maxsize=256)(self._is_in_a_network)
         self._max_connections = max_connections
         self._calls = gevent.pool.Group()
         self._turned_away = gevent.pool.Group()
@@ -120,7 +126,7 @@ class OutboundServer:
         else:
             self._calls.spawn(self._run, OutboundSession(peer, sock))
 
-    def _is_allowed(self, host: str) -> bool:
+    def _is_in_a_network(self, host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
         mapped = getattr(address, "ipv4_mapped", None)
         return any((mapped or address) in network for network in self._allowed)

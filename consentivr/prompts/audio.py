@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ class Spoken:
     duration_ms: int
     rate: int
 
-    @property
+    @cached_property
     def notice(self) -> NoticeVersion:
         """Its version for the ledger."""
         return NoticeVersion(self.language, self.text, self.audio_sha256, self.duration_ms)

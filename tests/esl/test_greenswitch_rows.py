@@ -529,6 +529,20 @@ def test_q_the_accept_queue_is_deep() -> None:
         peer.close()
 
 
+def test_an_accepted_socket_does_not_wait_and_notices_a_switch_that_vanished() -> None:
+    seen = []
+    asked = [
+        (gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY),
+        (gevent.socket.SOL_SOCKET, gevent.socket.SO_KEEPALIVE),
+    ]
+    server = start(lambda session: seen.extend(session.sock.getsockopt(*option) for option in asked))
+    with gevent.socket.create_connection(server.address) as switch:
+        assert switch.recv(1) == b""
+    server.stop()
+    assert all(seen)
+    assert len(seen) == len(asked)
+
+
 def test_r_bare_folds_a_body_into_the_last_header() -> None:
     folded = bare.ESLEvent("Event-Name: X\nContent-Length: 5\n\nhello").headers
     assert folded["Content-Length"] != "5"
