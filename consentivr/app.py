@@ -25,7 +25,7 @@ from consentivr.guard import Alarm, Guard
 from consentivr.ledger import Entry, Ledger, LedgerError, LedgerUnavailable, LedgerWriter, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.rendering import DialplanLine, Queue, render
-from consentivr.resources import read_secret, shipped
+from consentivr.resources import read_secret, room_for_calls, shipped
 from consentivr.web import Desk, Status, WebServer
 
 log = structlog.get_logger(__name__)
@@ -103,6 +103,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings.append(_check_ledger(configuration))
     findings.append(_check_recordings(configuration))
     findings.append(_check_guard(configuration))
+    findings.append(_check_descriptors(configuration))
     if port:
         findings.append(_check_port(configuration))
     return findings
@@ -165,6 +166,21 @@ def _check_guard(configuration: Configuration) -> Finding:
     except (OSError, ESLError) as error:
         return Finding("guard", "bad", f"{address}: {error}")
     return Finding("guard", "good", f"{address} lets us in")
+
+
+def _check_descriptors(configuration: Configuration) -> Finding:
+    wanted = configuration.service.max_connections
+    room = room_for_calls(wanted)
+    if room < wanted:
+        return Finding("descriptors", "warning", _too_few(wanted, room))
+    return Finding("descriptors", "good", f"enough for service.max_connections, {wanted} calls")
+
+
+def _too_few(wanted: int, room: int) -> str:
+    return (
+        f"service.max_connections is {wanted}, but the system allows this process {room} calls at once: raise "
+        "LimitNOFILE in its systemd unit, or 'ulimit -n'"
+    )
 
 
 def _check_port(configuration: Configuration) -> Finding:
@@ -282,6 +298,7 @@ class Application:
             raise CannotServe(str(error)) from error
         self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
         self._known: dict[str, Call] = {}
+        self._max_connections = configuration.service.max_connections
         self._web = web_server(configuration, self)
         others = [path_of(path) for path in configuration.guard.erase_below]
         self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger, others)
@@ -293,7 +310,7 @@ class Application:
             listen or endpoint(configuration.service.listen),
             self._serve_call,
             allowed_peers=configuration.service.allowed_peers,
-            max_connections=configuration.service.max_connections,
+            max_connections=self._max_connections,
         )
 
     @property
@@ -320,6 +337,9 @@ class Application:
                             self.ledger.add_notice(sounds[announcement].notice)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
+        room = room_for_calls(self._max_connections)
+        if room < self._max_connections:
+            log.warning("too few descriptors", why=_too_few(self._max_connections, room))
         try:
             self._server.start()
         except OSError as error:
@@ -407,4 +427,12 @@ class Application:
         """How it is now."""
         guard = self._guard
         watches = None if guard is None else guard.blind_since is None
-        return Status(self.calls, self.ledger.pending, self.ledger.failure, watches, self._alarm.incidents)
+        return Status(
+            self.calls,
+            self.ledger.pending,
+            self.ledger.failure,
+            watches,
+            self._alarm.incidents,
+            self.ledger.rows,
+            self.ledger.transactions,
+        )

@@ -1,7 +1,8 @@
-"""Files that are not the call path's: those that we ship, wherever they are installed, and those that hold a secret."""
+"""What the system gives us: files that we ship, wherever they are installed, files that hold a secret, descriptors."""
 
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
@@ -29,3 +30,17 @@ def read_secret(path: Path, shortest: int = 1) -> str:
     if len(secret) < shortest or not secret.isprintable():
         raise OSError(f"{path} holds no secret of at least {shortest} characters in one line")
     return secret
+
+
+DESCRIPTORS_BESIDE_CALLS = 200
+"""For the ledger, logs, recordings being sealed, desktops, peers being turned away."""
+
+
+def room_for_calls(wanted: int) -> int:
+    """How many calls this process has descriptors for, one each; its limit is raised for ``wanted`` where it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + DESCRIPTORS_BESIDE_CALLS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - DESCRIPTORS_BESIDE_CALLS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from consentivr.cli import main
 from consentivr.config import Configuration, load
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
+from consentivr.resources import room_for_calls
 
 
 def run(*arguments: str) -> Result:
@@ -62,6 +64,36 @@ def test_check_finds(path: Path, configure: Callable[..., Configuration]) -> Non
     assert "prompts build" in findings["sound de/8000/question"]["said"]
     assert findings["ledger"]["level"] == "bad"
     assert "cannot be listened on" in findings["port"]["said"]
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_descriptors_are_made_room_for(few_descriptors: None) -> None:
+    assert room_for_calls(500) == 500
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1000, "enough as it was"
+    assert room_for_calls(1500) == 1500
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1700
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY:
+        assert room_for_calls(hard) == hard - 200
+
+
+def test_check_warns_of_too_few_descriptors(path: Path) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard > 100_000:
+        pytest.skip("there is no end of descriptors here")
+    configuration = yaml.safe_load(path.read_text())
+    configuration["service"]["max_connections"] = hard
+    path.write_text(yaml.safe_dump(configuration))
+    done = run("check", "-c", str(path), "--no-port")
+    assert done.exit_code == 0, "it serves, but not so many"
+    assert "raise LimitNOFILE" in done.output
 
 
 def test_check_warns_of_audio_that_says_something_else(path: Path, tmp_path: Path) -> None:

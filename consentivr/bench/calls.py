@@ -1,153 +1,111 @@
 """The call path under load, beside the same consent line on other libraries, in one run.
 
-The server under test is a process of its own, the load another; CPU time is read from the system, for the
-server alone. Nothing else should run on the machine meanwhile.
+The server under test is a process of its own, the load another. Nothing else should run on the machine
+meanwhile.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from consentivr.bench.figures import Figure, quantile
-from consentivr.resources import shipped
+from consentivr.bench.server import OURS, OURS_ON_POSTGRESQL, PEERS, Server, available, held, load, served
 
-OURS = "consentivr"
-PEERS = ("greenswitch", "genesis")
+PARTS = ("flows", "reaction", "rising", "burst", "held")
 
 STEP_S = 0.02
 """How long an announcement, an unmeasured question, the queue and the talk take: short, but not nothing, because what
 FreeSWITCH says afterwards comes on its own."""
 
-_YAML = """
-service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 20000}}
-ledger: {{path: {folder}/ledger.sqlite3}}
-recordings: {{folder: {folder}/recordings}}
-sounds: {{folder: {sounds}}}
-agents: {{must_agree: false}}
-language: en
-lines: {{support: {{number: "5000", queue: support}}}}
-queues: {{support: {{name: support@default, recording: {{mode: permanent_opt_out}}}}}}
-announcements:
-  en: {{welcome: Welcome, question: "May we?", accepted: Thank you, refused: All right}}
-"""
+QUESTION_S = 2.0
+"""How long a caller thinks where that matters: at 100 calls a second, 200 questions are under way."""
+
+FRAME_MS = 20.0
+"""One media frame: a caller hears nothing of a delay that is shorter (DESIGN.md)."""
+
+HELD_BESIDE_PEERS = 1000
+"""More calls than these only we hold."""
 
 
-def available(peers: Sequence[str]) -> list[str]:
-    """Those of the peers that are installed."""
-    return [peer for peer in peers if importlib.util.find_spec(peer) is not None]
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure: ``seconds`` for each measurement, ``rounds`` of flows, ``rates`` in calls a second.
+
+    ``url`` is an empty PostgreSQL database, for the ledger in the call path.
+    """
+
+    parts: Sequence[str] = PARTS
+    seconds: float = 10.0
+    rounds: int = 3
+    rates: Sequence[int] = (10, 50, 100, 200, 300, 400, 500, 600)
+    held: Sequence[int] = (100, 1000)
+    bursts: Sequence[int] = (300,)
+    url: str | None = None
 
 
-class Server:
-    """One application in a process of its own."""
+@dataclass(frozen=True)
+class Point:
+    """One rate of the rising load: calls a second, the reaction's 50th, 99th and 99.9th percentile in ms."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        if name == OURS:
-            configuration = folder / "consentivr.yaml"
-            configuration.write_text(_YAML.format(port=self.port, folder=folder, sounds=shipped("sounds")))
-            command = ["-m", "consentivr", "serve", "--config", str(configuration)]
-        else:
-            command = ["-m", "consentivr.bench.peers", name, str(self.port)]
-        self._log = (folder / f"{name}.log").open("w")
-        self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
-        self._wait()
-
-    def _wait(self) -> None:
-        for _ in range(500):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                if self._process.poll() is not None:
-                    break
-                time.sleep(0.02)
-            else:
-                time.sleep(0.2)
-                return
-        raise RuntimeError(f"{self.name} does not start: see {self._log.name}")
+    name: str
+    rate: int
+    p50: float
+    p99: float
+    p999: float
+    failed: int
+    busy: float
+    """Share of a core that the server used."""
 
     @property
-    def cpu_s(self) -> float:
-        """CPU time so far, of all its threads, in seconds."""
-        threads = Path(f"/proc/{self._process.pid}/task").iterdir()
-        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
-
-    @property
-    def memory_kb(self) -> int:
-        """Resident memory, in kB."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-    def end(self) -> None:
-        """Kill it."""
-        self._process.kill()
-        self._process.wait()
-        self._log.close()
+    def keeps_up(self) -> bool:
+        """Whether callers notice nothing."""
+        return not self.failed and self.p99 <= FRAME_MS
 
 
-@contextmanager
-def served(name: str) -> Iterator[Server]:
-    """A server in a temporary folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(name, Path(folder))
-        try:
-            yield server
-        finally:
-            server.end()
+@dataclass
+class Measured:
+    """Everything that was measured; ``points`` for a plot."""
+
+    figures: list[Figure] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
 
 
-def load(plan: dict[str, Any]) -> dict[str, Any]:
-    """Run the load to its end."""
-    command = [sys.executable, "-m", "consentivr.bench.load", json.dumps(plan)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def run(
-    *, seconds: float, rounds: int, held: Sequence[int], bursts: Sequence[int], tell: Callable[[str], None]
-) -> list[Figure]:
+def run(wanted: Wanted, tell: Callable[[str], None]) -> Measured:
     """Measure ours and every installed peer, alternating. Raises RuntimeError when a server does not start."""
     names = [OURS, *available(PEERS)]
-    figures: list[Figure] = []
-    figures += _flows(names, seconds, rounds, tell)
-    figures += _reaction(seconds, tell)
-    for name in names:
-        for calls in bursts:
-            tell(f"{name}: {calls} calls at once")
-            with served(name) as server:
-                said = load({"what": "burst", "port": server.port, "calls": calls})
-            complete = said["first_commands"] == calls
-            value = said["seconds"] if complete else float("nan")
-            figures.append(Figure("burst: until each call got its first command", f"{name}, {calls} calls", value, "s"))
-    for name in names:
-        figures += _held(name, held, tell)
-    return figures
+    measured = Measured()
+    if "flows" in wanted.parts:
+        measured.figures += _flows(names, wanted, tell)
+    if "reaction" in wanted.parts:
+        measured.figures += _reaction(wanted, tell)
+    if "rising" in wanted.parts:
+        for name in [OURS, *([OURS_ON_POSTGRESQL] if wanted.url else []), *names[1:]]:
+            _rising(name, wanted, measured, tell)
+    if "burst" in wanted.parts:
+        measured.figures += [_burst(name, calls, tell) for name in names for calls in wanted.bursts]
+    if "held" in wanted.parts:
+        for name in names:
+            measured.figures += _held(name, wanted, tell)
+    return measured
 
 
-def _flows(names: Sequence[str], seconds: float, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
+def _plan(server: Server, **more: Any) -> dict[str, Any]:
+    return {"what": "flows", "port": server.port, "key": "1", "step_s": STEP_S, **more}
+
+
+def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
     """Complete flows for each second of the server's CPU time: the median of the rounds, and their spread."""
     rates: dict[str, list[float]] = {name: [] for name in names}
     shares: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds):
+    for number in range(wanted.rounds):
         for name in names:
-            tell(f"{name}: flows, round {number + 1} of {rounds}")
+            tell(f"{name}: flows, round {number + 1} of {wanted.rounds}")
             with served(name) as server:
-                plan = {"what": "flows", "port": server.port, "key": "1", "concurrency": 100, "step_s": STEP_S}
-                load({**plan, "seconds": min(1.0, seconds)})
+                load(_plan(server, concurrency=100, seconds=min(1.0, wanted.seconds)))
                 before = server.cpu_s
-                said = load({**plan, "seconds": seconds})
+                said = load(_plan(server, concurrency=100, seconds=wanted.seconds))
                 used = server.cpu_s - before
             if said["failed"]:
                 raise RuntimeError(f"{name}: {said['failed']} calls failed")
@@ -161,50 +119,85 @@ def _flows(names: Sequence[str], seconds: float, rounds: int, tell: Callable[[st
         figures.append(Figure("  spread over the rounds", name, 100 * (values[-1] - values[0]) / middle, "%"))
         figures.append(Figure("  the load's own share of a core", name, 100 * max(shares[name]), "%"))
         if name != OURS:
+            ratios = sorted(ours / theirs for ours, theirs in zip(rates[OURS], rates[name], strict=True))
+            budget = 3.0 if name == "greenswitch" else None
             figures.append(
-                Figure("ratio of flows", f"{OURS} to {name}", quantile(sorted(rates[OURS]), 0.5) / middle, "")
+                Figure("ratio of flows", f"{OURS} to {name}", quantile(ratios, 0.5), "times", at_least=budget)
             )
+            figures.append(Figure("  spread over the rounds", f"{OURS} to {name}", ratios[-1] - ratios[0], "times"))
     return figures
 
 
-def _reaction(seconds: float, tell: Callable[[str], None]) -> list[Figure]:
+def _reaction(wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
     """From the answer's event to the next command, with 200 questions under way."""
     figures = []
     for key, what in (("9", "a no"), ("1", "a yes, its row durable first")):
         tell(f"{OURS}: reaction to {what}")
         with served(OURS) as server:
-            plan = {
-                "what": "flows",
-                "port": server.port,
-                "key": key,
-                "step_s": STEP_S,
-                "question_s": 2.0,
-                "rate": 100,
-                "seconds": seconds,
-            }
-            said = load(plan)
+            said = load(_plan(server, key=key, question_s=QUESTION_S, rate=100, seconds=wanted.seconds))
         for label, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
             value = quantile(said["reactions_s"], share) * 1000
-            figures.append(Figure(f"reaction to {what}, {label}", "200 questions under way", value, "ms"))
+            budget = 2.0 if (key, label) == ("9", "p99") else None
+            condition = "200 questions under way"
+            figures.append(Figure(f"reaction to {what}, {label}", condition, value, "ms", at_most=budget))
     return figures
 
 
-def _held(name: str, steps: Sequence[int], tell: Callable[[str], None]) -> list[Figure]:
-    """Memory for each call that is in its talk."""
+def _rising(name: str, wanted: Wanted, measured: Measured, tell: Callable[[str], None]) -> None:
+    """The reaction to a yes at each rate, until callers would notice."""
+    knee = 0
+    for rate in sorted(wanted.rates):
+        tell(f"{name}: {rate} calls a second")
+        with served(name, wanted.url) as server:
+            before = server.cpu_s
+            said = load(_plan(server, question_s=QUESTION_S, rate=rate, seconds=wanted.seconds))
+            busy = (server.cpu_s - before) / said["seconds"]
+            status = server.status() if name not in PEERS else {}
+        reactions = said["reactions_s"] or [float("nan")]
+        p50, p99, p999 = (quantile(reactions, share) * 1000 for share in (0.5, 0.99, 0.999))
+        point = Point(name, rate, p50, p99, p999, said["failed"], busy)
+        measured.points.append(point)
+        condition = f"{name}, {rate} calls/s"
+        for label, value in (("p50", p50), ("p99", p99), ("p99.9", p999)):
+            measured.figures.append(Figure(f"yes to the next command, {label}", condition, value, "ms"))
+        measured.figures.append(Figure("  share of a core", condition, 100 * busy, "%"))
+        if status:
+            rows = status["ledger_rows"] / max(1, status["ledger_transactions"])
+            measured.figures.append(Figure("  rows in a transaction", condition, rows, "rows"))
+        if not point.keeps_up:
+            break
+        knee = rate
+    measured.figures.append(Figure("knee: the last rate with a p99 of one media frame", name, knee, "calls/s"))
+
+
+def _burst(name: str, calls: int, tell: Callable[[str], None]) -> Figure:
+    tell(f"{name}: {calls} calls at once")
+    with served(name) as server:
+        said = load({"what": "burst", "port": server.port, "calls": calls})
+    value = said["seconds"] if said["first_commands"] == calls else float("nan")
+    budget = {300: 0.1, 3000: 1.0}.get(calls) if name == OURS else None
+    return Figure("burst: until each call got its first command", f"{name}, {calls} calls", value, "s", at_most=budget)
+
+
+def _held(name: str, wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
+    """Memory for each call that is in its talk, and what one more call costs meanwhile."""
     figures = []
-    for calls in steps:
+    for calls in wanted.held:
+        if name in PEERS and calls > HELD_BESIDE_PEERS:
+            continue
         tell(f"{name}: {calls} calls held")
         with served(name) as server:
-            load({"what": "flows", "port": server.port, "key": "1", "concurrency": 5, "step_s": STEP_S, "seconds": 1.0})
+            load(_plan(server, concurrency=5, seconds=1.0))
             before = server.memory_kb
-            plan = json.dumps({"what": "hold", "port": server.port, "key": "1", "step_s": STEP_S, "calls": calls})
-            command = [sys.executable, "-m", "consentivr.bench.load", plan]
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-                assert process.stdout is not None
-                there = json.loads(process.stdout.readline())["there"]
-                time.sleep(1.0)
-                used = server.memory_kb - before
-                process.communicate("", timeout=120)
-        value = used / there if there == calls else float("nan")
-        figures.append(Figure("memory per held call", f"{name}, {calls} calls", value, "kB"))
+            with held(_plan(server, what="hold", calls=calls, rate=200)) as there:
+                used = (server.memory_kb - before) / there if there == calls else float("nan")
+                cpu = server.cpu_s
+                more = load(_plan(server, concurrency=20, seconds=min(5.0, wanted.seconds)))
+                rate = more["flows"] / (server.cpu_s - cpu)
+        condition = f"{name}, {calls} calls"
+        budget = 35.0 if name == OURS else None
+        figures.append(Figure("memory per held call", condition, used, "kB", at_most=budget))
+        figures.append(Figure("  flows per CPU-second beside them", condition, rate, "flows"))
+        if name == OURS:
+            figures.append(Figure("  memory of the process without them", condition, before / 1000, "MB"))
     return figures

@@ -252,11 +252,10 @@ def hold(plan: dict[str, Any]) -> dict[str, Any]:
         flow.run(plan["port"])
 
     pool = gevent.pool.Group()
-    for number in range(plan["calls"]):
+    for _ in range(plan["calls"]):
         pool.spawn(one)
-        if number % 50 == 49:
-            gevent.sleep(0.1)
-    everyone.wait(timeout=300)
+        gevent.sleep(1 / plan["rate"])
+    everyone.wait(timeout=60)
     print(json.dumps({"there": there}), flush=True)
     gevent.get_hub().threadpool.apply(sys.stdin.read)
     release.set()

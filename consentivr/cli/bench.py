@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
 from consentivr.bench import machine
+from consentivr.bench.calls import PARTS, Wanted
 from consentivr.bench.figures import Figure
 from consentivr.cli.common import AS_JSON, Refused, configure_log, print_json_value, print_table
 
@@ -51,32 +54,59 @@ def ledger(
 
 @bench.command("calls")
 @AS_JSON
+@click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, default=PARTS, help="Of these parts.")
 @click.option(
     "--seconds", type=click.FloatRange(0.5, 600), default=10.0, show_default=True, help="For each measurement."
 )
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of flows, alternating.")
-@click.option("--held", type=click.IntRange(1, 20_000), multiple=True, default=(100, 1000), show_default=True)
-@click.option("--burst", "bursts", type=click.IntRange(1, 10_000), multiple=True, default=(300,), show_default=True)
-def calls(print_json: bool, seconds: float, rounds: int, held: tuple[int, ...], bursts: tuple[int, ...]) -> None:
+@click.option(
+    "--rate",
+    "rates",
+    type=click.IntRange(1, 5000),
+    multiple=True,
+    default=Wanted.rates,
+    show_default=True,
+    help="Of the rising load, in calls a second.",
+)
+@click.option(
+    "--held", type=click.IntRange(1, 18_000), multiple=True, default=Wanted.held, show_default=True, help="Calls."
+)
+@click.option(
+    "--burst",
+    "bursts",
+    type=click.IntRange(1, 10_000),
+    multiple=True,
+    default=Wanted.bursts,
+    show_default=True,
+    help="Calls at once.",
+)
+@click.option("--url", help="An empty postgresql:// database, for a ledger there in the rising load.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the rising load into this PNG.")
+def calls(print_json: bool, plot: Path | None, **wanted: Any) -> None:
     """The call path under load, beside bare greenswitch, and Genesis where it is installed."""
     from consentivr.bench.calls import run
 
+    if plot is not None and importlib.util.find_spec("matplotlib") is None:
+        raise Refused("a plot needs matplotlib: run 'pip install consentivr[bench]'")
     try:
-        figures = run(
-            seconds=seconds, rounds=rounds, held=held, bursts=bursts, tell=lambda what: click.echo(what, err=True)
-        )
+        measured = run(Wanted(**wanted), tell=lambda what: click.echo(what, err=True))
     except RuntimeError as error:
         raise Refused(str(error)) from None
-    _show(figures, print_json)
+    if plot is not None:
+        from consentivr.bench.plot import draw
+
+        draw(measured.points, plot)
+    _show(measured.figures, print_json)
 
 
 def _show(figures: list[Figure], print_json: bool) -> None:
     facts = machine.description()
     if print_json:
-        print_json_value({"machine": facts, "figures": [figure.__dict__ for figure in figures]})
+        said = [{**figure.__dict__, "budget": figure.budget} for figure in figures]
+        print_json_value({"machine": facts, "figures": said})
         return
     print_table(
-        ["what", "under", "measured", ""],
-        [[figure.what, figure.condition, f"{figure.value:,.2f}", figure.unit] for figure in figures],
+        ["what", "under", "measured", "", "budget"],
+        [[figure.what, figure.condition, f"{figure.value:,.2f}", figure.unit, figure.budget] for figure in figures],
     )
     click.echo("\n" + ", ".join(f"{name} {value}" for name, value in facts.items()))

@@ -63,6 +63,10 @@ class LedgerWriter:
         self._idle = gevent.event.Event()
         self._idle.set()
         self._failure: str | None = None
+        self.rows = 0
+        """Made durable since the start."""
+        self.transactions = 0
+        """That took them there."""
         self._greenlets: list[gevent.Greenlet] = []
 
     def start(self) -> None:
@@ -178,6 +182,8 @@ class LedgerWriter:
         if isinstance(outcome, Exception):
             return outcome
         counts.update(outcome.counts)
+        self.rows += len(batch)
+        self.transactions += 1
         _note(outcome.checkpoint)
         return None
 

@@ -22,13 +22,16 @@ MAX_BODY_BYTES = 4096
 @dataclass(frozen=True)
 class Status:
     """How the service is: calls under way, rows that are not durable yet, why rows cannot be written, whether the
-    guard watches (None: there is none), and how many forbidden recordings were stopped since the start."""
+    guard watches (None: there is none); since the start: how many forbidden recordings were stopped, how many rows
+    were made durable, in how many transactions."""
 
     calls: int
     ledger_rows_pending: int
     ledger_failure: str | None
     guard_watches: bool | None
     forbidden_recordings: int
+    ledger_rows: int
+    ledger_transactions: int
 
 
 class Desk(Protocol):
@@ -70,6 +73,8 @@ def application(desk: Desk, token: str) -> Flask:
     forbidden = Gauge(
         "consentivr_forbidden_recordings", "Forbidden recordings stopped since the start", registry=metrics
     )
+    rows = Gauge("consentivr_ledger_rows", "Rows made durable since the start", registry=metrics)
+    transactions = Gauge("consentivr_ledger_transactions", "Transactions that took them there", registry=metrics)
     writable = Gauge("consentivr_ledger_writable", "1 while rows can be written", registry=metrics)
 
     @app.before_request
@@ -101,6 +106,8 @@ def application(desk: Desk, token: str) -> Flask:
         pending.set(now.ledger_rows_pending)
         watching.set(bool(now.guard_watches))
         forbidden.set(now.forbidden_recordings)
+        rows.set(now.ledger_rows)
+        transactions.set(now.ledger_transactions)
         writable.set(now.ledger_failure is None)
         return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 

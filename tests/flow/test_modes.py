@@ -412,6 +412,7 @@ def test_an_agents_desktop(configure: Configure, tmp_path: Path) -> None:
         assert asks("/health", None, "")[0] == 200
         assert json.loads(asks("/v1/status")[1])["calls"] == 1
         assert "consentivr_calls 1.0" in asks("/metrics")[1]
+        assert "consentivr_ledger_transactions " in asks("/metrics")[1]
         assert asks("/nothing")[0] == 404
         ended(channel)
 
