@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from consentivr.bench.figures import quantile, spread
+from consentivr.bench.figures import Figure, quantile, spread
 from consentivr.cli import main
 
 
@@ -20,21 +22,41 @@ def test_quantiles() -> None:
         quantile([], 0.5)
 
 
-def test_calls_are_measured_beside_the_peer() -> None:
-    result = CliRunner().invoke(
-        main,
-        ["bench", "calls", "--json", "--seconds", "0.5", "--rounds", "1", "--held", "20", "--burst", "20"],
-    )
+def test_calls_are_measured_beside_the_peer(tmp_path: Path) -> None:
+    options = ["--seconds", "0.5", "--rounds", "1", "--held", "20", "--burst", "20", "--rate", "20", "--rate", "30"]
+    plot = ["--plot", str(tmp_path / "knee.png")] if importlib.util.find_spec("matplotlib") else []
+    result = CliRunner().invoke(main, ["bench", "calls", "--json", *options, *plot])
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     figures = {(figure["what"], figure["condition"]): figure["value"] for figure in said["figures"]}
     for name in ("consentivr", "greenswitch"):
         assert figures["complete flows per CPU-second", name] > 0
         assert figures["memory per held call", f"{name}, 20 calls"] > 0
+        assert figures["yes to the next command, p99", f"{name}, 20 calls/s"] > 0
+        assert figures["knee: the last rate with a p99 of one media frame", name] in (0, 20, 30)
         assert not math.isnan(figures["burst: until each call got its first command", f"{name}, 20 calls"])
-    assert figures["ratio of flows", "consentivr to greenswitch"] > 0
+    assert figures["  rows in a transaction", "consentivr, 20 calls/s"] >= 1
+    ratio = next(figure for figure in said["figures"] if figure["what"] == "ratio of flows")
+    assert ratio["value"] > 0
+    assert ratio["budget"].startswith("at least 3: ")
     assert figures["reaction to a no, p99", "200 questions under way"] > 0
     assert said["machine"]["greenswitch"]
+    assert not plot or (tmp_path / "knee.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_part_alone() -> None:
+    result = CliRunner().invoke(main, ["bench", "calls", "--only", "burst", "--burst", "5"])
+    assert result.exit_code == 0, result.output
+    assert "consentivr, 5 calls" in result.output
+    assert "flows" not in result.output
+
+
+def test_budgets() -> None:
+    assert Figure("x", "y", 3.0, "", at_least=3).budget == "at least 3: met"
+    assert Figure("x", "y", 2.9, "", at_least=3).budget == "at least 3: NOT MET"
+    assert Figure("x", "y", 35.1, "kB", at_most=35).budget == "at most 35: NOT MET"
+    assert Figure("x", "y", float("nan"), "kB", at_most=35).budget == "at most 35: NOT MET"
+    assert Figure("x", "y", 1.0, "kB").budget == ""
 
 
 def test_the_ledger_is_measured() -> None:

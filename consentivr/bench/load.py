@@ -199,6 +199,15 @@ def flows(plan: dict[str, Any]) -> dict[str, Any]:
         while time.perf_counter() < until:
             one()
 
+    lags: list[float] = []
+
+    def look_at_the_clock() -> None:
+        while True:
+            due = time.perf_counter() + 0.005
+            gevent.sleep(0.005)
+            lags.append(max(0.0, time.perf_counter() - due))
+
+    clock = gevent.spawn(look_at_the_clock)
     began, cpu = time.perf_counter(), time.process_time()
     if plan.get("rate"):
         under_way = gevent.pool.Group()
@@ -210,6 +219,7 @@ def flows(plan: dict[str, Any]) -> dict[str, Any]:
         under_way.join(timeout=30)
     else:
         gevent.joinall([gevent.spawn(many) for _ in range(plan["concurrency"])])
+    clock.kill()
     known = [reaction for reaction in reactions if reaction is not None]
     return {
         "flows": len(reactions),
@@ -217,6 +227,7 @@ def flows(plan: dict[str, Any]) -> dict[str, Any]:
         "seconds": time.perf_counter() - began,
         "cpu_s": time.process_time() - cpu,
         "reactions_s": sorted(known),
+        "lags_s": sorted(lags),
     }
 
 

@@ -123,9 +123,17 @@ def served(name: str, url: str | None = None) -> Iterator[Server]:
 
 
 def load(plan: dict[str, Any]) -> dict[str, Any]:
-    """Run the load to its end."""
-    done = subprocess.run(_load_command(plan), capture_output=True, text=True, check=True, timeout=600)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    """Run a load to its end."""
+    return loads([plan])[0]
+
+
+def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run loads side by side, each in a process of its own, to their end."""
+    running = [subprocess.Popen(_load_command(plan), stdout=subprocess.PIPE, text=True) for plan in plans]
+    said = [process.communicate(timeout=600)[0] for process in running]
+    if any(process.returncode for process in running):
+        raise RuntimeError("a load failed: see above")
+    return [dict(json.loads(text.splitlines()[-1])) for text in said]
 
 
 @contextmanager
