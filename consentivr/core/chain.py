@@ -20,10 +20,12 @@ from typing import Any
 GENESIS = "0" * 64
 """What the first row follows."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def canonical(content: Mapping[str, Any]) -> bytes:
     """One form for equal content: JSON in ASCII, sorted keys, no blanks (as RFC 8785 for what we store)."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _CANONICAL.encode(content).encode("ascii")
 
 
 def commitment(key: str, personal: str) -> str:

@@ -14,6 +14,9 @@ from consentivr.core import chain
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""
 
+_MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])")
+"""How JSON in ASCII writes them, and what else begins so."""
+
 
 def storable(text: str) -> str:
     """``text`` with what cannot be stored replaced, so that a caller's text never costs a row."""
@@ -81,7 +84,7 @@ def chained(entry: Entry, position: int, previous: str, personal: tuple[str, str
         "line": entry.line,
         "queue": entry.queue,
         "mode": entry.mode,
-        "evidence": chain.canonical(_storable(entry.evidence)).decode("ascii"),
+        "evidence": _evidence_text(entry.evidence),
         "commitment": chain.commitment(*personal) if personal else None,
         "position": position,
     }
@@ -95,6 +98,11 @@ def chained(entry: Entry, position: int, previous: str, personal: tuple[str, str
         "previous": previous,
         "hash": chain.link(previous, position, digest),
     }
+
+
+def _evidence_text(evidence: dict[str, Any]) -> str:
+    text = chain.canonical(evidence).decode("ascii")
+    return chain.canonical(_storable(evidence)).decode("ascii") if _MAY_BE_UNSTORABLE.search(text) else text
 
 
 def _storable(value: Any) -> Any:

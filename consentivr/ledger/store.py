@@ -38,6 +38,11 @@ CHECKPOINT_ROWS = 1000
 
 _ROWS_AT_ONCE = 1000
 
+# Statements of every append, made once.
+_LAST_ENTRY = sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
+_THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("channels", expanding=True)))
+_ADD_ENTRIES = entries.insert()
+
 
 @dataclass(frozen=True)
 class Search:
@@ -90,6 +95,7 @@ class Ledger:
                 )
             self._engine = self._database.engine
             self._writes = self._engine.execution_options(**WRITES)
+            self._add_callers = self._database.insert(callers).on_conflict_do_nothing()
             self._database.check_promises()
             if not any_schema:
                 self._check_schema(create)
@@ -260,7 +266,7 @@ class Ledger:
             rows.append(chained(entry, position, previous, personal.get(entry.channel_uuid)))
             previous = rows[-1]["hash"]
         if rows:
-            connection.execute(entries.insert(), rows)
+            connection.execute(_ADD_ENTRIES, rows)
         if self._signer and position // CHECKPOINT_ROWS > first // CHECKPOINT_ROWS:
             return self._sign(connection, position, previous)
         return None
@@ -280,9 +286,9 @@ class Ledger:
                 }
                 for channel, entry in new.items()
             ]
-            connection.execute(self._database.insert(callers).on_conflict_do_nothing(), people)
+            connection.execute(self._add_callers, people)
         wanted = sorted({entry.channel_uuid for entry in batch})
-        found = connection.execute(sa.select(callers).where(callers.c.channel_uuid.in_(wanted)))
+        found = connection.execute(_THEIR_KEYS, {"channels": wanted})
         return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
 
     def sign(self) -> SignedCheckpoint | None:
@@ -583,9 +589,7 @@ def _portions(channels: Sequence[str], size: int = 500) -> Iterable[Sequence[str
 
 
 def _end_of_chain(connection: sa.Connection) -> tuple[int, str]:
-    last = connection.execute(
-        sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
-    ).one_or_none()
+    last = connection.execute(_LAST_ENTRY).one_or_none()
     return (last.position, last.hash) if last else (0, chain.GENESIS)
 
 
