@@ -37,7 +37,10 @@ SLACK_SECONDS = 5.0
 _AGENT_ASKED, _OTHER_LEG = "AGENT_ASKED", "OTHER_LEG"
 """Names of events that do not come over the call's own socket."""
 
-Event = dict[str, Any]
+_UNHEEDED = ("sched_cancel", "sched_transfer", "answer", "multiset", "socket")
+"""Applications whose end tells us nothing; where a question need not be heard to its end, nor does "playback"."""
+
+Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Call:
         try:
             self._serve()
         finally:
+            self._awaited.clear()  # it refers to this call, which would then be garbage to be looked for
             for leg in (self._uuid, *self._other_legs):
                 if self._known.get(leg) is self:
                     del self._known[leg]
@@ -203,50 +207,50 @@ class Call:
         if event.get("Unique-ID") != self._uuid:
             return None
         if name == "CHANNEL_EXECUTE_COMPLETE":
-            understand = self._awaited.pop(_text(event, "Application-UUID"), None)
+            understand = self._awaited.pop(event.get("Application-UUID", ""), None)
             return understand(event) if understand else None
         if name == "RECORD_START":
-            return dialogue.RecorderStarted(_text(event, "Record-File-Path"))
+            return dialogue.RecorderStarted(event.get("Record-File-Path", ""))
         if name == "RECORD_STOP":
             return _stopped(event, None)
         if name == "DTMF":
-            return dialogue.KeyPressed(_text(event, "DTMF-Digit"), _moment_ms(event))
+            return dialogue.KeyPressed(event.get("DTMF-Digit", ""), _moment_ms(event))
         if name == "CHANNEL_BRIDGE":
-            return dialogue.Bridged(_text(event, "Other-Leg-Unique-ID") or _text(event, "Bridge-B-Unique-ID") or None)
+            return dialogue.Bridged(event.get("Other-Leg-Unique-ID", "") or event.get("Bridge-B-Unique-ID", "") or None)
         if name == "CHANNEL_UNBRIDGE":
             return dialogue.Unbridged()
         if name == "CHANNEL_HANGUP":
-            return dialogue.HungUp(_text(event, "Hangup-Cause"))
+            return dialogue.HungUp(event.get("Hangup-Cause", ""))
         if name == "CHANNEL_HANGUP_COMPLETE":
-            return dialogue.ChannelGone(_text(event, "Hangup-Cause"), _text(event, "variable_cc_agent") or None)
+            return dialogue.ChannelGone(event.get("Hangup-Cause", ""), event.get("variable_cc_agent", "") or None)
         return None
 
     def _meaning_elsewhere(self, event: Event) -> dialogue.Event | None:
         """The same for another leg, of which the guard told."""
-        name, leg = event["Event-Name"], _text(event, "Unique-ID")
+        name, leg = event["Event-Name"], event.get("Unique-ID", "")
         if not is_channel_uuid(leg):
             return None
         if name == "RECORD_START":
-            return dialogue.RecorderStarted(_text(event, "Record-File-Path"), leg)
+            return dialogue.RecorderStarted(event.get("Record-File-Path", ""), leg)
         if name == "RECORD_STOP":
             return _stopped(event, leg)
         if name == "DTMF" and leg == self._state.leg:
-            return dialogue.KeyPressed(_text(event, "DTMF-Digit"), _moment_ms(event), by_agent=True)
+            return dialogue.KeyPressed(event.get("DTMF-Digit", ""), _moment_ms(event), by_agent=True)
         return None
 
     def _question_played(self, event: Event) -> None:
-        self._question_heard = _text(event, "Application-Response") == "FILE PLAYED"
+        self._question_heard = event.get("Application-Response", "") == "FILE PLAYED"
 
     def _answer(self, event: Event, number: int, variable: str) -> dialogue.Event:
         """FREESWITCH.md, section 3: what ``play_and_get_digits`` leaves on the channel."""
-        key = _text(event, f"variable_{variable}")
-        wrong_key = _text(event, f"variable_{variable}_invalid")
-        result = _text(event, "variable_read_result")
+        key = event.get(f"variable_{variable}", "")
+        wrong_key = event.get(f"variable_{variable}_invalid", "")
+        result = event.get("variable_read_result", "")
         sound = self._sounds.get(Announcement.QUESTION)
         whole = sound.duration_ms if sound else None
         self._deadline = None
         self._times[-1]["answered_at"] = _now()
-        if _text(event, "Answer-State") == "hangup":
+        if event.get("Answer-State", "") == "hangup":
             attempt = Attempt(AnswerOutcome.HUNG_UP)
         elif result not in ("success", "failure") or not self._question_heard:
             attempt = Attempt(AnswerOutcome.NOT_ASKED)
@@ -291,9 +295,9 @@ class Call:
 
     def _queue_done(self, event: Event) -> dialogue.Event:
         """FREESWITCH.md, section 5: ``callcenter`` completes when the agent answers, or without one."""
-        if _text(event, "variable_cc_cause") == "answered":
-            return dialogue.AgentAnswered(_text(event, "variable_cc_agent_uuid") or None)
-        return dialogue.QueueLeft(_text(event, "variable_cc_cancel_reason") or "NOT_JOINED")
+        if event.get("variable_cc_cause", "") == "answered":
+            return dialogue.AgentAnswered(event.get("variable_cc_agent_uuid", "") or None)
+        return dialogue.QueueLeft(event.get("variable_cc_cancel_reason", "") or "NOT_JOINED")
 
     # --- step() ------------------------------------------------------------------------------
 
@@ -333,16 +337,17 @@ class Call:
     def _perform(self, action: dialogue.Action) -> None:
         session, line = self._session, self._line
         if isinstance(action, dialogue.TakeOver):
-            session.call_command("sched_cancel", heeded=False)
+            session.decline(*_UNHEEDED, *(() if line.hear_to_end else ("playback",)))
+            session.call_command("sched_cancel")
             moved = f"+{line.watchdog_s} {line.fallback} XML {line.context}"
-            session.call_command("sched_transfer", moved, heeded=False)
+            session.call_command("sched_transfer", moved)
             self._ours_until = time.monotonic() + line.watchdog_s - 1
-            session.call_command("answer", heeded=False)
+            session.call_command("answer")
             session.set_variables({"playback_terminators": "none"})
         elif isinstance(action, dialogue.Play):
             sound = self._sounds.get(action.announcement)
             if sound is not None:
-                session.playback(sound.path, heeded=False)
+                session.playback(sound.path)
         elif isinstance(action, dialogue.Ask):
             self._ask(action.number)
         elif isinstance(action, dialogue.Write):
@@ -382,7 +387,7 @@ class Call:
             for uuid in self._legs:
                 session.api(f"uuid_buglist {uuid}", answer=True)
         elif isinstance(action, dialogue.JoinQueue):
-            session.call_command("sched_cancel", heeded=False)
+            session.call_command("sched_cancel")
             session.set_variables(self._for_the_agent() | {"consent_handled": "true"})
             self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done
             self._deadline = None
@@ -507,21 +512,16 @@ def _now() -> str:
 
 def _stopped(event: Event, leg: str | None) -> dialogue.RecorderStopped:
     return dialogue.RecorderStopped(
-        _text(event, "Record-File-Path"),
+        event.get("Record-File-Path", ""),
         _number(event.get("variable_record_ms")),
-        _text(event, "variable_record_completion_cause") or None,
+        event.get("variable_record_completion_cause", "") or None,
         leg,
     )
 
 
 def _moment_ms(event: Event) -> int:
     """When the switch saw it, in milliseconds; else now."""
-    return _number(_text(event, "Event-Date-Timestamp")[:-3], digits=15) or int(time.time() * 1000)
-
-
-def _text(event: Event, name: str) -> str:
-    value = event.get(name, "")
-    return value if isinstance(value, str) else ""
+    return _number(event.get("Event-Date-Timestamp", "")[:-3], digits=15) or int(time.time() * 1000)
 
 
 def _number(value: Any, digits: int = 9) -> int | None:

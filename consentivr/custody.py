@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 UNDER_WAY = timedelta(hours=1)
 """A recording younger than this may still be written; it is neither missed nor quarantined."""
 
+SEAL_PAUSE_S = 0.1
+"""So long recordings that end are gathered before they are sealed."""
+
 _AT_ONCE = 500
 
 
@@ -51,6 +54,10 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
         return {"path": path, **asdict(fingerprint(file))}
     except OSError as error:
         return {"path": path, "why": error.strerror or str(error)}
+
+
+def _seal_each(folder: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
+    return [seal(folder, path) for path in paths]
 
 
 class Sealer:
@@ -84,11 +91,16 @@ class Sealer:
         gevent.killall(self._greenlets)
 
     def _seal_all(self) -> None:
+        """All that wait in one go: at a full load a visit to the thread costs more than a seal."""
         while True:
-            stopped = self._to_seal.get()
-            said = self._pool.apply(seal, (self._folder, str(stopped.evidence["path"])))
-            self._note(_about(stopped, Turn.RECORDING_SEALED, said))
-            self._to_seal.task_done()
+            waiting = [self._to_seal.get()]
+            while not self._to_seal.empty() and len(waiting) < _AT_ONCE:
+                waiting.append(self._to_seal.get())
+            paths = [str(stopped.evidence["path"]) for stopped in waiting]
+            for stopped, said in zip(waiting, self._pool.apply(_seal_each, (self._folder, paths)), strict=True):
+                self._note(_about(stopped, Turn.RECORDING_SEALED, said))
+                self._to_seal.task_done()
+            gevent.sleep(SEAL_PAUSE_S)
 
     def _erase_all(self) -> None:
         while True:

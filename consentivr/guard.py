@@ -34,7 +34,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 
 COMMAND_SECONDS = 30.0
 
-Event = dict[str, Any]
+Event = Mapping[str, Any]
 
 
 class Watched(Protocol):
@@ -160,7 +160,7 @@ class _Watch:
     # --- what happens now --------------------------------------------------------------------
 
     def _hear(self, name: str, event: Event) -> None:
-        leg, other = _text(event, "Unique-ID"), _text(event, "Other-Leg-Unique-ID")
+        leg, other = event.get("Unique-ID", ""), event.get("Other-Leg-Unique-ID", "")
         call = self._guard.calls.get(leg) or self._guard.calls.get(other)
         if call is not None:
             if leg != call.channel_uuid:  # its own leg's events a call hears itself
@@ -168,7 +168,7 @@ class _Watch:
         elif name == "RECORD_START":
             self._judge(leg, other, event)
         elif name == "RECORD_STOP":
-            path = _text(event, "Record-File-Path")
+            path = event.get("Record-File-Path", "")
             about = self._stopping.pop(path, None)
             if about is not None:  # the file is closed now: nothing writes it again
                 self._guard.erase(about, (path,), "not permitted")
@@ -180,7 +180,7 @@ class _Watch:
     def _judge(self, leg: str, other: str, event: Event) -> None:
         """A recorder on a leg of which nothing is known but what the legs say themselves."""
         if "variable_consent_no_record" in event or "variable_cc_queue" in event:
-            flags, queues = [_text(event, "variable_consent_no_record")], [_text(event, "variable_cc_queue")]
+            flags, queues = [event.get("variable_consent_no_record", "")], [event.get("variable_cc_queue", "")]
             legs = [other]
         else:
             flags, queues, legs = [], [], [leg, other]
@@ -214,19 +214,14 @@ class _Watch:
             return
         self._connection.api(f"uuid_record {leg} stop all")
         # On the agent's leg mod_callcenter says whose call it is.
-        callers = (_text(event, "variable_cc_member_session_uuid"), other, leg)
+        callers = (event.get("variable_cc_member_session_uuid", ""), other, leg)
         caller = next(uuid for uuid in callers if is_channel_uuid(uuid))
-        path = _text(event, "Record-File-Path")
+        path = event.get("Record-File-Path", "")
         evidence = {"path": path, "leg": leg, "by": "guard"}
-        about = Entry(caller, Turn.FORBIDDEN_RECORDING.value, "", _text(event, "variable_cc_queue"), "", evidence)
+        about = Entry(caller, Turn.FORBIDDEN_RECORDING.value, "", event.get("variable_cc_queue", ""), "", evidence)
         self._stopping[path] = about
         self._guard.found(about)
         self._guard.erase(about, (path,), "not permitted")
-
-
-def _text(event: Event, name: str) -> str:
-    value = event.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 class Alarm:

@@ -24,7 +24,21 @@ import gevent.socket
 
 NUMBER = "5000"
 _CHANNEL, _EXECUTION = "c" * 8 + "-cccc-4ccc-8ccc-" + "c" * 12, "e" * 8 + "-eeee-4eee-8eee-" + "e" * 12
+_AGENT, _RECORDING = "a" * 8 + "-aaaa-4aaa-8aaa-" + "a" * 12, "/recordings/a.wav"
 _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+_HEADERS = {
+    "CHANNEL_BRIDGE": 207,
+    "CHANNEL_HANGUP": 218,
+    "CHANNEL_UNBRIDGE": 221,
+    "RECORD_STOP": 226,
+    "CHANNEL_HANGUP_COMPLETE": 304,
+    "callcenter": 212,
+    "socket": 210,
+}
+"""How many headers the events of a recorded call have, or the ends of its applications, once they are more than before
+the queue; each is about 44 bytes."""
+
+_DECLINES = b"filter Application -"
 _DONE = b"Content-Type: api/response\nContent-Length: 4\n\n+OK\n"
 
 
@@ -38,9 +52,10 @@ class Words:
             for name, value in template.items()
         }
         self._made: dict[tuple[Any, ...], bytes] = {}
-
-    def connected(self) -> bytes:
+        self.connected = self._connected()
         """The answer to ``connect``."""
+
+    def _connected(self) -> bytes:
         lines = [f"{name}: {quote(value)}" for name, value in self._base.items()]
         lines += ["Content-Type: command/reply", "Reply-Text: %2BOK%0A"]
         return ("\n".join(lines) + "\n\n").encode()
@@ -51,6 +66,10 @@ class Words:
         if key not in self._made:
             headers = self._base | {"Event-Name": name, "Answer-State": "answered"}
             headers |= {label.replace("__", "-"): value for label, value in extra.items()}
+            if name == "DTMF":
+                headers = {label: value for label, value in headers.items() if not label.startswith("variable_")}
+            for number in range(len(headers), _HEADERS.get(extra.get("Application", name), 0)):
+                headers[f"variable_recorded_{number:03}"] = "c" * 16
             if plain:
                 body = ("\n".join(f"{label}: {quote(value)}" for label, value in headers.items()) + "\n\n").encode()
                 kind = b"plain"
@@ -78,6 +97,7 @@ class Flow:
         self._uuid = str(uuid.uuid4()).encode()
         self._plain = True
         self._unwanted: set[str] = set()
+        self._declined: set[str] = set()
         self._to_execute: gevent.queue.SimpleQueue[bytes | None] = gevent.queue.SimpleQueue()
         self._decided_at: float | None = None
         self.reaction_s: float | None = None
@@ -124,15 +144,20 @@ class Flow:
 
     def _reply(self, command: bytes) -> bytes:
         if command == b"connect":
-            return self._words.connected()
+            return self._words.connected
         if command.startswith(b"myevents json"):
             self._plain = False
         if command.startswith(b"nixevent"):
             self._unwanted.update(command.decode().split(" ")[1:])
+        if command.startswith(_DECLINES):
+            self._declined.add(command[len(_DECLINES) :].decode())
         return _DONE if command.startswith(b"api ") else _OK
 
     def _event(self, name: str, **extra: str) -> bytes:
         return b"" if name in self._unwanted else self._words.event(self._plain, name, **extra)
+
+    def _complete(self, application: str, **extra: str) -> bytes:
+        return b"" if application in self._declined else self._words.complete(self._plain, application, **extra)
 
     def _execute(self, headers: dict[bytes, bytes]) -> bool:
         """Whether this was the queue, in which an agent has answered."""
@@ -149,13 +174,13 @@ class Flow:
             extra = {f"variable_{variable}": key, "variable_read_result": "success"}
             before = self._event("DTMF", DTMF__Digit=key)
         elif application == "record_session":
-            before = self._event("RECORD_START", Record__File__Path="/recordings/a.wav")
+            before = self._event("RECORD_START", Record__File__Path=_RECORDING)
         elif application == "callcenter":
             gevent.sleep(self._plan["step_s"])
-            extra = {"variable_cc_cause": "answered"}
-            after = self._event("CHANNEL_UNPARK") + self._words.complete(self._plain, "socket")
-            after += self._event("CHANNEL_BRIDGE")
-        done = self._words.complete(self._plain, application, **extra)
+            extra = {"variable_cc_cause": "answered", "variable_cc_agent_uuid": _AGENT}
+            after = self._event("CHANNEL_UNPARK") + self._complete("socket")
+            after += self._event("CHANNEL_BRIDGE", Other__Leg__Unique__ID=_AGENT)
+        done = self._complete(application, **extra)
         self._say(before + done.replace(_EXECUTION.encode(), headers.get(b"Event-UUID", b"0" * 36)) + after)
         if application == "play_and_get_digits":
             self._decided_at = time.perf_counter()
@@ -168,9 +193,11 @@ class Flow:
             self.release.wait()
         else:
             gevent.sleep(self._plan["step_s"])
-        names = ("CHANNEL_HANGUP", "CHANNEL_UNBRIDGE", "RECORD_STOP", "CHANNEL_HANGUP_COMPLETE")
+        cause, stopped = {"Hangup__Cause": "NORMAL_CLEARING"}, {"Record__File__Path": _RECORDING}
+        stopped |= {"variable_record_ms": "12000", "variable_record_completion_cause": "success-silence"}
         notice = "Content-Type: text/disconnect-notice\nContent-Disposition: {}\nContent-Length: 0\n\n"
-        events = b"".join(self._event(name) for name in names)
+        events = self._event("CHANNEL_HANGUP", **cause) + self._event("CHANNEL_UNBRIDGE")
+        events += self._event("RECORD_STOP", **stopped) + self._event("CHANNEL_HANGUP_COMPLETE", **cause)
         self._say(events + notice.format("linger").encode() + notice.format("disconnect").encode())
         # FreeSWITCH closes then; what the application still says must not make that a reset.
         try:

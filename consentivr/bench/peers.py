@@ -47,7 +47,7 @@ def genesis(port: int) -> None:
     """One Outbound server on asyncio."""
     import asyncio
 
-    from genesis import Outbound  # type: ignore[import-not-found,unused-ignore]
+    from genesis import Outbound
 
     async def consent_line(session: Any) -> None:
         over = asyncio.Event()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import gevent
@@ -22,7 +23,7 @@ _RECEIVE_BYTES = 65536
 _SEND_SECONDS = 5.0
 _MESSAGES_BEFORE_OTHERS = 32
 _ANSWER = "answer "
-"""Marks a reply that is awaited for what it says."""
+"""Marks a reply that becomes an event for what it says."""
 
 
 class _Interrupted(BaseException):
@@ -42,8 +43,9 @@ class GuardedConnection:
         self.connected = True
         self._decoder = decoder or Decoder()
         self._outgoing: list[bytes] = []
-        self._expected_replies: deque[str] = deque()
-        self._events: deque[dict[str, Any]] = deque()
+        self._expected_replies: deque[str | list[Message]] = deque()
+        """Of each command under way its name, or the list that its reply is put into."""
+        self._events: deque[Mapping[str, Any]] = deque()
         self._messages = 0
         self._receiving: Any = None
 
@@ -63,28 +65,26 @@ class GuardedConnection:
 
         Row G: all bytes are sent. Rows H, J: the wait ends with the connection or at its deadline.
         """
-        self._queue(encode(data), data.split(" ")[0])
-        deadline = time.monotonic() + timeout
-        while len(self._expected_replies) > 1:
-            self._pump(deadline)
-        message = self._next_reply(deadline)
-        self._expected_replies.popleft()
-        return message
+        return self._reply_to(encode(data), time.monotonic() + timeout)
 
     # --- waiting -----------------------------------------------------------------------------
 
-    def receive(self, timeout: float | None = None) -> dict[str, Any]:
+    def receive(self, timeout: float | None = None) -> Mapping[str, Any]:
         """The next event of the call, after sending what is queued.
 
         ``timeout`` in seconds, None waits as long as the connection lives. A refused command comes as
         an event too, named ``COMMAND_REFUSED``.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._events:
-            self._pump(deadline)
-        return self._events.popleft()
+        events = self._events
+        if not events:
+            deadline = None if timeout is None else time.monotonic() + timeout
+            while not events:
+                self.flush()
+                if not events:  # something may have been injected while that waited
+                    self._pump(deadline)
+        return events.popleft()
 
-    def inject(self, event: dict[str, Any]) -> None:
+    def inject(self, event: Mapping[str, Any]) -> None:
         """Let ``receive`` return an event that does not come from the switch. From any greenlet of the same hub."""
         self._events.append(event)
         gevent.get_hub().loop.run_callback(self._interrupt)
@@ -95,7 +95,7 @@ class GuardedConnection:
             self._receiving.throw(_Interrupted)
 
     def flush(self) -> None:
-        """Send what is queued now. Row G: ``sendall``, not ``send``, and not for ever."""
+        """Send what is queued now. Row G: all of it, however many pieces that takes, but not for ever."""
         if not self._outgoing:
             return
         if not self.connected:
@@ -103,7 +103,9 @@ class GuardedConnection:
         data, self._outgoing = b"".join(self._outgoing), []
         self.sock.settimeout(_SEND_SECONDS)
         try:
-            self.sock.sendall(data)
+            sent = self.sock.send(data)
+            if sent < len(data):
+                self.sock.sendall(data[sent:])
         except OSError as error:
             self.connected = False
             raise SessionClosed(f"the switch is gone: {error}") from None
@@ -115,51 +117,26 @@ class GuardedConnection:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _queue(self, data: bytes, expects: str) -> None:
+    def _queue(self, data: bytes, expects: str | list[Message]) -> None:
         if not self.connected:
             raise SessionClosed("the connection is closed")
         self._outgoing.append(data)
         self._expected_replies.append(expects)
 
-    def _next_reply(self, deadline: float) -> Message:
-        """The reply to the oldest command, which stays on the list of expected replies."""
-        while True:
-            message = self._read_message(deadline)
-            if message is None:
-                continue
-            if message.content_type in ("command/reply", "api/response"):
-                return message
-            self._sort(message)
+    def _reply_to(self, data: bytes, deadline: float, *more: tuple[bytes, str]) -> Message:
+        """Send a command, with ``more`` in the same go, and wait for its reply; what else arrives is kept."""
+        reply: list[Message] = []
+        self._queue(data, reply)
+        for following, name in more:
+            self._queue(following, name)
+        while not reply:
+            self._pump(deadline)
+        return reply[0]
 
     def _pump(self, deadline: float | None) -> None:
         message = self._read_message(deadline)
         if message is not None:
             self._sort(message)
-
-    def _sort(self, message: Message) -> None:
-        kind = message.content_type
-        if kind == "text/event-json":
-            if not self._is_unheeded(message.body):
-                self._events.append(message.event())
-        elif kind in ("command/reply", "api/response"):
-            if not self._expected_replies:
-                raise RemoteProtocolError("the switch replied to a command that was not sent")
-            command = self._expected_replies.popleft()
-            if command.startswith(_ANSWER):
-                said = message.body.decode("utf-8", "replace") if kind == "api/response" else "-ERR"
-                self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
-            elif kind == "command/reply" and not message.reply_text.startswith("+OK"):
-                self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
-        elif kind == "text/disconnect-notice":
-            # Row H. The first notice of a lingering socket is not the end (section 2).
-            if message.headers.get("Content-Disposition") != "linger":
-                self.connected = False
-        else:
-            raise RemoteProtocolError("the peer is not an outbound socket of FreeSWITCH")
-
-    def _is_unheeded(self, body: bytes) -> bool:
-        """Whether nobody waits for this event, so that it need not be decoded."""
-        return False
 
     def _read_message(self, deadline: float | None) -> Message | None:
         """Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
@@ -183,6 +160,28 @@ class GuardedConnection:
                 self._decoder.end()
                 raise SessionClosed("the switch closed the connection")
             self._decoder.feed(data)
+
+    def _sort(self, message: Message) -> None:
+        kind = message.content_type
+        if kind == "text/event-json":
+            self._events.append(message.event())
+        elif kind in ("command/reply", "api/response"):
+            if not self._expected_replies:
+                raise RemoteProtocolError("the switch replied to a command that was not sent")
+            command = self._expected_replies.popleft()
+            if isinstance(command, list):
+                command.append(message)
+            elif command.startswith(_ANSWER):
+                said = message.body.decode("utf-8", "replace") if kind == "api/response" else "-ERR"
+                self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
+            elif kind == "command/reply" and not message.is_accepted:
+                self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
+        elif kind == "text/disconnect-notice":
+            # Row H. The first notice of a lingering socket is not the end (section 2).
+            if message.headers.get("Content-Disposition") != "linger":
+                self.connected = False
+        else:
+            raise RemoteProtocolError("the peer is not an outbound socket of FreeSWITCH")
 
     def _let_others_run(self) -> None:
         """Promise P9: gevent does not switch while there is something to read, so a peer that never

@@ -43,8 +43,7 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         try:
             self._authenticate(deadline)
             for command in subscriptions:
-                reply = self.send(command, deadline - time.monotonic())
-                if not reply.reply_text.startswith("+OK"):
+                if not self.send(command, deadline - time.monotonic()).is_accepted:
                     raise RemoteProtocolError(f"the switch refused '{command}'")
         except BaseException:
             self.stop()
@@ -57,10 +56,7 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         if greeting.content_type != "auth/request":
             raise RemoteProtocolError("the peer is not an inbound socket of FreeSWITCH")
         # The password is not part of what an error may quote: the expected reply is named without it.
-        self._queue(encode(f"auth {self._password}"), "auth")
-        reply = self._next_reply(deadline)
-        self._expected_replies.popleft()
-        if not reply.reply_text.startswith("+OK"):
+        if not self._reply_to(encode(f"auth {self._password}"), deadline).is_accepted:
             raise RemoteProtocolError("the switch refused the password: see its event_socket.conf")
 
     def authenticate(self) -> None:

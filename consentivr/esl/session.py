@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import gevent.socket
@@ -26,12 +27,7 @@ SUBSCRIPTIONS = (
 """FREESWITCH.md, section 2: ``myevents`` alone leaves out the recorder's events; JSON keeps a
 caller's text a value; ``linger`` brings the events after the hangup; nobody here waits for the rest."""
 
-_HANDSHAKE = tuple(encode(command) for command in SUBSCRIPTIONS)
-
-
-_COMPLETE = b'{"Event-Name":"CHANNEL_EXECUTE_COMPLETE"'
-_APPLICATION_UUID = b'"Application-UUID":"'
-"""As FreeSWITCH writes them. Within a caller's text both would have their quotes escaped."""
+_HANDSHAKE = tuple((encode(command), command) for command in SUBSCRIPTIONS)
 
 
 class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: ignore[misc]
@@ -47,7 +43,6 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         self.client_address = client_address
         self.session_data: dict[str, str] = {}
         self._event_uuids, self._numbers = str(uuid.uuid4())[:24], itertools.count(1)
-        self._unheeded: set[bytes] = set()
 
     # --- connecting --------------------------------------------------------------------------
 
@@ -56,14 +51,9 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
 
         Row J: has a deadline and refuses ``-ERR``. Row B: the block is split before it is decoded.
         """
-        self._queue(encode("connect"), "connect")
-        for command, data in zip(SUBSCRIPTIONS, _HANDSHAKE, strict=True):
-            self._queue(data, command)
-        deadline = time.monotonic() + timeout
-        message = self._next_reply(deadline)
-        if not message.reply_text.startswith("+OK"):
+        message = self._reply_to(encode("connect"), time.monotonic() + timeout, *_HANDSHAKE)
+        if not message.is_accepted:
             raise RemoteProtocolError("the switch refused to hand over the call")
-        self._expected_replies.popleft()
         # Not the whole channel: 160 headers are most of what a waiting call would weigh.
         self.session_data = {"Unique-ID": message.headers.get("Unique-ID", "")}
         return message.headers
@@ -75,18 +65,24 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
 
     # --- commands ----------------------------------------------------------------------------
 
+    def decline(self, *applications: str) -> None:
+        """Have the switch keep to itself that these applications have ended: most events of a call are such.
+
+        A filter lets through what any positive filter names, unless a negative one names it too: so first all
+        of this channel, then all but these.
+        """
+        self._queue(encode(f"filter Unique-ID {self.uuid}"), "filter")
+        for application in applications:
+            self._queue(encode(f"filter Application -{application}"), "filter")
+
     def call_command(
         self,
         app_name: str,
         app_args: str = "",
         block: bool = False,
         response_timeout: float | None = None,
-        *,
-        heeded: bool = True,
     ) -> str:
         """Execute a dialplan application; returns the Event-UUID that its COMPLETE will carry.
-
-        That of a command which is not ``heeded`` is let go undecoded: most of a call's events are such.
 
         Row C: waits go by that UUID, never by the application's name. Row E: the codec refuses line
         breaks. Row D: nothing of the wait depends on registered handlers.
@@ -95,8 +91,6 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         self._queue(encode_execute(app_name, app_args, event_uuid), f"sendmsg {app_name}")
         if block:
             self.wait_for_complete(event_uuid, response_timeout)
-        elif not heeded:
-            self._unheeded.add(event_uuid.encode())
         return event_uuid
 
     def play_and_get_digits(
@@ -131,9 +125,9 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
             raise LocalProtocolError("an argument of play_and_get_digits is empty or holds a blank")
         return self.call_command("play_and_get_digits", " ".join(words))
 
-    def playback(self, path: str, block: bool = False, *, heeded: bool = True) -> str:
+    def playback(self, path: str, block: bool = False) -> str:
         """Play a file. Row C, by way of ``call_command``."""
-        return self.call_command("playback", path, block, heeded=heeded)
+        return self.call_command("playback", path, block)
 
     def set_variables(self, variables: dict[str, str]) -> None:
         """Set several channel variables at once; an empty value unsets one."""
@@ -141,21 +135,11 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
             if "|" in name or "|" in value:
                 raise LocalProtocolError("a variable must not hold the separator of multiset")
         pairs = "|".join(f"{name}={value}" for name, value in variables.items())
-        self.call_command("multiset", f"^^|{pairs}", heeded=False)
-
-    def _is_unheeded(self, body: bytes) -> bool:
-        if not body.startswith(_COMPLETE):
-            return False
-        begin = body.find(_APPLICATION_UUID) + len(_APPLICATION_UUID)
-        event_uuid = body[begin : body.find(b'"', begin)]
-        if event_uuid not in self._unheeded:
-            return False
-        self._unheeded.remove(event_uuid)
-        return True
+        self.call_command("multiset", f"^^|{pairs}")
 
     # --- waiting -----------------------------------------------------------------------------
 
-    def wait_for_complete(self, event_uuid: str, timeout: float | None = None) -> dict[str, Any]:
+    def wait_for_complete(self, event_uuid: str, timeout: float | None = None) -> Mapping[str, Any]:
         """Wait for the CHANNEL_EXECUTE_COMPLETE of one command, keeping all other events for ``receive``.
 
         Rows C, H and I: matched by Application-UUID, ended by a dead connection, never leaked.

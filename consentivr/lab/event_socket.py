@@ -40,7 +40,7 @@ class SimulatedEventSocket:
 
         def tell(event: dict[str, str]) -> None:
             if event["Event-Name"] in wanted:
-                body = json.dumps(event).encode("utf-8", "surrogatepass")
+                body = json.dumps(event, separators=(",", ":")).encode("utf-8", "surrogatepass")
                 with contextlib.suppress(OSError):
                     client.sendall(b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body))
 

@@ -123,6 +123,7 @@ class Channel:
         self._subscribed = False
         self._recorder_events = False
         self._unwanted: set[str] = set()
+        self._filters: list[tuple[str, str]] = []
         self._watchdog: gevent.Greenlet | None = None
         self._answered = False
         self._hanging_up = False
@@ -577,6 +578,10 @@ class Channel:
         elif command.startswith("nixevent"):
             self._unwanted.update(command.split(" ")[1:])
             self._reply("+OK events nixed")
+        elif command.startswith("filter "):
+            _, name, value = command.split(" ", 2)
+            self._filters.append((name, value))
+            self._reply(f"+OK filter added. [{name}]=[{value}]")
         elif command == "exit":
             self._reply("+OK bye")
             self._mail.put(("closed", ""))
@@ -674,10 +679,15 @@ class Channel:
         }
         for listener in list(self.switch.listeners):
             listener(event)
-        if not on_socket:
+        if not on_socket or not self._passes(event):
             return
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         self._send(b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body))
+
+    def _passes(self, event: dict[str, str]) -> bool:
+        """With filters, what one of them names and none of the negative ones."""
+        named = [value for name, value in self._filters if event.get(name) == value.lstrip("-")]
+        return not any(value.startswith("-") for value in named) and (bool(named) or not self._filters)
 
     def _base(self) -> dict[str, str]:
         replacements = {

@@ -92,6 +92,7 @@ class Sqlite(Database):
             f"sqlite:///{path}",
             poolclass=sa.pool.StaticPool,
             hide_parameters=True,  # a number in a message would end in a log (promise P8)
+            paramstyle="named",
             connect_args={"timeout": patience_s, "check_same_thread": False},
         )
         sa.event.listen(self.engine, "connect", _prepare_sqlite)

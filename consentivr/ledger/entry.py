@@ -75,8 +75,14 @@ HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "co
 """What a row says: the columns under its digest."""
 
 
-def chained(entry: Entry, position: int, previous: str, personal: tuple[str, str] | None) -> dict[str, Any]:
-    """The row of the table that follows ``previous``; ``personal`` is (commitment's key, number)."""
+CHAINED = (*HASHED, "submission", "key", "digest", "previous", "hash")
+"""The columns of a row that is written."""
+
+
+def chained(entry: Entry, position: int, previous: str, key: str, commitment: str | None) -> dict[str, Any]:
+    """The row of the table that follows ``previous``. ``key`` is random, for this row alone; ``commitment`` is
+    to the caller's number.
+    """
     said = {
         "at": as_text(entry.at),
         "channel_uuid": storable(entry.channel_uuid),
@@ -85,10 +91,9 @@ def chained(entry: Entry, position: int, previous: str, personal: tuple[str, str
         "queue": entry.queue,
         "mode": entry.mode,
         "evidence": _evidence_text(entry.evidence),
-        "commitment": chain.commitment(*personal) if personal else None,
+        "commitment": commitment,
         "position": position,
     }
-    key = secrets.token_hex(16)
     digest = chain.digest_of(key, said)
     return {
         **said,

@@ -22,7 +22,7 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.databases import WRITES, DatabaseError, open_database, plain
-from consentivr.ledger.entry import HASHED, Entry, as_text, chained, now, storable
+from consentivr.ledger.entry import CHAINED, HASHED, Entry, as_text, chained, now, storable
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.schema import ERASED, SCHEMA, callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
@@ -41,7 +41,6 @@ _ROWS_AT_ONCE = 1000
 # Statements of every append, made once.
 _LAST_ENTRY = sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
 _THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("channels", expanding=True)))
-_ADD_ENTRIES = entries.insert()
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,8 @@ class Ledger:
                 )
             self._engine = self._database.engine
             self._writes = self._engine.execution_options(**WRITES)
+            # As text: SQLAlchemy's own handling of many parameters costs as much as the database.
+            self._add_entries = str(entries.insert().compile(self._engine, column_keys=CHAINED))
             self._add_callers = self._database.insert(callers).on_conflict_do_nothing()
             self._database.check_promises()
             if not any_schema:
@@ -260,13 +261,16 @@ class Ledger:
         """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
         first, previous = _end_of_chain(connection)
         position = first
+        random = secrets.token_hex(16 * len(batch))
+        commitments = {channel: chain.commitment(*theirs) for channel, theirs in personal.items()}
         rows = []
         for entry in batch:
+            key, random = random[:32], random[32:]
             position += 1
-            rows.append(chained(entry, position, previous, personal.get(entry.channel_uuid)))
+            rows.append(chained(entry, position, previous, key, commitments.get(entry.channel_uuid)))
             previous = rows[-1]["hash"]
         if rows:
-            connection.execute(_ADD_ENTRIES, rows)
+            connection.exec_driver_sql(self._add_entries, rows)
         if self._signer and position // CHECKPOINT_ROWS > first // CHECKPOINT_ROWS:
             return self._sign(connection, position, previous)
         return None

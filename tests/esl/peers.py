@@ -20,7 +20,7 @@ OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 def event(name: str, **headers: str) -> bytes:
     import json
 
-    body = json.dumps({"Event-Name": name, **headers}).encode()
+    body = json.dumps({"Event-Name": name, **headers}, separators=(",", ":")).encode()
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
 
 

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentivr.esl import codec
-from consentivr.esl.codec import Decoder, Message, encode, encode_execute
+from consentivr.esl.codec import Decoder, Event, Message, encode, encode_execute
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError
 from tests.recorded import NAMES, from_switch, messages
 
 INVALID = sorted((Path(__file__).parent / "invalid").glob("*.esl"))
+TOLERATED = sorted((Path(__file__).parent / "tolerated").glob("*.esl"))
 
 
 def digest(found: list[Message]) -> list[tuple]:
@@ -110,10 +111,49 @@ def test_values_are_decoded_only_when_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert len(first.headers) > 150 > 5 >= before
 
 
-def test_repeated_headers_come_as_a_list() -> None:
-    body = json.dumps({"Event-Name": "X", "variable_transfer_history": ["a", "b"]}).encode()
+def event(body: bytes) -> Event:
     (message,) = messages(b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body))
-    assert message.event()["variable_transfer_history"] == ["a", "b"]
+    return message.event()
+
+
+def test_a_repeated_header_is_no_text() -> None:
+    found = event(b'{"Event-Name":"X","variable_transfer_history":["a","Unique-ID"],"Unique-ID":"u"}')
+    assert "variable_transfer_history" not in found
+    assert found["Unique-ID"] == "u"
+    assert dict.fromkeys(found) == dict.fromkeys(["Event-Name", "variable_transfer_history", "Unique-ID"])
+    assert len(found) == 3
+
+
+@given(st.dictionaries(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1), st.text(), max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_p7_each_header_of_an_event_says_what_was_written(headers: dict[str, str]) -> None:
+    """Quotes, backslashes, control characters, other headers' names: in whatever order, a text stays a text."""
+    headers = {"Event-Name": "X"} | headers
+    found = event(json.dumps(headers, separators=(",", ":")).encode())
+    assert {name: found[name] for name in headers} == headers
+    assert found.get("absent") is None
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("name", ['","Unique-ID":"forged', '\\","Unique-ID":"forged"', '\\\\"', "\u2028\n", '"}'])
+def test_p7_a_callers_text_cannot_forge_an_events_header(name: str, ascii_only: bool) -> None:
+    headers = {"Event-Name": "DTMF", "Caller-Caller-ID-Name": name, "Unique-ID": "u"}
+    found = event(json.dumps(headers, separators=(",", ":"), ensure_ascii=ascii_only).encode())
+    assert (found["Caller-Caller-ID-Name"], found["Unique-ID"]) == (name, "u")
+
+
+@pytest.mark.parametrize("path", TOLERATED, ids=lambda path: path.stem)
+def test_odd_bytes_of_a_caller_do_not_cost_the_event(path: Path) -> None:
+    """FreeSWITCH hands on what it was sent: a display name in Latin-1 must not keep a caller from being asked."""
+    (message,) = messages(path.read_bytes())
+    assert message.event()["Event-Name"].startswith("DT")
+
+
+def test_a_text_that_is_no_json_is_left_as_it_is() -> None:
+    found = event(b'{"Event-Name":"X","bad":"a\\x","open":"a\\"}')
+    assert found["bad"] == "a\\x"
+    assert found.get("open") is None
+    assert event(b'{"Event-Name":"X"}').get("open") is None
 
 
 # --- commands --------------------------------------------------------------------------------
