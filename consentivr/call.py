@@ -6,6 +6,7 @@ only says which words an action needs, and which event some words mean.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -328,7 +329,7 @@ class Call:
         if phase is not before and phase in (Phase.QUEUED, Phase.ENDED):
             decision, reason = (consent.decision.value, consent.reason.value) if consent else (None, None)
             self._log.info(f"call {phase.value}", decision=decision, reason=reason, after=type(event).__name__)
-        if actions:
+        if actions and self._log.is_enabled_for(logging.DEBUG):
             then = [type(action).__name__ for action in actions]
             self._log.debug(type(event).__name__, phase=phase.value, then=then)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -37,6 +38,15 @@ announcements:
 """
 
 
+CORES = sorted(os.sched_getaffinity(0))
+"""The first is the server's, the others are the load's: so neither moves about, and each has its own caches."""
+
+
+def _pin(process: subprocess.Popen[Any], cores: Sequence[int]) -> None:
+    if cores:
+        os.sched_setaffinity(process.pid, cores)
+
+
 def available(peers: Sequence[str]) -> list[str]:
     """Those of the peers that are installed."""
     return [peer for peer in peers if importlib.util.find_spec(peer) is not None]
@@ -62,6 +72,7 @@ class Server:
             command = ["-m", "consentivr", "serve", "--config", str(configuration)]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
+        _pin(self._process, CORES[:1])
         self._wait()
 
     def _wait(self) -> None:
@@ -130,6 +141,8 @@ def load(plan: dict[str, Any]) -> dict[str, Any]:
 def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run loads side by side, each in a process of its own, to their end."""
     running = [subprocess.Popen(_load_command(plan), stdout=subprocess.PIPE, text=True) for plan in plans]
+    for process in running:
+        _pin(process, CORES[1:])
     said = [process.communicate(timeout=600)[0] for process in running]
     if any(process.returncode for process in running):
         raise RuntimeError("a load failed: see above")
@@ -140,6 +153,7 @@ def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def held(plan: dict[str, Any]) -> Iterator[int]:
     """Keep calls in their talk meanwhile; how many there are."""
     with subprocess.Popen(_load_command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        _pin(process, CORES[1:])
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["there"])
         process.communicate("", timeout=120)

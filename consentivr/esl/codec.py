@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -134,7 +135,8 @@ class Event(Mapping[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         """The text of a header, or ``default``."""
         mark = b',"%s":"' % name.encode()
-        start = self._body.rfind(mark)  # three times as fast as find: quotes are many, commas few
+        # Backwards it goes three times as fast: of commas there are fewer than of quotes.
+        start = 0 if self._body.startswith(mark) else self._body.rfind(mark)
         if start < 0:
             return default
         start += len(mark)
@@ -161,6 +163,11 @@ def _unescaped(text: str) -> str:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:
         return text
+
+
+_OK_REPLY = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+_OK = Message("command/reply", _OK_REPLY[:-2])
+"""Every other message of a call is this one."""
 
 
 class Decoder:
@@ -196,6 +203,9 @@ class Decoder:
             if self._head is None:
                 return None
         if self._head is None:
+            if self._buffer.startswith(_OK_REPLY, self._at):
+                self._at += len(_OK_REPLY)
+                return _OK
             event = _EVENT.match(self._buffer, self._at)
             if event is not None and int(event[2]) <= self._max_body:
                 self._at = event.end()
@@ -292,17 +302,24 @@ def encode(command: str, headers: Mapping[str, str] | None = None) -> bytes:
 def encode_execute(application: str, argument: str, event_uuid: str) -> bytes:
     """``sendmsg`` that executes a dialplan application on the controlled channel.
 
-    ``event-lock`` makes the switch finish it before it takes the next one, so that commands can be
-    sent in one go. Raises LocalProtocolError for ``${`` in the argument: the switch would expand it
-    (FREESWITCH.md, section 2), and no argument of ours needs that.
+    ``event_uuid`` is ours, and comes back as Application-UUID. Raises LocalProtocolError for ``${`` in the
+    argument: the switch would expand it (FREESWITCH.md, section 2), and no argument of ours needs that.
+    """
+    return b"%s\nEvent-UUID: %s\n\n" % (_without_event_uuid(application, argument), event_uuid.encode())
+
+
+@lru_cache(maxsize=1024)
+def _without_event_uuid(application: str, argument: str) -> bytes:
+    """All of an execution but its last header: a line says the same to every caller.
+
+    ``event-lock`` makes the switch finish it before it takes the next one, so that commands can be sent in one
+    go. While callcenter waits, it would hold back what others broadcast to the caller.
     """
     if "${" in argument:
         raise LocalProtocolError("an argument must not hold a variable for the switch to expand")
     headers = {"call-command": "execute", "execute-app-name": application}
     if argument:
         headers["execute-app-arg"] = argument
-    headers["Event-UUID"] = event_uuid
     if application != "callcenter":
-        # While callcenter waits, an event lock would hold back what others broadcast to the caller.
         headers["event-lock"] = "true"
-    return encode("sendmsg", headers)
+    return encode("sendmsg", headers)[:-2]

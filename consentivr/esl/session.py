@@ -9,6 +9,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import gevent.socket
@@ -28,6 +29,11 @@ SUBSCRIPTIONS = (
 caller's text a value; ``linger`` brings the events after the hangup; nobody here waits for the rest."""
 
 _HANDSHAKE = tuple((encode(command), command) for command in SUBSCRIPTIONS)
+
+
+@lru_cache(maxsize=16)
+def _filters(applications: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(encode(f"filter Application -{application}") for application in applications)
 
 
 class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: ignore[misc]
@@ -72,8 +78,8 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         of this channel, then all but these.
         """
         self._queue(encode(f"filter Unique-ID {self.uuid}"), "filter")
-        for application in applications:
-            self._queue(encode(f"filter Application -{application}"), "filter")
+        for command in _filters(applications):
+            self._queue(command, "filter")
 
     def call_command(
         self,

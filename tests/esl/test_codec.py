@@ -162,10 +162,10 @@ def test_a_text_that_is_no_json_is_left_as_it_is() -> None:
 def test_an_execution_on_the_wire() -> None:
     assert encode_execute("playback", "/s/a.wav", "u-1") == (
         b"sendmsg\ncall-command: execute\nexecute-app-name: playback\nexecute-app-arg: /s/a.wav\n"
-        b"Event-UUID: u-1\nevent-lock: true\n\n"
+        b"event-lock: true\nEvent-UUID: u-1\n\n"
     )
     assert encode_execute("answer", "", "u-2") == (
-        b"sendmsg\ncall-command: execute\nexecute-app-name: answer\nEvent-UUID: u-2\nevent-lock: true\n\n"
+        b"sendmsg\ncall-command: execute\nexecute-app-name: answer\nevent-lock: true\nEvent-UUID: u-2\n\n"
     )
     assert b"event-lock" not in encode_execute("callcenter", "support@default", "u-3")
     assert encode("myevents json") == b"myevents json\n\n"
