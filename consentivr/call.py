@@ -179,7 +179,9 @@ class Call:
     # --- an event in -------------------------------------------------------------------------
 
     def _next_event(self) -> dialogue.Event | None:
-        due = min((moment for moment in (self._deadline, self._resume_at) if moment is not None), default=None)
+        due = self._deadline
+        if self._resume_at is not None and (due is None or self._resume_at < due):
+            due = self._resume_at
         try:
             event = self._session.receive(None if due is None else max(0.0, due - time.monotonic()))
         except WaitTimedOut:

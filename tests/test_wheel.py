@@ -34,7 +34,7 @@ def test_the_installed_wheel_runs_the_demonstration(tmp_path: Path) -> None:
     empty.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [tmp_path / "venv" / "bin" / "consentivr", "demo", "--keep", str(tmp_path / "demo"), "--speed", "50"],
+        [tmp_path / "venv" / "bin" / "consentivr", "demo", "--keep", str(tmp_path / "demo"), "--speed", "20"],
         cwd=empty, env=environment, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -62,8 +62,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def configure_log(level: str, *, json_lines: bool) -> None:
-    """Log to standard error: in columns on a terminal, else as logfmt, or as JSON lines."""
-    renderer: Any = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    """Log to standard error: in columns on a terminal, else as name='value', or as JSON lines."""
+    renderer: Any = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
     if json_lines:
         renderer = structlog.processors.JSONRenderer()
     elif sys.stderr.isatty():

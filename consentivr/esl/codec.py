@@ -63,10 +63,17 @@ class Headers(Mapping[str, str]):
         self._block = b"\n" + block + b"\n"
 
     def __getitem__(self, name: str) -> str:
+        text: str | None = self.get(name)
+        if text is None:
+            raise KeyError(name)
+        return text
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The text of a header, or ``default``."""
         mark = b"\n" + name.encode() + b":"
         start = self._block.find(mark)
         if start < 0:
-            raise KeyError(name)
+            return default
         start += len(mark)
         text = self._block[start : self._block.index(b"\n", start)].strip(b" ").decode("utf-8", "replace")
         return unquote(text, errors="replace") if "%" in text else text
@@ -97,7 +104,7 @@ class Message(NamedTuple):
     @property
     def reply_text(self) -> str:
         """What a ``command/reply`` says: ``+OK ...`` or ``-ERR ...``."""
-        return self.headers.get("Reply-Text", "").strip()
+        return str(self.headers.get("Reply-Text", "")).strip()
 
     @property
     def is_accepted(self) -> bool:

@@ -79,9 +79,7 @@ class GuardedConnection:
         if not events:
             deadline = None if timeout is None else time.monotonic() + timeout
             while not events:
-                self.flush()
-                if not events:  # something may have been injected while that waited
-                    self._pump(deadline)
+                self._pump(deadline)
         return events.popleft()
 
     def inject(self, event: Mapping[str, Any]) -> None:
@@ -139,16 +137,25 @@ class GuardedConnection:
             self._sort(message)
 
     def _read_message(self, deadline: float | None) -> Message | None:
-        """Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
+        """The next message; when nothing is left of what was read, what is queued is sent first.
 
+        Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
         None when ``inject`` woke us instead.
         """
-        self.flush()
         while True:
             message = self._decoder.next_message()
             if message is not None:
-                self._let_others_run()
+                self._messages += 1
+                if self._messages % _MESSAGES_BEFORE_OTHERS == 0:
+                    # Promise P9: gevent does not switch while there is something to read, so a peer that never
+                    # stops talking would starve every other call.
+                    gevent.sleep(0)
                 return message
+            if self._outgoing:
+                known = len(self._events)
+                self.flush()
+                if len(self._events) > known:  # injected while that waited
+                    return None
             if not self.connected:
                 raise SessionClosed("the switch said goodbye")
             try:
@@ -182,13 +189,6 @@ class GuardedConnection:
                 self.connected = False
         else:
             raise RemoteProtocolError("the peer is not an outbound socket of FreeSWITCH")
-
-    def _let_others_run(self) -> None:
-        """Promise P9: gevent does not switch while there is something to read, so a peer that never
-        stops talking would starve every other call."""
-        self._messages += 1
-        if self._messages % _MESSAGES_BEFORE_OTHERS == 0:
-            gevent.sleep(0)
 
     def _read_socket(self, sock: gevent.socket.socket, deadline: float | None) -> bytes:
         """Row A: one ``recv``, whose empty result is the end, with a deadline."""
