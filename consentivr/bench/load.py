@@ -7,6 +7,7 @@ Run by ``bench.calls`` as ``python -m consentivr.bench.load '<JSON>'``; prints J
 from __future__ import annotations
 
 import json
+import random
 import resource
 import sys
 import time
@@ -237,12 +238,13 @@ def flows(plan: dict[str, Any]) -> dict[str, Any]:
     clock = gevent.spawn(look_at_the_clock)
     began, cpu = time.perf_counter(), time.process_time()
     if plan.get("rate"):
+        # Callers come at random, as they do: at even distances two loads would always or never meet.
+        chance, due = random.Random(plan["rate"]), began
         under_way = gevent.pool.Group()
-        placed = 0
         while time.perf_counter() < until:
             under_way.spawn(one)
-            placed += 1
-            gevent.sleep(max(0.0, began + placed / plan["rate"] - time.perf_counter()))
+            due += chance.expovariate(plan["rate"])
+            gevent.sleep(max(0.0, due - time.perf_counter()))
         under_way.join(timeout=30)
     else:
         gevent.joinall([gevent.spawn(many) for _ in range(plan["concurrency"])])

@@ -202,14 +202,12 @@ class Decoder:
         Raises RemoteProtocolError at the first byte that cannot belong to a valid message; the
         connection is of no further use then.
         """
-        if self._at == len(self._buffer):
-            # A held call must not keep what it has read.
-            if self._at:
+        if self._head is None:
+            if self._at == len(self._buffer):
+                # A held call must not keep what it has read.
                 self._buffer = bytearray()
                 self._at = self._scanned = 0
-            if self._head is None:
                 return None
-        if self._head is None:
             if self._buffer.startswith(_OK_REPLY, self._at):
                 self._at += len(_OK_REPLY)
                 return _OK

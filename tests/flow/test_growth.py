@@ -31,9 +31,7 @@ def whole_call(address: tuple[str, int]) -> None:
         return event(name, **{"Unique-ID": channel, "Answer-State": "answered", **headers})
 
     def completed(application: str, **headers: str) -> bytes:
-        found = re.search(
-            rb"execute-app-name: %s\n(?:.+\n)*?Event-UUID: (\S+)" % application.encode(), heard
-        )
+        found = re.search(rb"execute-app-name: %s\n(?:.+\n)*?Event-UUID: (\S+)" % application.encode(), heard)
         assert found, heard
         return say("CHANNEL_EXECUTE_COMPLETE", **{"Application-UUID": found[1].decode(), **headers})
 
