@@ -245,6 +245,17 @@ def test_the_simulated_switch_tells_what_the_real_one_told(name: str, sounds: Pa
     assert without_park(channel.events[first:]) == without_park(sequence(name))
 
 
+def test_every_real_event_is_what_our_filters_and_our_reading_rest_on() -> None:
+    """Decision 8: the channel's UUID in all, an application's name where one ends and nowhere else, the name first."""
+    for name in NAMES:
+        for message in messages(from_switch(name)):
+            if message.content_type == "text/event-json":
+                event = message.event()
+                assert event["Unique-ID"]
+                assert ("Application" in event) == (event["Event-Name"] == "CHANNEL_EXECUTE_COMPLETE")
+                assert next(iter(event)) == "Event-Name"
+
+
 def test_the_recordings_have_both_directions() -> None:
     for name in NAMES:
         assert {direction for direction, _ in blocks(name)} == {"<<<", ">>>"}
