@@ -136,6 +136,22 @@ def test_a_recorded_call_is_decided_as_the_caller_wanted(laboratory: Laboratory,
         assert stopped[0].evidence["duration_ms"] > 1000
 
 
+def test_a_caller_with_a_name_in_latin_1_is_asked_like_anybody_else(laboratory: Laboratory) -> None:
+    switch = RecordedSwitch(
+        "granted",
+        lambda body: body.replace(b"consent_digit", b"consent_key_1").replace(b"Mustermann", b"M\xfcstermann"),
+    )
+    switch.play(laboratory.application.address, 1 << 20)
+    for _ in range(200):
+        rows = [row for row in laboratory.rows() if row.turn == "call_ended"]
+        if rows:
+            break
+        gevent.sleep(0.01)
+    assert rows
+    assert laboratory.rows()[0].evidence["decision"] == "given"
+    assert "record_session" in switch.sent
+
+
 @pytest.mark.parametrize("name", ["granted", "silence"])
 def test_the_connection_breaks_anywhere_in_a_recorded_call(laboratory: Laboratory, name: str) -> None:
     """Cut at every event: never an exception, never a recording without its row."""
