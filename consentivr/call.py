@@ -219,13 +219,13 @@ class Call:
         if name == "DTMF":
             return dialogue.KeyPressed(event.get("DTMF-Digit", ""), _moment_ms(event))
         if name == "CHANNEL_BRIDGE":
-            return dialogue.Bridged(event.get("Other-Leg-Unique-ID", "") or event.get("Bridge-B-Unique-ID", "") or None)
+            return dialogue.Bridged(event.get("Other-Leg-Unique-ID") or event.get("Bridge-B-Unique-ID") or None)
         if name == "CHANNEL_UNBRIDGE":
             return dialogue.Unbridged()
         if name == "CHANNEL_HANGUP":
             return dialogue.HungUp(event.get("Hangup-Cause", ""))
         if name == "CHANNEL_HANGUP_COMPLETE":
-            return dialogue.ChannelGone(event.get("Hangup-Cause", ""), event.get("variable_cc_agent", "") or None)
+            return dialogue.ChannelGone(event.get("Hangup-Cause", ""), event.get("variable_cc_agent") or None)
         return None
 
     def _meaning_elsewhere(self, event: Event) -> dialogue.Event | None:
@@ -242,7 +242,7 @@ class Call:
         return None
 
     def _question_played(self, event: Event) -> None:
-        self._question_heard = event.get("Application-Response", "") == "FILE PLAYED"
+        self._question_heard = event.get("Application-Response") == "FILE PLAYED"
 
     def _answer(self, event: Event, number: int, variable: str) -> dialogue.Event:
         """FREESWITCH.md, section 3: what ``play_and_get_digits`` leaves on the channel."""
@@ -253,7 +253,7 @@ class Call:
         whole = sound.duration_ms if sound else None
         self._deadline = None
         self._times[-1]["answered_at"] = _now()
-        if event.get("Answer-State", "") == "hangup":
+        if event.get("Answer-State") == "hangup":
             attempt = Attempt(AnswerOutcome.HUNG_UP)
         elif result not in ("success", "failure") or not self._question_heard:
             attempt = Attempt(AnswerOutcome.NOT_ASKED)
@@ -298,9 +298,9 @@ class Call:
 
     def _queue_done(self, event: Event) -> dialogue.Event:
         """FREESWITCH.md, section 5: ``callcenter`` completes when the agent answers, or without one."""
-        if event.get("variable_cc_cause", "") == "answered":
-            return dialogue.AgentAnswered(event.get("variable_cc_agent_uuid", "") or None)
-        return dialogue.QueueLeft(event.get("variable_cc_cancel_reason", "") or "NOT_JOINED")
+        if event.get("variable_cc_cause") == "answered":
+            return dialogue.AgentAnswered(event.get("variable_cc_agent_uuid") or None)
+        return dialogue.QueueLeft(event.get("variable_cc_cancel_reason") or "NOT_JOINED")
 
     # --- step() ------------------------------------------------------------------------------
 
@@ -517,7 +517,7 @@ def _stopped(event: Event, leg: str | None) -> dialogue.RecorderStopped:
     return dialogue.RecorderStopped(
         event.get("Record-File-Path", ""),
         _number(event.get("variable_record_ms")),
-        event.get("variable_record_completion_cause", "") or None,
+        event.get("variable_record_completion_cause") or None,
         leg,
     )
 

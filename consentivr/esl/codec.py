@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -50,7 +51,23 @@ _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 """All control characters but the line break, of which there must be one for each header."""
 
 
-class Headers(Mapping[str, str]):
+class _Searched(Mapping[str, str]):
+    """Texts by name, searched in bytes when asked for: ``get`` says how."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> str:
+        text: str | None = self.get(name)
+        if text is None:
+            raise KeyError(name)
+        return text
+
+    @abstractmethod
+    def get(self, name: str, default: Any = None) -> Any:
+        """The text of this name, or ``default``."""
+
+
+class Headers(_Searched):
     """A block of header lines, searched and decoded one value at a time when asked for.
 
     The order matters: decoding before splitting lets a caller's ``%0A`` become a line of its own
@@ -62,14 +79,7 @@ class Headers(Mapping[str, str]):
     def __init__(self, block: bytes) -> None:
         self._block = b"\n" + block + b"\n"
 
-    def __getitem__(self, name: str) -> str:
-        text: str | None = self.get(name)
-        if text is None:
-            raise KeyError(name)
-        return text
-
     def get(self, name: str, default: Any = None) -> Any:
-        """The text of a header, or ``default``."""
         mark = b"\n" + name.encode() + b":"
         start = self._block.find(mark)
         if start < 0:
@@ -116,7 +126,7 @@ class Message(NamedTuple):
         return Event(self.body)
 
 
-class Event(Mapping[str, str]):
+class Event(_Searched):
     """An event, searched and decoded one value at a time when asked for: of its 200 headers we read five.
 
     FreeSWITCH writes one flat object that begins with the event's name. Within a text it escapes each quote, so
@@ -133,14 +143,7 @@ class Event(Mapping[str, str]):
             raise RemoteProtocolError("the body of an event is not a JSON object as FreeSWITCH writes it")
         self._body = b"," + body[1:]
 
-    def __getitem__(self, name: str) -> str:
-        text: str | None = self.get(name)
-        if text is None:
-            raise KeyError(name)
-        return text
-
     def get(self, name: str, default: Any = None) -> Any:
-        """The text of a header, or ``default``."""
         mark = b',"%s":"' % name.encode()
         # Backwards it goes three times as fast: of commas there are fewer than of quotes.
         start = 0 if self._body.startswith(mark) else self._body.rfind(mark)
