@@ -38,13 +38,16 @@ announcements:
 """
 
 
-CORES = sorted(os.sched_getaffinity(0))
-"""The first is the server's, the others are the load's: so neither moves about, and each has its own caches."""
+_FIRST_CORE, _OTHER_CORES = slice(0, 1), slice(1, None)
+"""The server's, and the load's: so neither moves about, and each has its own caches."""
 
 
-def _pin(process: subprocess.Popen[Any], cores: Sequence[int]) -> None:
-    if cores:
-        os.sched_setaffinity(process.pid, cores)
+def _pin(process: subprocess.Popen[Any], which: slice) -> None:
+    """Where the system can do that, and there is more than one core."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))[which]
+        if cores:
+            os.sched_setaffinity(process.pid, cores)
 
 
 def available(peers: Sequence[str]) -> list[str]:
@@ -72,7 +75,7 @@ class Server:
             command = ["-m", "consentivr", "serve", "--config", str(configuration)]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
-        _pin(self._process, CORES[:1])
+        _pin(self._process, _FIRST_CORE)
         self._wait()
 
     def _wait(self) -> None:
@@ -142,7 +145,7 @@ def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run loads side by side, each in a process of its own, to their end. The first is measured: others give way."""
     running = [subprocess.Popen(_load_command(plan), stdout=subprocess.PIPE, text=True) for plan in plans]
     for process in running:
-        _pin(process, CORES[1:])
+        _pin(process, _OTHER_CORES)
     for process in running[1:]:
         os.setpriority(os.PRIO_PROCESS, process.pid, 10)
     said = [process.communicate(timeout=600)[0] for process in running]
@@ -155,7 +158,7 @@ def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def held(plan: dict[str, Any]) -> Iterator[int]:
     """Keep calls in their talk meanwhile; how many there are."""
     with subprocess.Popen(_load_command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        _pin(process, CORES[1:])
+        _pin(process, _OTHER_CORES)
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["there"])
         process.communicate("", timeout=120)

@@ -44,7 +44,7 @@ _REPLY = re.compile(rb"(Content-Type: command/reply\nReply-Text: [\x20-\x7e]{0,5
 
 _ACCEPTED = b"Content-Type: command/reply\nReply-Text: +OK"
 
-_JSON_TEXT = re.compile(rb'(?:[^"\\]|\\.)*(?=")', re.DOTALL)
+_JSON_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*(?=")', re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
 _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")

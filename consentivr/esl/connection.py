@@ -70,7 +70,7 @@ class GuardedConnection:
     # --- waiting -----------------------------------------------------------------------------
 
     def receive(self, timeout: float | None = None) -> Mapping[str, Any]:
-        """The next event of the call, after sending what is queued.
+        """The next event of the call; before it waits for one, what is queued is sent.
 
         ``timeout`` in seconds, None waits as long as the connection lives. A refused command comes as
         an event too, named ``COMMAND_REFUSED``.

@@ -265,7 +265,7 @@ class Ledger:
         commitments = {channel: chain.commitment(*theirs) for channel, theirs in personal.items()}
         rows = []
         for entry in batch:
-            key, random = random[:32], random[32:]
+            key = random[32 * (position - first) : 32 * (position - first + 1)]
             position += 1
             rows.append(chained(entry, position, previous, key, commitments.get(entry.channel_uuid)))
             previous = rows[-1]["hash"]
