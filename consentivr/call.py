@@ -20,6 +20,7 @@ from consentivr.core import dialogue
 from consentivr.core.consent import AnswerOutcome, Attempt
 from consentivr.core.dialogue import AgentAsked, AgentWish, Announcement, CallPolicy, Leg, Phase, State
 from consentivr.core.evidence import Turn
+from consentivr.esl.codec import Event as SwitchEvent
 from consentivr.esl.codec import recorders_of
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
 from consentivr.esl.session import OutboundSession
@@ -207,7 +208,7 @@ class Call:
             return self._answer_of_api(event["Command"], event["Body"])
         if name == "COMMAND_REFUSED":
             return None if event["Command"].startswith("api") else dialogue.Failed(f"refused: {event['Command']}")
-        if event.get("Unique-ID") != self._uuid:
+        if not isinstance(event, SwitchEvent) or not event.is_of(self._uuid):
             return None
         if name == "CHANNEL_EXECUTE_COMPLETE":
             understand = self._awaited.pop(event.get("Application-UUID", ""), None)
@@ -341,16 +342,16 @@ class Call:
         session, line = self._session, self._line
         if isinstance(action, dialogue.TakeOver):
             session.decline(*_UNHEEDED, *(() if line.hear_to_end else ("playback",)))
-            session.call_command("sched_cancel")
+            session.execute("sched_cancel")
             moved = f"+{line.watchdog_s} {line.fallback} XML {line.context}"
-            session.call_command("sched_transfer", moved)
+            session.execute("sched_transfer", moved)
             self._ours_until = time.monotonic() + line.watchdog_s - 1
-            session.call_command("answer")
+            session.execute("answer")
             session.set_variables({"playback_terminators": "none"})
         elif isinstance(action, dialogue.Play):
             sound = self._sounds.get(action.announcement)
             if sound is not None:
-                session.playback(sound.path)
+                session.execute("playback", sound.path)
         elif isinstance(action, dialogue.Ask):
             self._ask(action.number)
         elif isinstance(action, dialogue.Write):
@@ -390,14 +391,14 @@ class Call:
             for uuid in self._legs:
                 session.api(f"uuid_buglist {uuid}", answer=True)
         elif isinstance(action, dialogue.JoinQueue):
-            session.call_command("sched_cancel")
+            session.execute("sched_cancel")
             session.set_variables(self._for_the_agent() | {"consent_handled": "true"})
             self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done
             self._deadline = None
         elif isinstance(action, dialogue.HangUp):
-            session.call_command("hangup", "NORMAL_CLEARING")
+            session.execute("hangup", "NORMAL_CLEARING")
         elif isinstance(action, dialogue.Transfer):
-            session.call_command("transfer", f"{action.extension} XML {line.context}")
+            session.execute("transfer", f"{action.extension} XML {line.context}")
         elif isinstance(action, dialogue.LetGo):
             session.stop()
 

@@ -47,8 +47,12 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
 
     Only below ``folder``: the switch names the path, and it is no licence to read whatever it names.
     """
+    return _seal(folder.resolve(), path)
+
+
+def _seal(below: Path, path: str) -> dict[str, Any]:
     file = Path(path).resolve()
-    if not file.is_relative_to(folder.resolve()):
+    if not file.is_relative_to(below):
         return {"path": path, "why": "not below recordings.folder"}
     try:
         return {"path": path, **asdict(fingerprint(file))}
@@ -57,7 +61,8 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
 
 
 def _seal_each(folder: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
-    return [seal(folder, path) for path in paths]
+    below = folder.resolve()
+    return [_seal(below, path) for path in paths]
 
 
 class Sealer:

@@ -70,14 +70,14 @@ def configure_log(level: str, *, json_lines: bool) -> None:
         renderer = structlog.dev.ConsoleRenderer()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
+        cache_logger_on_first_use=True,
     )
 
 

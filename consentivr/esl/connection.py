@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 import gevent.socket
 
-from consentivr.esl.codec import Decoder, Message, encode
+from consentivr.esl.codec import ACCEPTED, Decoder, Message, encode
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError, SessionClosed, WaitTimedOut
 
 _RECEIVE_BYTES = 65536
@@ -140,9 +140,14 @@ class GuardedConnection:
         """The next message; when nothing is left of what was read, what is queued is sent first.
 
         Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
-        None when ``inject`` woke us instead.
+        None after replies that need no look, and when ``inject`` woke us instead.
         """
         while True:
+            accepted = self._decoder.skip_accepted()
+            if accepted:
+                for _ in range(accepted):
+                    self._settle(ACCEPTED)
+                return None
             message = self._decoder.next_message()
             if message is not None:
                 self._messages += 1
@@ -173,22 +178,26 @@ class GuardedConnection:
         if kind == "text/event-json":
             self._events.append(message.event())
         elif kind in ("command/reply", "api/response"):
-            if not self._expected_replies:
-                raise RemoteProtocolError("the switch replied to a command that was not sent")
-            command = self._expected_replies.popleft()
-            if isinstance(command, list):
-                command.append(message)
-            elif command.startswith(_ANSWER):
-                said = message.body.decode("utf-8", "replace") if kind == "api/response" else "-ERR"
-                self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
-            elif kind == "command/reply" and not message.is_accepted:
-                self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
+            self._settle(message)
         elif kind == "text/disconnect-notice":
             # Row H. The first notice of a lingering socket is not the end (section 2).
             if message.headers.get("Content-Disposition") != "linger":
                 self.connected = False
         else:
             raise RemoteProtocolError("the peer is not an outbound socket of FreeSWITCH")
+
+    def _settle(self, reply: Message) -> None:
+        """A reply belongs to the oldest command under way."""
+        if not self._expected_replies:
+            raise RemoteProtocolError("the switch replied to a command that was not sent")
+        command = self._expected_replies.popleft()
+        if isinstance(command, list):
+            command.append(reply)
+        elif command.startswith(_ANSWER):
+            said = reply.body.decode("utf-8", "replace") if reply.content_type == "api/response" else "-ERR"
+            self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
+        elif reply is not ACCEPTED and reply.content_type == "command/reply" and not reply.is_accepted:
+            self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
 
     def _read_socket(self, sock: gevent.socket.socket, deadline: float | None) -> bytes:
         """Row A: one ``recv``, whose empty result is the end, with a deadline."""

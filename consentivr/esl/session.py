@@ -31,6 +31,10 @@ caller's text a value; ``linger`` brings the events after the hangup; nobody her
 _HANDSHAKE = tuple((encode(command), command) for command in SUBSCRIPTIONS)
 
 
+_PROCESS, _EXECUTIONS = str(uuid.uuid4())[:24], itertools.count(1)
+"""Together the Event-UUID of an execution: never the same twice."""
+
+
 @lru_cache(maxsize=16)
 def _filters(applications: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(encode(f"filter Application -{application}") for application in applications)
@@ -48,7 +52,6 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         super().__init__(sock)
         self.client_address = client_address
         self.session_data: dict[str, str] = {}
-        self._event_uuids, self._numbers = str(uuid.uuid4())[:24], itertools.count(1)
 
     # --- connecting --------------------------------------------------------------------------
 
@@ -81,6 +84,10 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         for command in _filters(applications):
             self._queue(command, "filter")
 
+    def execute(self, app_name: str, app_args: str = "") -> None:
+        """Execute a dialplan application whose end nobody waits for."""
+        self._queue(encode_execute(app_name, app_args), f"sendmsg {app_name}")
+
     def call_command(
         self,
         app_name: str,
@@ -93,7 +100,7 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         Row C: waits go by that UUID, never by the application's name. Row E: the codec refuses line
         breaks. Row D: nothing of the wait depends on registered handlers.
         """
-        event_uuid = f"{self._event_uuids}{next(self._numbers):012x}"
+        event_uuid = f"{_PROCESS}{next(_EXECUTIONS):012x}"
         self._queue(encode_execute(app_name, app_args, event_uuid), f"sendmsg {app_name}")
         if block:
             self.wait_for_complete(event_uuid, response_timeout)
@@ -141,7 +148,7 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
             if "|" in name or "|" in value:
                 raise LocalProtocolError("a variable must not hold the separator of multiset")
         pairs = "|".join(f"{name}={value}" for name, value in variables.items())
-        self.call_command("multiset", f"^^|{pairs}")
+        self.execute("multiset", f"^^|{pairs}")
 
     # --- waiting -----------------------------------------------------------------------------
 

@@ -59,6 +59,27 @@ def test_random_chunks(cuts: list[int], name: str) -> None:
     assert digest(decode(chunks)) == digest(messages(data))
 
 
+ACCEPTANCE = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+OTHER_REPLY = b"Content-Type: command/reply\nReply-Text: +OK Events Enabled\n\n"
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 1, 40])
+def test_plain_acceptances_are_passed_over_and_nothing_else(chunk: int) -> None:
+    data = ACCEPTANCE * 3 + OTHER_REPLY + ACCEPTANCE * 2 + b"Content-Length: 1\nContent-Type: api/response\n\n" + b"x"
+    data += ACCEPTANCE
+    decoder, found = Decoder(), []
+    for start in range(0, len(data), chunk):
+        decoder.feed(data[start : start + chunk])
+        while True:
+            passed_over = decoder.skip_accepted()
+            message = decoder.next_message()
+            found += ["+OK"] * passed_over + ([message.reply_text or message.body] if message else [])
+            if message is None:
+                break
+    assert found == ["+OK", "+OK", "+OK", "+OK Events Enabled", "+OK", "+OK", b"x", "+OK"]
+    decoder.end()
+
+
 def test_there_are_enough_of_them() -> None:
     assert len(INVALID) >= 60
 
@@ -140,6 +161,8 @@ def test_p7_a_callers_text_cannot_forge_an_events_header(name: str, ascii_only: 
     headers = {"Event-Name": "DTMF", "Caller-Caller-ID-Name": name, "Unique-ID": "u"}
     found = event(json.dumps(headers, separators=(",", ":"), ensure_ascii=ascii_only).encode())
     assert (found["Caller-Caller-ID-Name"], found["Unique-ID"]) == (name, "u")
+    assert found.is_of("u")
+    assert not found.is_of("forged")
 
 
 @pytest.mark.parametrize("path", TOLERATED, ids=lambda path: path.stem)
@@ -168,6 +191,9 @@ def test_an_execution_on_the_wire() -> None:
         b"sendmsg\ncall-command: execute\nexecute-app-name: answer\nevent-lock: true\nEvent-UUID: u-2\n\n"
     )
     assert b"event-lock" not in encode_execute("callcenter", "support@default", "u-3")
+    assert encode_execute("playback", "/s/a.wav") == (
+        b"sendmsg\ncall-command: execute\nexecute-app-name: playback\nexecute-app-arg: /s/a.wav\nevent-lock: true\n\n"
+    )
     assert encode("myevents json") == b"myevents json\n\n"
 
 

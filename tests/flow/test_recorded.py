@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,8 +48,8 @@ class RecordedSwitch:
     """Plays the switch's half of a recording to our application.
 
     The driver of the recordings sent other commands than we do, so a COMPLETE is held back until we
-    have sent a command of that application, and then carries our Event-UUID. Everything else is as
-    it was recorded.
+    have sent a command of that application, and then carries our Event-UUID, if we gave one. Everything
+    else is as it was recorded.
     """
 
     def __init__(self, name: str, rename: Callable[[bytes], bytes] = lambda body: body) -> None:
@@ -103,8 +104,8 @@ class RecordedSwitch:
                 self.sent.append(found[1] if found else text)
                 if found:
                     event_uuid = re.search("Event-UUID: (.*)", text)
-                    assert event_uuid
-                    self._uuids.setdefault(found[1], []).append(event_uuid[1])
+                    named = event_uuid[1] if event_uuid else str(uuid.uuid4())  # as the switch does
+                    self._uuids.setdefault(found[1], []).append(named)
                     self._wake.set()
 
 
