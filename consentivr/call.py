@@ -39,7 +39,7 @@ SLACK_SECONDS = 5.0
 _AGENT_ASKED, _OTHER_LEG = "AGENT_ASKED", "OTHER_LEG"
 """Names of events that do not come over the call's own socket."""
 
-_UNHEEDED = ("sched_cancel", "sched_transfer", "answer", "multiset", "socket")
+_UNHEEDED = ("sched_cancel", "sched_transfer", "answer", "multiset", "record_session", "socket")
 """Applications whose end tells us nothing; where a question need not be heard to its end, nor does "playback"."""
 
 Event = Mapping[str, Any]
@@ -279,7 +279,7 @@ class Call:
         if command.startswith("uuid_getvar"):
             return self._agent_named(command.split(" ")[1], said.strip())
         # uuid_record ... start: what records is told by RECORD_START alone, what does not by this.
-        return None if said.startswith("+OK") else dialogue.RecordCommandDone()
+        return None if said.startswith("+OK") else dialogue.RecorderRefused()
 
     def _agent_named(self, leg: str, said: str) -> dialogue.Event:
         """The answer to ``uuid_getvar ... cc_agent``, held against the register."""
@@ -359,8 +359,7 @@ class Call:
         elif isinstance(action, dialogue.PermitRecording):
             session.set_variables(self._permission(self._recording_path()))
         elif isinstance(action, dialogue.StartRecording):
-            started = session.call_command("record_session", self._recording_path())
-            self._awaited[started] = lambda _: dialogue.RecordCommandDone()
+            session.execute("record_session", self._recording_path())
         elif isinstance(action, dialogue.RecordNow):
             self._record_now(self._recording_path(action.number), action.other_leg)
         elif isinstance(action, dialogue.Mask):

@@ -122,8 +122,8 @@ class RecorderStarted:
 
 
 @dataclass(frozen=True)
-class RecordCommandDone:
-    """Our ``record_session`` completed, which it does whether or not it records."""
+class RecorderRefused:
+    """The switch would not start a recorder."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ Event = (
     | Committed
     | CommitFailed
     | RecorderStarted
-    | RecordCommandDone
+    | RecorderRefused
     | RecorderStopped
     | AgentAnswered
     | QueueLeft
@@ -478,7 +478,7 @@ def step(policy: CallPolicy, state: State, event: Event) -> Result:
         return _end(policy, state, event)
     if isinstance(event, HungUp):
         return _hung_up(policy, state)
-    if isinstance(event, (RecorderStarted, RecorderStopped, RecordCommandDone)):
+    if isinstance(event, (RecorderStarted, RecorderStopped, RecorderRefused)):
         return _recorder(policy, state, event)
     if isinstance(event, RecordersSeen):
         return _looked(policy, state, event)
@@ -557,14 +557,17 @@ def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
 
 
 def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
-    if isinstance(event, AgentAnswered):
-        return _answered(policy, state._replace(phase=Phase.TALKING, leg=event.agent_uuid))
-    if isinstance(event, Bridged):
-        return _bridged(policy, state._replace(phase=Phase.TALKING), event)
+    if isinstance(event, (AgentAnswered, Bridged)):
+        failed = _recording_failed(state)
+        if isinstance(event, AgentAnswered):
+            state, actions = _answered(policy, state._replace(phase=Phase.TALKING, leg=event.agent_uuid))
+        else:
+            state, actions = _bridged(policy, state._replace(phase=Phase.TALKING), event)
+        return state, (*failed, *actions)
     if isinstance(event, (Committed, CommitFailed)):
         return _settled(policy, state, event)
     if isinstance(event, QueueLeft):
-        actions: tuple[Action, ...] = (Write(Turn.QUEUE_LEFT, {"why": event.why}),)
+        actions = (Write(Turn.QUEUE_LEFT, {"why": event.why}),)
         if not state.hung_up:
             ending = policy.transfer_when_unanswered
             actions += (
@@ -595,8 +598,10 @@ def _talking(policy: CallPolicy, state: State, event: Event) -> Result:
         # The yes goes on to whoever is next, the recorder does not: left running, it would start again
         # with the next bridge, whoever that is (FREESWITCH.md, section 4).
         actions = (StopRecording(state.leg),) if state.permitted and not state.hung_up else ()
-        over = state._replace(permitted=False, masked=False, bridged=False, leg=None, agent=None, awaits=None)
-        return over._replace(talks=state.talks + 1), actions
+        over = state._replace(
+            permitted=False, masked=False, bridged=False, leg=None, agent=None, awaits=None, talks=state.talks + 1
+        )
+        return over, actions
     return state, ()
 
 
@@ -786,14 +791,19 @@ _WITHDRAWN = "consent withdrawn"
 _FORBIDDEN = "not permitted"
 
 
-def _recorder(policy: CallPolicy, state: State, event: RecorderStarted | RecorderStopped | RecordCommandDone) -> Result:
+def _recorder(policy: CallPolicy, state: State, event: RecorderStarted | RecorderStopped | RecorderRefused) -> Result:
     if isinstance(event, RecorderStarted):
         return _recorder_started(policy, state, Recorder(event.path, event.leg))
     if isinstance(event, RecorderStopped):
         return _recorder_stopped(state, event)
-    if not state.recorders and state.permitted and not state.hung_up:
-        return state, (Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"}),)
-    return state, ()
+    return state, _recording_failed(state)
+
+
+def _recording_failed(state: State) -> tuple[Action, ...]:
+    """By the beginning of the talk what was told to record must do so: RECORD_START comes at once, or never."""
+    if state.recorders or not state.permitted or state.hung_up:
+        return ()
+    return (Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"}),)
 
 
 def _recorder_started(policy: CallPolicy, state: State, recorder: Recorder) -> Result:

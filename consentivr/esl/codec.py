@@ -162,7 +162,7 @@ class Event(_Searched):
         return _unescaped(text[0].decode("utf-8", "replace")) if text else default
 
     def is_of(self, channel_uuid: str) -> bool:
-        """Whether it happened on this channel."""
+        """Whether it happened on this channel. Asked of each event; the header stands near the beginning."""
         return b',"Unique-ID":"%s"' % channel_uuid.encode() in self._body
 
     def __iter__(self) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 _CHANNEL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -20,7 +21,12 @@ def recording_path(folder: str, channel_uuid: str, day: date, number: int = 1) -
     """
     if not is_channel_uuid(channel_uuid):
         raise ValueError("not a channel UUID")
-    return f"{folder}/{day:%Y/%m/%d}/{channel_uuid}{'' if number == 1 else f'-{number}'}.wav"
+    return f"{folder}/{_folders(day)}/{channel_uuid}{'' if number == 1 else f'-{number}'}.wav"
+
+
+@lru_cache(maxsize=4)
+def _folders(day: date) -> str:
+    return f"{day:%Y/%m/%d}"
 
 
 def channel_of(stem: str) -> str | None:

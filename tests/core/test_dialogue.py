@@ -44,8 +44,8 @@ from consentivr.core.dialogue import (
     Phase,
     Play,
     QueueLeft,
-    RecordCommandDone,
     Recorder,
+    RecorderRefused,
     RecordersSeen,
     RecorderStarted,
     RecorderStopped,
@@ -78,7 +78,7 @@ OTHER_EVENTS = [
     Committed(),
     CommitFailed("disk full"),
     RecorderStarted("/r/a.wav"),
-    RecordCommandDone(),
+    RecorderRefused(),
     RecorderStopped("/r/a.wav", 1000, "success-silence"),
     AgentAnswered("leg"),
     QueueLeft("TIMEOUT"),
@@ -457,8 +457,13 @@ def test_the_agents_keys() -> None:
 
 
 def test_a_recorder_that_does_not_start_is_noted() -> None:
-    _, said = play(OPT_OUT, Arrived(), Answered(1, ATTEMPTS[0]), Committed(), RecordCommandDone())
-    assert said[-1].turn is Turn.RECORDING_FAILED
+    agreed = (Arrived(), Answered(1, ATTEMPTS[0]), Committed())
+    failed = Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"})
+    for event in (RecorderRefused(), AgentAnswered("leg"), Bridged("leg")):
+        assert failed in play(OPT_OUT, *agreed, event)[1]
+        assert failed not in play(OPT_OUT, *agreed, RecorderStarted("/r/a.wav"), event)[1]
+    assert failed not in play(OPT_OUT, *agreed, KeyPressed("*", 0), KeyPressed("9", 0), AgentAnswered("leg"))[1]
+    assert failed not in play(OPT_OUT, *agreed, HungUp("NORMAL_CLEARING"), Bridged("leg"))[1]
 
 
 def test_permanent_tells_and_off_says_nothing() -> None:
