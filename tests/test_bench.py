@@ -23,7 +23,22 @@ def test_quantiles() -> None:
 
 
 def test_calls_are_measured_beside_the_peer(tmp_path: Path) -> None:
-    options = ["--seconds", "0.5", "--rounds", "1", "--held", "20", "--burst", "20", "--rate", "20", "--rate", "30"]
+    options = [
+        "--seconds",
+        "0.5",
+        "--rounds",
+        "1",
+        "--held",
+        "10",
+        "--held",
+        "20",
+        "--burst",
+        "20",
+        "--rate",
+        "20",
+        "--rate",
+        "30",
+    ]
     plot = ["--plot", str(tmp_path / "knee.png")] if importlib.util.find_spec("matplotlib") else []
     result = CliRunner().invoke(main, ["bench", "calls", "--json", *options, *plot])
     assert result.exit_code == 0, result.output
@@ -39,6 +54,7 @@ def test_calls_are_measured_beside_the_peer(tmp_path: Path) -> None:
     ratio = next(figure for figure in said["figures"] if figure["what"] == "ratio of flows")
     assert ratio["value"] > 0
     assert ratio["budget"].startswith("at least 3: ")
+    assert figures["ratio of what one more call costs", "consentivr, beside 20 calls to beside 10"] > 0
     assert figures["reaction to a no, p99", "200 questions under way"] > 0
     assert said["machine"]["greenswitch"]
     assert not plot or (tmp_path / "knee.png").read_bytes().startswith(b"\x89PNG")

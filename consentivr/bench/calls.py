@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,9 @@ FRAME_MS = 20.0
 
 PROBED_RATE = 20
 """Calls a second that are measured; the rest of a load comes from another process, whose own work would show."""
+
+SAME = 1.1
+"""So many times a cost is still the same: this machine's own spread between two measurements is a tenth."""
 
 HELD_BESIDE_PEERS = 1000
 """More calls than these only we hold."""
@@ -200,24 +204,43 @@ def _burst(name: str, calls: int, tell: Callable[[str], None]) -> Figure:
 
 
 def _held(name: str, wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
-    """Memory for each call that is in its talk, and what one more call costs meanwhile."""
-    figures = []
-    for calls in wanted.held:
-        if name in PEERS and calls > HELD_BESIDE_PEERS:
-            continue
-        tell(f"{name}: {calls} calls held")
-        with served(name) as server:
+    """Memory for each call that is in its talk, and what one more call costs meanwhile.
+
+    The servers stay while they are compared, in turns: minutes apart, the machine itself would differ more.
+    """
+    figures: list[Figure] = []
+    with ExitStack() as stack:
+        servers: dict[int, Server] = {}
+        for calls in wanted.held:
+            if name in PEERS and calls > HELD_BESIDE_PEERS:
+                continue
+            tell(f"{name}: {calls} calls held")
+            server = servers[calls] = stack.enter_context(served(name))
             load(_plan(server, concurrency=5, seconds=1.0))
             before = server.memory_kb
-            with held(_plan(server, what="hold", calls=calls, rate=200)) as there:
-                used = (server.memory_kb - before) / there if there == calls else float("nan")
+            there = stack.enter_context(held(_plan(server, what="hold", calls=calls, rate=200)))
+            used = (server.memory_kb - before) / there if there == calls else float("nan")
+            budget = 35.0 if name == OURS else None
+            figures.append(Figure("memory per held call", f"{name}, {calls} calls", used, "kB", at_most=budget))
+            if name == OURS:
+                process = before / 1000
+                figures.append(Figure("  memory of the process without them", f"{name}, {calls} calls", process, "MB"))
+        rates: dict[int, list[float]] = {calls: [] for calls in servers}
+        for number in range(wanted.rounds):
+            for calls, server in servers.items():
+                tell(f"{name}: one more call beside {calls}, round {number + 1} of {wanted.rounds}")
                 cpu = server.cpu_s
                 more = load(_plan(server, concurrency=20, seconds=min(5.0, wanted.seconds)))
-                rate = more["flows"] / (server.cpu_s - cpu)
-        condition = f"{name}, {calls} calls"
-        budget = 35.0 if name == OURS else None
-        figures.append(Figure("memory per held call", condition, used, "kB", at_most=budget))
-        figures.append(Figure("  flows per CPU-second beside them", condition, rate, "flows"))
-        if name == OURS:
-            figures.append(Figure("  memory of the process without them", condition, before / 1000, "MB"))
+                rates[calls].append(more["flows"] / (server.cpu_s - cpu))
+    for calls, values in rates.items():
+        middle = quantile(sorted(values), 0.5)
+        figures.append(Figure("flows per CPU-second beside held calls", f"{name}, {calls} calls", middle, "flows"))
+    if len(rates) > 1:
+        fewest, most = min(rates), max(rates)
+        costs = sorted(few / many for few, many in zip(rates[fewest], rates[most], strict=True))
+        condition = f"{name}, beside {most} calls to beside {fewest}"
+        budget = SAME if name == OURS else None
+        cost = quantile(costs, 0.5)
+        figures.append(Figure("ratio of what one more call costs", condition, cost, "times", at_most=budget))
+        figures.append(Figure("  spread over the rounds", condition, costs[-1] - costs[0], "times"))
     return figures

@@ -39,7 +39,7 @@ CHECKPOINT_ROWS = 1000
 _ROWS_AT_ONCE = 1000
 
 # Statements of every append, made once.
-_LAST_ENTRY = sa.select(entries.c.position, entries.c.hash).order_by(entries.c.position.desc()).limit(1)
+_LAST_ENTRY = "SELECT position, hash FROM entry ORDER BY position DESC LIMIT 1"
 _THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("channels", expanding=True)))
 
 
@@ -95,8 +95,8 @@ class Ledger:
             self._engine = self._database.engine
             self._writes = self._engine.execution_options(**WRITES)
             # As text: SQLAlchemy's own handling of many parameters costs as much as the database.
-            self._add_entries = str(entries.insert().compile(self._engine, column_keys=CHAINED))
-            self._add_callers = self._database.insert(callers).on_conflict_do_nothing()
+            self._add_entries = str(entries.insert().inline().compile(self._engine, column_keys=CHAINED))
+            self._add_callers = str(self._database.insert(callers).on_conflict_do_nothing().compile(self._engine))
             self._database.check_promises()
             if not any_schema:
                 self._check_schema(create)
@@ -290,7 +290,7 @@ class Ledger:
                 }
                 for channel, entry in new.items()
             ]
-            connection.execute(self._add_callers, people)
+            connection.exec_driver_sql(self._add_callers, people)
         wanted = sorted({entry.channel_uuid for entry in batch})
         found = connection.execute(_THEIR_KEYS, {"channels": wanted})
         return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
@@ -593,7 +593,7 @@ def _portions(channels: Sequence[str], size: int = 500) -> Iterable[Sequence[str
 
 
 def _end_of_chain(connection: sa.Connection) -> tuple[int, str]:
-    last = connection.execute(_LAST_ENTRY).one_or_none()
+    last = connection.exec_driver_sql(_LAST_ENTRY).one_or_none()
     return (last.position, last.hash) if last else (0, chain.GENESIS)
 
 
