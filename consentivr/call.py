@@ -42,6 +42,8 @@ _AGENT_ASKED, _OTHER_LEG = "AGENT_ASKED", "OTHER_LEG"
 _UNHEEDED = ("sched_cancel", "sched_transfer", "answer", "multiset", "record_session", "socket")
 """Applications whose end tells us nothing; where a question need not be heard to its end, nor does "playback"."""
 
+_UNDECIDED = (Phase.ARRIVING, Phase.ASKING, Phase.DECIDING)
+
 Event = Mapping[str, Any]
 
 
@@ -327,9 +329,9 @@ class Call:
             self._take(dialogue.Failed(type(error).__name__))
 
     def _tell(self, event: dialogue.Event, before: Phase, actions: tuple[dialogue.Action, ...]) -> None:
-        """Two lines for an ordinary call, when it is decided and when it is over; each step at debug."""
+        """One line for an ordinary call, when it is decided; each step at debug. The ledger has the rest."""
         phase, consent = self._state.phase, self._state.consent
-        if phase is not before and phase in (Phase.QUEUED, Phase.ENDED):
+        if before in _UNDECIDED and phase not in _UNDECIDED:
             decision, reason = (consent.decision.value, consent.reason.value) if consent else (None, None)
             self._log.info(f"call {phase.value}", decision=decision, reason=reason, after=type(event).__name__)
         if actions and self._log.is_enabled_for(logging.DEBUG):

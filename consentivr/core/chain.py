@@ -20,7 +20,7 @@ from typing import Any
 GENESIS = "0" * 64
 """What the first row follows."""
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:

@@ -144,10 +144,9 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
 
     def set_variables(self, variables: dict[str, str]) -> None:
         """Set several channel variables at once; an empty value unsets one."""
-        for name, value in variables.items():
-            if "|" in name or "|" in value:
-                raise LocalProtocolError("a variable must not hold the separator of multiset")
-        pairs = "|".join(f"{name}={value}" for name, value in variables.items())
+        pairs = "|".join([f"{name}={value}" for name, value in variables.items()])
+        if pairs.count("|") != len(variables) - 1:
+            raise LocalProtocolError("a variable must not hold the separator of multiset")
         self.execute("multiset", f"^^|{pairs}")
 
     # --- waiting -----------------------------------------------------------------------------
