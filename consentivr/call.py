@@ -392,6 +392,8 @@ class Call:
             for uuid in self._legs:
                 session.api(f"uuid_buglist {uuid}", answer=True)
         elif isinstance(action, dialogue.JoinQueue):
+            if line.policy.mode.asks:
+                session.hear_keys()
             session.execute("sched_cancel")
             session.set_variables(self._for_the_agent() | {"consent_handled": "true"})
             self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done

@@ -31,7 +31,7 @@ PROBED_RATE = 20
 """Calls a second that are measured; the rest of a load comes from another process, whose own work would show."""
 
 SAME = 1.1
-"""So many times a cost is still the same: this machine's own spread between two measurements is a tenth."""
+"""So many times a cost counts as the same: two single measurements differ by more."""
 
 HELD_BESIDE_PEERS = 1000
 """More calls than these only we hold."""

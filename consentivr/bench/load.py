@@ -150,6 +150,8 @@ class Flow:
             self._plain = False
         if command.startswith(b"nixevent"):
             self._unwanted.update(command.decode().split(" ")[1:])
+        if command.startswith(b"event json"):
+            self._unwanted.difference_update(command.decode().split(" ")[2:])
         if command.startswith(_DECLINES):
             self._declined.add(command[len(_DECLINES) :].decode())
         return _DONE if command.startswith(b"api ") else _OK

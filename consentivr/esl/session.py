@@ -23,10 +23,13 @@ SUBSCRIPTIONS = (
     "linger 10",
     "myevents json",
     "event json RECORD_START RECORD_STOP",
-    "nixevent CHANNEL_STATE CHANNEL_CALLSTATE CHANNEL_EXECUTE PRESENCE_IN CHANNEL_PARK CHANNEL_UNPARK CHANNEL_ANSWER",
+    "nixevent CHANNEL_STATE CHANNEL_CALLSTATE CHANNEL_EXECUTE PRESENCE_IN CHANNEL_PARK CHANNEL_UNPARK CHANNEL_ANSWER "
+    "DTMF",
 )
 """FREESWITCH.md, section 2: ``myevents`` alone leaves out the recorder's events; JSON keeps a
 caller's text a value; ``linger`` brings the events after the hangup; nobody here waits for the rest."""
+
+_KEYS = encode("event json DTMF")
 
 _HANDSHAKE = tuple((encode(command), command) for command in SUBSCRIPTIONS)
 
@@ -83,6 +86,10 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         self._queue(encode(f"filter Unique-ID {self.uuid}"), "filter")
         for command in _filters(applications):
             self._queue(command, "filter")
+
+    def hear_keys(self) -> None:
+        """From now on each key comes as an event; before, only the answers to our questions come."""
+        self._queue(_KEYS, "event")
 
     def execute(self, app_name: str, app_args: str = "") -> None:
         """Execute a dialplan application whose end nobody waits for."""

@@ -121,8 +121,7 @@ class Channel:
         self._socket: gevent.socket.socket | None = None
         self._lingers = False
         self._subscribed = False
-        self._recorder_events = False
-        self._unwanted: set[str] = set()
+        self._unwanted = {"RECORD_START", "RECORD_STOP"}
         self._filters: list[tuple[str, str]] = []
         self._watchdog: gevent.Greenlet | None = None
         self._answered = False
@@ -573,7 +572,7 @@ class Channel:
             self._subscribed = True
             self._reply("+OK Events Enabled")
         elif command.startswith("event json"):
-            self._recorder_events = True
+            self._unwanted.difference_update(command.split(" ")[2:])
             self._reply("+OK event listener enabled json")
         elif command.startswith("nixevent"):
             self._unwanted.update(command.split(" ")[1:])
@@ -664,7 +663,7 @@ class Channel:
     def _event(self, name: str, extra: dict[str, str]) -> None:
         self.events.append((name, extra.get("Application", "")))
         on_socket = self._socket is not None and self._subscribed
-        if name in self._unwanted or (name.startswith("RECORD_") and not self._recorder_events):
+        if name in self._unwanted:
             on_socket = False
         if not on_socket and not self.switch.listeners:
             return
