@@ -558,7 +558,9 @@ def _deciding(policy: CallPolicy, state: State, event: Event) -> Result:
 
 def _queued(policy: CallPolicy, state: State, event: Event) -> Result:
     if isinstance(event, (AgentAnswered, Bridged)):
-        failed = _recording_failed(state)
+        # A recorder that was started while the caller waits has an answer of its own: see RecorderRefused.
+        at_once = state.consent is not None and state.consent.reason is Reason.CONSENT_KEY
+        failed = _recording_failed(state) if at_once else ()
         if isinstance(event, AgentAnswered):
             state, actions = _answered(policy, state._replace(phase=Phase.TALKING, leg=event.agent_uuid))
         else:

@@ -466,6 +466,15 @@ def test_a_recorder_that_does_not_start_is_noted() -> None:
     assert failed not in play(OPT_OUT, *agreed, HungUp("NORMAL_CLEARING"), Bridged("leg"))[1]
 
 
+def test_a_recorder_of_a_late_yes_may_start_after_the_agent_answered() -> None:
+    late = (Arrived(), Answered(1, ATTEMPTS[1]), KeyPressed("*", 0), KeyPressed("1", 0), Committed())
+    failed = Write(Turn.RECORDING_FAILED, {"why": "the switch reported no RECORD_START"})
+    _, said = play(WITH_SECOND_THOUGHTS, *late, AgentAnswered("leg"))
+    assert any(isinstance(action, RecordNow) for action in said)
+    assert failed not in said
+    assert failed in play(WITH_SECOND_THOUGHTS, *late, RecorderRefused(), AgentAnswered("leg"))[1]
+
+
 def test_permanent_tells_and_off_says_nothing() -> None:
     _, said = play(CallPolicy(RecordingMode.PERMANENT), Arrived())
     assert Play(Announcement.TOLD) in said
