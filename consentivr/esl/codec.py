@@ -95,10 +95,11 @@ class Headers(_Searched):
     def __len__(self) -> int:
         return self._block.count(b"\n") - 1
 
-    def repeats(self, name: str) -> bool:
-        """Whether several lines have this name."""
+    def count(self, name: str) -> int:
+        """How many lines have this name: none, one, or (2) several."""
         mark = b"\n" + name.encode() + b":"
-        return self._block.rfind(mark, 0, max(0, self._block.rfind(mark))) >= 0
+        last = self._block.rfind(mark)
+        return 0 if last < 0 else 1 + (self._block.rfind(mark, 0, last) >= 0)
 
 
 class Message(NamedTuple):
@@ -280,20 +281,20 @@ def _parse_head(block: bytes, max_body: int) -> tuple[str, bytes, int]:
     if b"\r" in block or b"\0" in block or not _HEADER_LINES.fullmatch(block):
         raise RemoteProtocolError("a line is not a header, or holds a control character")
     headers = Headers(block)
-    for name in ("Content-Type", "Content-Length", "Reply-Text"):
-        if headers.repeats(name):
+    lines = {name: headers.count(name) for name in ("Content-Type", "Content-Length", "Reply-Text")}
+    for name, number in lines.items():
+        if number > 1:
             raise RemoteProtocolError(f"{name} is given twice")
     content_type = headers.get("Content-Type")
     if content_type is None:
         raise RemoteProtocolError("a message has no Content-Type")
     if content_type not in CONTENT_TYPES:
         raise RemoteProtocolError("a message has a Content-Type that was not asked for")
-    if content_type == "command/reply" and headers.get("Reply-Text") is None:
+    if content_type == "command/reply" and not lines["Reply-Text"]:
         raise RemoteProtocolError("a reply has no Reply-Text")
-    has_body = content_type in ("text/event-json", "api/response")
-    text = headers.get("Content-Length", None if has_body else "0")
-    if text is None:
+    if content_type in ("text/event-json", "api/response") and not lines["Content-Length"]:
         raise RemoteProtocolError(f"a message of type {content_type} has no Content-Length")
+    text = headers.get("Content-Length", "0")
     if not _LENGTH.fullmatch(text):
         raise RemoteProtocolError("Content-Length is not a number of bytes")
     length = int(text)
