@@ -58,7 +58,7 @@ def ledger(
 @click.option(
     "--seconds", type=click.FloatRange(0.5, 600), default=10.0, show_default=True, help="For each measurement."
 )
-@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of flows, alternating.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of what is compared.")
 @click.option(
     "--rate",
     "rates",
