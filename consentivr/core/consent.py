@@ -27,15 +27,20 @@ class Reason(str, Enum):
     OBJECTION_KEY = "objection_key"
     SILENCE = "silence"
     WRONG_KEY = "wrong_key"
+    TOO_EARLY = "too_early"
     HANGUP = "hangup"
     COULD_NOT_ASK = "could_not_ask"
     SWITCH_SILENT = "switch_silent"
     APPLICATION_FAILED = "application_failed"
     CONNECTION_LOST = "connection_lost"
+    SERVICE_STOPPED = "service_stopped"
+    NOT_ASKED = "not_asked"
     MODE_OFF = "mode_off"
     LEGAL_BASIS = "legal_basis"
     WITHDRAWAL_KEYS = "withdrawal_keys"
     LATE_CONSENT_KEYS = "late_consent_keys"
+    OBJECTION_AFTER_CONSENT = "objection_after_consent"
+    BY_WORD = "by_word"
 
 
 class AnswerOutcome(str, Enum):
@@ -46,6 +51,8 @@ class AnswerOutcome(str, Enum):
     SILENCE = "silence"
     NOT_ASKED = "not_asked"
     HUNG_UP = "hung_up"
+    TOO_EARLY = "too_early"
+    """A yes before enough of the question had been heard."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,15 @@ class Attempt:
     """One putting of the question.
 
     ``heard_ms`` is how much of the question's audio was played before it ended or was interrupted
-    by a key, in milliseconds; None when the switch did not say.
+    by a key, in milliseconds; None when the switch did not say. ``asked_at`` is when the question began to
+    sound, ``answered_at`` when it was over; UTC, ISO 8601.
     """
 
     outcome: AnswerOutcome
     key: str | None = None
     heard_ms: int | None = None
+    asked_at: str | None = None
+    answered_at: str | None = None
 
 
 @lru_cache(maxsize=256)

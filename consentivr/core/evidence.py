@@ -12,6 +12,7 @@ from typing import Any, Protocol
 class Turn(str, Enum):
     """One row of the ledger is one turn of a call, or of what became of its evidence."""
 
+    ARRIVED = "arrived"
     DECISION = "decision"
     RECORDING_WITHHELD = "recording_withheld"
     RECORDING_STARTED = "recording_started"
@@ -24,6 +25,11 @@ class Turn(str, Enum):
     AGENT_STOPPED = "agent_stopped"
     RECORDING_PAUSED = "recording_paused"
     RECORDING_RESUMED = "recording_resumed"
+    RECORDING_MASKED = "recording_masked"
+    RECORDING_UNMASKED = "recording_unmasked"
+    TAPPED = "tapped"
+    COMMAND_FAILED = "command_failed"
+    ADOPTED = "adopted"
     WITHDRAWN = "withdrawn"
     AGREED_LATE = "agreed_late"
     QUEUE_LEFT = "queue_left"

@@ -1,0 +1,371 @@
+"""One visit after the question, as one state machine: ``step(policy, state, event) -> (state, actions)``.
+
+Whatever happens, the same question follows: what may the recorders of this room do now, and how does that differ
+from what they do? ``recorders.judge`` answers it; here stands what each event changes before, and what a confirmation
+means after. A row that says that something is so is written when it is seen to be so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from consentivr.core import actions as do
+from consentivr.core import events as ev
+from consentivr.core.actions import TalkAction
+from consentivr.core.consent import ConsentDecision, Reason
+from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, TalkPolicy
+from consentivr.core.recorders import FORBIDDEN, Result, decide, judge, mine, resumed
+from consentivr.core.state import AgentNoted, TalkState
+from consentivr.core.turns import (
+    AgentAnswered,
+    AgentStarted,
+    AgentStopped,
+    AgreedLate,
+    CallEnded,
+    CommandFailed,
+    LookedForRecorders,
+    QueueLeft,
+    RecordingFailed,
+    RecordingStarted,
+    RecordingStopped,
+    Withdrawn,
+    Withheld,
+)
+from consentivr.core.verdict import Permission
+
+WITHDRAWN = "consent withdrawn"
+SEQUENCE_MS = 3000
+"""So close together the two keys of a sequence must be."""
+
+
+def step(policy: TalkPolicy, state: TalkState, event: ev.TalkEvent) -> Result:
+    """What follows from ``event``. ``policy`` is that of the queue where the talk is."""
+    return _RULES[type(event)](policy, state, event)
+
+
+# --- the room changes ------------------------------------------------------------------------
+
+
+def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
+    before, now = state.now, event.now
+    state = state._replace(now=now)
+    state, actions = _recorders_seen(policy, state, before)
+    if state.talking and not now.talking:
+        state, ended = _talk_over(state)
+        actions += ended
+    state = state._replace(talking=now.talking)
+    state, noted = _note_agents(policy, state)
+    actions += noted
+    if _outsider_came(policy, before, now):
+        actions += (do.Announce(Announcement.OUTSIDER, both=True),)
+    state, judged = judge(policy, state)
+    return state, (*actions, *judged)
+
+
+def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) -> Result:
+    """Ours that began to record; and, in a queue that records by law, whatever records the caller."""
+    new = [recorder for recorder in state.now.recorders if recorder not in before.recorders]
+    if policy.mode is RecordingMode.PERMANENT:
+        own = [recorder.path for recorder in new if recorder.leg == state.channel and recorder.path not in state.files]
+        state = state._replace(files=(*state.files, *own))
+    started = [recorder for recorder in new if recorder.path in state.files and recorder.path not in state.unclosed]
+    there = state.now.recorders
+    state = state._replace(
+        starting=state.starting and not any(recorder.path in state.files for recorder in new),
+        unclosed=(*state.unclosed, *(recorder.path for recorder in started)),
+        masked=tuple(recorder for recorder in state.masked if recorder in there),
+        masking=tuple(recorder for recorder in state.masking if recorder in there),
+        stopping=tuple(recorder for recorder in state.stopping if recorder in (*there, *state.now.astray)),
+    )
+    return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
+
+
+def _talk_over(state: TalkState) -> Result:
+    """The yes goes on to whoever is next, the recorder does not: left running, it would start again with the next
+    bridge, whoever that is (FREESWITCH.md, section 4)."""
+    running = mine(state)
+    state = state._replace(
+        noted=(),
+        awaited=frozenset(),
+        looked_at=frozenset(),
+        agent_started=False,
+        agent_stopped=False,
+        starting=False,
+        start_failed=False,
+        stopping=(*state.stopping, *running),
+    )
+    return state, (do.Stop(running),) if running else ()
+
+
+def _note_agents(policy: TalkPolicy, state: TalkState) -> Result:
+    """A row for each agent of the talk; where the agent decides too, the recorder waits for it."""
+    known = {noted.leg for noted in state.noted} | state.awaited
+    actions: list[TalkAction] = []
+    for party in state.now.parties:
+        if party.kind != "agent" or party.leg in known or party.permission is Permission.UNKNOWN:
+            continue
+        agreed = party.permission is Permission.AGREED
+        row = AgentAnswered(party.leg, party.name, agreed)
+        state = state._replace(agent=party.name or state.agent)
+        if policy.starts_at_answer and state.decision is ConsentDecision.GIVEN and state.durable:
+            counts = policy.mode is RecordingMode.EVERY_NTH and agreed and party.name is not None
+            actions.append(do.Write(row, permits=True, tally=f"agent:{party.name}" if counts else None))
+            state = state._replace(awaited=state.awaited | {party.leg})
+        else:
+            actions.append(do.Write(row))
+            noted = AgentNoted(party.leg, proven=True, is_nth=policy.mode is not RecordingMode.EVERY_NTH)
+            state = state._replace(noted=(*state.noted, noted))
+    return state, tuple(actions)
+
+
+def _outsider_came(policy: TalkPolicy, before: ev.Situation, now: ev.Situation) -> bool:
+    unknown = {party.leg for party in now.parties if party.permission is Permission.UNKNOWN}
+    new = unknown - {party.leg for party in before.parties}
+    return policy.outsiders is Outsiders.ANNOUNCE and bool(new) and bool(now.recorders)
+
+
+# --- what was ordered is confirmed, or not ---------------------------------------------------
+
+
+def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Result:
+    done = event.recorders
+    state = state._replace(masking=tuple(recorder for recorder in state.masking if recorder not in done))
+    if event.stopped:
+        state = state._replace(
+            now=replace(
+                state.now,
+                recorders=tuple(recorder for recorder in state.now.recorders if recorder not in done),
+                astray=tuple(recorder for recorder in state.now.astray if recorder not in done),
+            ),
+            stopping=tuple(recorder for recorder in state.stopping if recorder not in done),
+        )
+    else:
+        there = tuple(recorder for recorder in done if recorder in state.now.recorders)
+        state = state._replace(masked=(*state.masked, *there))
+    state, settled = _settle(state, event.took_ms)
+    state, judged = judge(policy, state)
+    return state, (*settled, *judged)
+
+
+def _settle(state: TalkState, took_ms: int | None) -> Result:
+    """What was to end has ended: only now it is said to."""
+    actions: tuple[TalkAction, ...] = ()
+    if state.stop_by is not None and not mine(state) and not state.stopping:
+        actions = (do.Write(AgentStopped(state.stop_by)),)
+        state = state._replace(stop_by=None)
+    sounding = state.now.recorders or state.now.astray or state.stopping or state.starting
+    if state.withdrawal is not None and not sounding:
+        row = replace(state.withdrawal, stopped_ms=took_ms)
+        heard = any(party.kind != "listener" for party in state.now.parties)
+        actions = (*actions, do.Write(row), do.Announce(Announcement.WITHDRAWN, both=heard))
+        state = state._replace(withdrawal=None, failed=False)
+    return state, actions
+
+
+def _sounding(policy: TalkPolicy, state: TalkState, event: ev.Sounding) -> Result:
+    actions: tuple[TalkAction, ...] = ()
+    if state.pause_by is not None and not state.paused:
+        state, actions = resumed(state, tuple(recorder.path for recorder in event.recorders))
+    state, judged = judge(policy, state)
+    return state, (*actions, *judged)
+
+
+def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result:
+    """What was ordered stays ordered: it is tried again by and by, not at once (``TryAgain``)."""
+    if event.wanted == "start":
+        state = state._replace(starting=False, start_failed=True)
+        state, settled = _settle(state, None)
+        return state, (do.Write(RecordingFailed(event.said)), *settled)
+    row = CommandFailed(event.wanted, event.said, tuple(recorder.path for recorder in event.recorders))
+    if event.wanted == "unmask":
+        return state._replace(masked=(*state.masked, *event.recorders)), (do.Write(row),)
+    if state.failed:
+        return state, ()
+    return state._replace(failed=True), (do.Write(row), do.Alarm(row))
+
+
+def _try_again(policy: TalkPolicy, state: TalkState, event: ev.TryAgain) -> Result:
+    return judge(policy, state._replace(stopping=(), masking=()))
+
+
+def _closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> Result:
+    if event.path in state.forbidden:
+        state = state._replace(forbidden=tuple(path for path in state.forbidden if path != event.path))
+        return state, (do.Erase((event.path,), FORBIDDEN, ours=False),)
+    if event.path not in state.files:
+        return state, ()
+    state = state._replace(unclosed=tuple(path for path in state.unclosed if path != event.path))
+    row = RecordingStopped(event.path, event.duration_ms, event.completion_cause)
+    after: TalkAction = do.Erase((event.path,), WITHDRAWN, ours=True) if state.erase else do.Seal(event.path)
+    return state, (do.Write(row), after)
+
+
+def _seen(policy: TalkPolicy, state: TalkState, event: ev.LegsSeen) -> Result:
+    return state, (do.Write(LookedForRecorders(event.legs)),)
+
+
+# --- rows that something waited for ----------------------------------------------------------
+
+
+def _committed(policy: TalkPolicy, state: TalkState, event: ev.Committed) -> Result:
+    if isinstance(event.row, AgentAnswered):
+        is_nth = policy.mode is not RecordingMode.EVERY_NTH or (
+            event.count is not None and event.count % policy.every == 0
+        )
+        return _agent_settled(policy, state, event.row.agent_uuid, proven=True, is_nth=is_nth)
+    if not isinstance(event.row, AgreedLate) or not state.agreeing_late:
+        return state, ()
+    state = state._replace(
+        agreeing_late=False, decision=ConsentDecision.GIVEN, durable=True, purpose=policy.purpose, erase=False
+    )
+    thanks = do.Announce(Announcement.ACCEPTED, both=state.talking)
+    state, noted = _note_agents(policy, state._replace(noted=()))
+    state, judged = judge(policy, state)
+    return state, (do.Mark(True, ConsentDecision.GIVEN.value), *noted, *judged, thanks)
+
+
+def _commit_failed(policy: TalkPolicy, state: TalkState, event: ev.CommitFailed) -> Result:
+    withheld = do.Write(Withheld(event.why))
+    if isinstance(event.row, AgentAnswered):
+        state, actions = _agent_settled(policy, state, event.row.agent_uuid, proven=False, is_nth=False)
+        return state, (withheld, *actions)
+    if isinstance(event.row, AgreedLate) and state.agreeing_late:
+        unavailable = do.Announce(Announcement.UNAVAILABLE, both=state.talking)
+        return state._replace(agreeing_late=False), (withheld, unavailable)
+    return state, ()
+
+
+def _agent_settled(policy: TalkPolicy, state: TalkState, leg: str, *, proven: bool, is_nth: bool) -> Result:
+    if leg not in state.awaited:
+        return state, ()
+    noted = (*state.noted, AgentNoted(leg, proven, is_nth))
+    return judge(policy, state._replace(awaited=state.awaited - {leg}, noted=noted))
+
+
+# --- second thoughts (GDPR art. 7(3)), and the agent's wishes ---------------------------------
+
+
+def _key(policy: TalkPolicy, state: TalkState, event: ev.KeyPressed) -> Result:
+    """A * and one key after it mean something; whatever else is pressed is for others, and is not kept."""
+    starred = state.agent_starred_ms if event.by_agent else state.starred_ms
+    now = event.at_ms if event.key == "*" else None
+    state = state._replace(agent_starred_ms=now) if event.by_agent else state._replace(starred_ms=now)
+    if event.key == "*" or starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
+        return state, ()
+    keys = f"*{event.key}"
+    if event.by_agent:
+        wish = dict(policy.agent_keys).get(keys)
+        return _agent_asked(policy, state, ev.AgentAsked(wish, "keys")) if wish else (state, ())
+    if keys == policy.withdrawal_keys:
+        return _withdraw(policy, state, Reason.WITHDRAWAL_KEYS, keys, "caller")
+    if keys == policy.late_consent_keys:
+        return _agree_late(policy, state, keys)
+    return state, ()
+
+
+def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | None, by: str) -> Result:
+    """Everything is stopped first; the row follows when it is seen to be (promise P6)."""
+    if state.decision is not ConsentDecision.GIVEN:
+        return state, ()
+    row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
+    state = state._replace(
+        decision=ConsentDecision.WITHDRAWN, withdrawal=row, paused=False, pause_by=None, erase=policy.erase_withdrawn
+    )
+    running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
+    state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
+    actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
+    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value), do.Remind(False))
+    finished = tuple(path for path in state.files if path not in state.unclosed)
+    if policy.erase_withdrawn and finished:
+        actions += (do.Erase(finished, WITHDRAWN, ours=True),)
+    state, settled = _settle(state, 0)
+    state, judged = judge(policy, state)
+    return state, (*actions, *settled, *judged)
+
+
+def _agree_late(policy: TalkPolicy, state: TalkState, keys: str) -> Result:
+    agreed = state.decision is ConsentDecision.GIVEN and state.durable
+    if not policy.mode.asks or state.decision is None or agreed or state.agreeing_late or state.withdrawal:
+        return state, ()
+    return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys), permits=True),)
+
+
+def _agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> Result:
+    """The agent may do what the mode allows (DESIGN.md, "Recording modes of a queue")."""
+    wish = event.wish
+    if wish is AgentWish.WITHDRAW:
+        return _withdraw(policy, state, Reason.BY_WORD, None, event.by)
+    if not state.talking:
+        return state, ()
+    if wish is AgentWish.START and policy.mode is RecordingMode.MANUAL and not mine(state):
+        started = state._replace(agent_started=True, agent_stopped=False)
+        if not decide(policy, started).record:
+            return state, ()
+        started, actions = judge(policy, started)
+        return started, (do.Write(AgentStarted(event.by)), *actions)
+    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
+        return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
+    if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
+        return judge(policy, state._replace(paused=True, pause_by=event.by))
+    if wish is AgentWish.RESUME and state.paused:
+        return judge(policy, state._replace(paused=False, pause_by=event.by))
+    return state, ()
+
+
+# --- the queue, the word, the end ------------------------------------------------------------
+
+
+def _queue_entered(policy: TalkPolicy, state: TalkState, event: ev.QueueEntered) -> Result:
+    return judge(policy, state._replace(queue=event.queue))
+
+
+def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) -> Result:
+    state, actions = _talk_over(state)
+    return state, (do.Write(QueueLeft(event.why)), *actions)
+
+
+def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:
+    """Only what nobody knew yet, or a stricter word: a yes that was taken back does not come back by reading."""
+    if event.decision is None or (state.decision is not None and event.decision is ConsentDecision.GIVEN):
+        return state, ()
+    return judge(policy, state._replace(decision=event.decision, durable=event.durable, purpose=event.purpose))
+
+
+def _superseded(policy: TalkPolicy, state: TalkState, event: ev.Superseded) -> Result:
+    running = (*mine(state), *state.now.astray)
+    stop = (do.Stop(running),) if running else ()
+    return state, (*stop, *_ended(state, CallEnded(None, state.agent, "another visit began")))
+
+
+def _gone(policy: TalkPolicy, state: TalkState, event: ev.ChannelGone) -> Result:
+    state = state._replace(now=ev.Situation(), stopping=(), starting=False)
+    state, settled = _settle(state, None)
+    rows = tuple(action for action in settled if isinstance(action, do.Write))
+    return state, (*rows, *_ended(state, CallEnded(event.cause, state.agent)))
+
+
+def _ended(state: TalkState, row: CallEnded) -> tuple[TalkAction, ...]:
+    """Who was never decided is settled by whoever reads the ledger once more."""
+    return (do.Forget(),) if state.decision is None else (do.Write(row), do.Forget())
+
+
+_RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {
+    ev.Changed: _changed,
+    ev.KeyPressed: _key,
+    ev.AgentAsked: _agent_asked,
+    ev.Committed: _committed,
+    ev.CommitFailed: _commit_failed,
+    ev.Silenced: _silenced,
+    ev.Sounding: _sounding,
+    ev.NotDone: _not_done,
+    ev.TryAgain: _try_again,
+    ev.RecordingClosed: _closed,
+    ev.LegsSeen: _seen,
+    ev.QueueEntered: _queue_entered,
+    ev.QueueGaveUp: _queue_gave_up,
+    ev.WordChanged: _word_changed,
+    ev.Superseded: _superseded,
+    ev.ChannelGone: _gone,
+}

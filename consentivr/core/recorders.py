@@ -1,0 +1,197 @@
+"""What the recorders of a room may do, and what follows where they do something else.
+
+``judge`` compares the verdict with what the switchboard shows, and answers with the difference.
+"""
+
+from __future__ import annotations
+
+from consentivr.core import actions as do
+from consentivr.core.actions import TalkAction
+from consentivr.core.consent import ConsentDecision
+from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
+from consentivr.core.state import TalkState
+from consentivr.core.switchboard import Recorder
+from consentivr.core.turns import ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
+from consentivr.core.verdict import Do, Permission, Verdict, VerdictReason, verdict
+
+Result = tuple[TalkState, tuple[TalkAction, ...]]
+
+FORBIDDEN = "not permitted"
+
+
+def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
+    """What the recorders of the room may do now."""
+    others = {party.permission for party in state.now.parties if party.kind != "listener"}
+    if policy.outsiders is not Outsiders.SILENCE:
+        others.discard(Permission.UNKNOWN)
+    if any(not noted.proven for noted in state.noted):
+        others.add(Permission.NOT_AGREED)
+    return verdict(
+        policy.mode,
+        state.decision or ConsentDecision.NOT_OBTAINED,
+        durable=state.durable,
+        purpose_agreed=state.purpose == policy.purpose,
+        others=others,
+        held=state.now.held and policy.while_held is WhileHeld.SILENCE,
+        paused=state.paused,
+        is_nth=all(noted.is_nth for noted in state.noted),
+        agent_wants=not state.agent_stopped and (policy.mode is not RecordingMode.MANUAL or state.agent_started),
+    )
+
+
+def judge(policy: TalkPolicy, state: TalkState) -> Result:
+    """What must be done now, and the state in which it is under way."""
+    said = decide(policy, state)
+    state, astray = _stop(state, tuple(r for r in state.now.astray if r not in state.stopping))
+    state, acted = _ACTS[said.do](policy, state, said)
+    if state.pause_by is not None and not state.paused and said.do in (Do.NOTHING, Do.STOP):
+        state, over = resumed(state, ())
+        acted = (*acted, *over)
+    state, proof = _prove(policy, state, said)
+    return state, (*astray, *acted, *proof)
+
+
+def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
+    actions: tuple[TalkAction, ...] = ()
+    again = tuple(recorder for recorder in state.masked if recorder not in state.stopping)
+    if again:
+        state = state._replace(masked=())
+        actions = (do.Mask(again, on=False),)
+    elif state.pause_by is not None and not state.masking:
+        state, actions = resumed(state, ())
+    state, spoken = _end_span(state)
+    actions = (*spoken, *actions)
+    heard = any(party.kind != "listener" for party in state.now.parties)
+    ready = not state.awaited and _agents_noted(policy, state)
+    if heard and ready and not mine(state) and not state.starting and not state.start_failed:
+        if policy.mode is RecordingMode.PERMANENT:
+            return state, actions  # the queue starts it, also when we are not there
+        state = state._replace(starts=state.starts + 1, starting=True)
+        actions = (*actions, do.Mark(True, ConsentDecision.GIVEN.value), do.StartRecorder(state.starts))
+    return state, actions
+
+
+def _agents_noted(policy: TalkPolicy, state: TalkState) -> bool:
+    noted = {agent.leg for agent in state.noted}
+    agents = [party.leg for party in state.now.parties if party.kind == "agent"]
+    return not policy.starts_at_answer or (bool(agents) and noted >= set(agents))
+
+
+def _mask(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
+    actions: tuple[TalkAction, ...] = ()
+    if state.span is not None and state.span != said.reason.value:
+        state, actions = _end_span(state)
+    silent = (*state.masked, *state.masking, *state.stopping)
+    loud = tuple(recorder for recorder in state.now.recorders if recorder not in silent)
+    if loud:
+        return state._replace(masking=(*state.masking, *loud)), (*actions, do.Mask(loud, on=True))
+    if not state.masking:
+        state, rows = _silence_is_so(policy, state)
+        actions = (*actions, *rows)
+    return state, actions
+
+
+def _silence_is_so(policy: TalkPolicy, state: TalkState) -> Result:
+    """Everything that records hears silence now: say so, once for each reason."""
+    actions: tuple[TalkAction, ...] = ()
+    paths = tuple(recorder.path for recorder in state.masked)
+    if state.pause_by is not None and state.paused:
+        actions = (do.Write(Paused(state.pause_by, paths)), do.Remind(True))
+        state = state._replace(pause_by=None)
+    elif state.pause_by is not None:
+        state, actions = resumed(state, ())
+    said = decide(policy, state)
+    if paths and state.span is None and said.do is Do.MASK and said.reason is not VerdictReason.PAUSED:
+        about = tuple(party.leg for party in state.now.parties if party.permission is Permission.UNKNOWN)
+        actions = (*actions, do.Write(Masked(said.reason.value, about, paths)))
+        state = state._replace(span=said.reason.value)
+    return state, actions
+
+
+def _end_span(state: TalkState) -> Result:
+    if state.span is None:
+        return state, ()
+    return state._replace(span=None), (do.Write(Unmasked(state.span)),)
+
+
+def resumed(state: TalkState, paths: tuple[str, ...]) -> Result:
+    """The pause is over, and is said to be."""
+    by = state.pause_by or ""
+    return state._replace(pause_by=None), (do.Write(Resumed(by, paths)), do.Remind(False))
+
+
+def _nothing(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
+    state, spoken = _end_span(state)
+    state, actions = _stop(state, tuple(recorder for recorder in mine(state) if recorder not in state.stopping))
+    return state, (*spoken, *actions)
+
+
+def _stop_all(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
+    """Whatever records is stopped; what is not ours is an incident, and is erased (promise P5)."""
+    state, spoken = _end_span(state)
+    running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
+    foreign = [recorder for recorder in running if recorder.path not in state.files]
+    new = [recorder for recorder in foreign if recorder.path not in state.forbidden]
+    state, stop = _stop(state, running)
+    actions: tuple[TalkAction, ...] = (*stop, *spoken)
+    for recorder in new:
+        row = ForbiddenRecording(recorder.path, _role(state, recorder), said.reason.value)
+        actions += (do.Write(row), do.Alarm(row))
+    paths = tuple(recorder.path for recorder in new)
+    if paths:
+        state = state._replace(forbidden=(*state.forbidden, *paths))
+        actions += (do.Erase(paths, FORBIDDEN, ours=False),)
+    state, tapped = _taps(policy, state)
+    return state, (*actions, *tapped)
+
+
+def _stop(state: TalkState, recorders: tuple[Recorder, ...]) -> Result:
+    if not recorders:
+        return state, ()
+    state = state._replace(
+        stopping=(*state.stopping, *recorders),
+        masked=tuple(recorder for recorder in state.masked if recorder not in recorders),
+        masking=tuple(recorder for recorder in state.masking if recorder not in recorders),
+    )
+    return state, (do.Stop(recorders),)
+
+
+def _taps(policy: TalkPolicy, state: TalkState) -> Result:
+    """What else listens to who did not agree: noted, told, or ended, as the house wants it."""
+    state_taps = tuple(tap for tap in state.tapped if tap in state.now.taps)
+    new = [tap for tap in state.now.taps if tap not in state_taps]
+    actions: tuple[TalkAction, ...] = ()
+    listeners = [party.leg for party in state.now.parties if party.kind in ("listener", "unknown")]
+    for tap in new:
+        ends = policy.taps is Taps.END and tap.function == "eavesdrop" and bool(listeners)
+        row = Tapped(tap.function, tap.leg, ended=ends)
+        actions += (do.Write(row),)
+        if ends:
+            actions += tuple(do.EndListening(leg) for leg in listeners)
+        if policy.taps is not Taps.NOTE:
+            actions += (do.Alarm(row),)
+    return state._replace(tapped=(*state_taps, *new)), actions
+
+
+def _prove(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
+    """Whoever did not agree has it in the ledger that nothing recorded the talk, for every room anew."""
+    legs = frozenset(party.leg for party in state.now.parties)
+    if said.do not in (Do.STOP, Do.NOTHING) or not legs or legs <= state.looked_at:
+        return state, ()
+    return state._replace(looked_at=state.looked_at | legs), (do.LookAtLegs((state.channel, *sorted(legs))),)
+
+
+_ACTS = {Do.RECORD: _record, Do.MASK: _mask, Do.NOTHING: _nothing, Do.STOP: _stop_all}
+
+
+def mine(state: TalkState) -> tuple[Recorder, ...]:
+    """Our recorders that run, and are not being stopped."""
+    return tuple(r for r in state.now.recorders if r.path in state.files and r not in state.stopping)
+
+
+def _role(state: TalkState, recorder: Recorder) -> str:
+    if recorder.leg is None:
+        return "conference"
+    if recorder.leg == state.channel:
+        return "caller"
+    return next((party.kind for party in state.now.parties if party.leg == recorder.leg), "other")

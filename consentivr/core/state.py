@@ -1,0 +1,100 @@
+"""What the two state machines remember. They share nothing: the one asks, the other follows the conversation."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from consentivr.core.consent import Attempt, Consent, ConsentDecision
+from consentivr.core.events import Situation
+from consentivr.core.switchboard import Recorder, Tap
+from consentivr.core.turns import Notice, Withdrawn
+
+
+class Phase(str, Enum):
+    """Where a call is while it is asked."""
+
+    ARRIVING = "arriving"
+    ASKING = "asking"
+    DECIDING = "deciding"
+    """The caller said yes, and the row is not durable yet."""
+    ANNOUNCING = "announcing"
+    """The yes is proven and is being said so; the other key still makes it a no."""
+    JOINING = "joining"
+    ENDED = "ended"
+
+
+class AskingState(NamedTuple):
+    """Of the dialogue."""
+
+    phase: Phase = Phase.ARRIVING
+    arrived_at: str | None = None
+    notice: Notice | None = None
+    attempts: tuple[Attempt, ...] = ()
+    pressed: str | None = None
+    """The last of the two keys that was pressed since the question was put."""
+    consent: Consent | None = None
+    taken_back: bool = False
+    """The objection key came after the consent key."""
+
+
+class AgentNoted(NamedTuple):
+    """An agent of this talk whose row is durable, or could not be made so."""
+
+    leg: str
+    proven: bool
+    is_nth: bool
+
+
+class TalkState(NamedTuple):
+    """Of a conversation: one visit of a caller."""
+
+    visit: str
+    channel: str
+    """The caller's leg."""
+    queue: str = ""
+    decision: ConsentDecision | None = None
+    """None: nobody has decided yet, which permits nothing."""
+    durable: bool = False
+    purpose: str | None = None
+    """What the caller agreed to."""
+    now: Situation = Situation()
+    files: tuple[str, ...] = ()
+    """Every file that this visit was recorded to, with our word, in the order of their starts."""
+    unclosed: tuple[str, ...] = ()
+    """Those of them that were started and are not complete."""
+    starts: int = 0
+    starting: bool = False
+    start_failed: bool = False
+    """In this talk: not tried again before the next."""
+    stopping: tuple[Recorder, ...] = ()
+    masking: tuple[Recorder, ...] = ()
+    masked: tuple[Recorder, ...] = ()
+    span: str | None = None
+    """Why silence is recorded, when a row says so."""
+    paused: bool = False
+    pause_by: str | None = None
+    """Who asked for the pause, or for its end, while that is not confirmed."""
+    forbidden: tuple[str, ...] = ()
+    """Files of others that must not be, until they are complete and erased."""
+    tapped: tuple[Tap, ...] = ()
+    looked_at: frozenset[str] = frozenset()
+    """The legs whose recorders were looked for."""
+    noted: tuple[AgentNoted, ...] = ()
+    awaited: frozenset[str] = frozenset()
+    """Legs of agents whose row is under way."""
+    agent: str | None = None
+    agent_started: bool = False
+    agent_stopped: bool = False
+    stop_by: str | None = None
+    withdrawal: Withdrawn | None = None
+    """The row of a withdrawal, until nothing records any more."""
+    failed: bool = False
+    """The switch would not stop what must stop: the alarm was raised."""
+    agreeing_late: bool = False
+    erase: bool = False
+    """What was recorded is to be erased: the yes was taken back."""
+    talking: bool = False
+    starred_ms: int | None = None
+    """When the caller pressed *, which may begin a sequence. No other key is kept."""
+    agent_starred_ms: int | None = None

@@ -1,0 +1,276 @@
+"""Who is connected to whom, who hears whom, what listens: a model of one switch, without a switch.
+
+It is told what happened and answers questions; it decides nothing. Facts: FREESWITCH.md, section 7.
+
+Three links make people hear one another: a *bridge* (two legs that are each other's partner), a *conference*, and
+*listening* (an eavesdropper or a third party on a leg). All legs that such links connect are one *room*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class Recorder(NamedTuple):
+    """Something that records to ``path``: on a leg, or (``leg`` None) a conference."""
+
+    path: str
+    leg: str | None
+    conference: str | None = None
+
+
+class Tap(NamedTuple):
+    """Something else that hears a leg, such as ``displace`` or a stream to elsewhere."""
+
+    function: str
+    leg: str
+
+
+class _Leg:
+    """What is known of one leg. Most legs have a partner and nothing else."""
+
+    __slots__ = ("conference", "holds", "listens_to", "partner", "recorders", "speaks", "taps", "waiter")
+
+    def __init__(self) -> None:
+        self.partner: str | None = None
+        self.waiter: str | None = None
+        """Who was left waiting for this leg when it was bridged to somebody else."""
+        self.holds = False
+        self.conference: str | None = None
+        self.listens_to: str | None = None
+        self.speaks = True
+        self.recorders: tuple[str, ...] = ()
+        self.taps: tuple[str, ...] = ()
+
+
+class _Conference:
+    __slots__ = ("members", "recordings")
+
+    def __init__(self) -> None:
+        self.members: set[str] = set()
+        self.recordings: set[str] = set()
+
+
+class Switchboard:
+    """All legs of one switch. Each verb tells what happened, and says which legs' rooms it may have changed."""
+
+    def __init__(self) -> None:
+        self._legs: dict[str, _Leg] = {}
+        self._listeners: dict[str, set[str]] = {}
+        self._conferences: dict[str, _Conference] = {}
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def __contains__(self, leg: str) -> bool:
+        return leg in self._legs
+
+    # --- what happened -----------------------------------------------------------------------
+
+    def bridged(self, leg: str, other: str) -> set[str]:
+        """Two legs hear each other. Whoever was one's partner before now waits (a consultation)."""
+        touched = {leg, other}
+        for one, new in ((leg, other), (other, leg)):
+            known = self._leg(one)
+            left = known.partner
+            if left is not None and left != new:
+                touched.add(left)
+                if self.partner(left) == one:
+                    known.waiter = left
+            known.partner = new
+        for one, new in ((leg, other), (other, leg)):
+            if self._legs[one].waiter == new:
+                self._legs[one].waiter = None
+        return touched
+
+    def unbridged(self, leg: str) -> set[str]:
+        """A leg hears its partner no longer."""
+        known = self._legs.get(leg)
+        if known is None or known.partner is None:
+            return set()
+        other, known.partner = known.partner, None
+        known.holds = False
+        partner = self._legs.get(other)
+        if partner is not None:
+            if partner.partner == leg:
+                partner.partner = None
+            if partner.waiter == leg:
+                partner.waiter = None
+        return {leg, other}
+
+    def held(self, leg: str, on: bool) -> set[str]:
+        """A leg put its partner on hold, or took it back."""
+        if leg not in self._legs and not on:
+            return set()
+        self._leg(leg).holds = on
+        return {leg}
+
+    def recording(self, leg: str, path: str, on: bool) -> set[str]:
+        """A recorder was attached to a leg, or taken off."""
+        if not on and leg not in self._legs:
+            return set()
+        known = self._leg(leg)
+        known.recorders = _changed(known.recorders, path, on)
+        return {leg}
+
+    def tapped(self, leg: str, function: str, on: bool) -> set[str]:
+        """Something other than a recorder was attached to a leg, or taken off."""
+        if not on and leg not in self._legs:
+            return set()
+        known = self._leg(leg)
+        known.taps = _changed(known.taps, function, on)
+        return {leg}
+
+    def listening(self, leg: str, target: str | None, *, speaks: bool) -> set[str]:
+        """A leg eavesdrops on another (None: no longer); ``speaks``: it can be heard there."""
+        if target is None and leg not in self._legs:
+            return set()
+        known = self._leg(leg)
+        before = known.listens_to
+        if before is not None and before != target:
+            self._listeners[before].discard(leg)
+            if not self._listeners[before]:
+                del self._listeners[before]
+        known.listens_to, known.speaks = target, speaks
+        if target is not None:
+            self._leg(target)
+            self._listeners.setdefault(target, set()).add(leg)
+        return {leg, *(other for other in (before, target) if other is not None)}
+
+    def in_conference(self, leg: str, conference: str | None) -> set[str]:
+        """A leg joined a conference, or (None) left the one it was in."""
+        if conference is None and leg not in self._legs:
+            return set()
+        known = self._leg(leg)
+        touched = {leg}
+        if known.conference is not None:
+            room = self._conferences[known.conference]
+            room.members.discard(leg)
+            touched |= room.members
+            if not room.members and not room.recordings:
+                del self._conferences[known.conference]
+        known.conference = conference
+        if conference is not None:
+            room = self._conferences.setdefault(conference, _Conference())
+            touched |= room.members
+            room.members.add(leg)
+        return touched
+
+    def conference_recording(self, conference: str, path: str, on: bool) -> set[str]:
+        """A conference is recorded to a file, or no longer."""
+        room = self._conferences.get(conference)
+        if room is None:
+            if not on:
+                return set()
+            room = self._conferences[conference] = _Conference()
+        (room.recordings.add if on else room.recordings.discard)(path)
+        if not room.members and not room.recordings:
+            del self._conferences[conference]
+        return set(room.members)
+
+    def gone(self, leg: str) -> set[str]:
+        """A leg is down."""
+        known = self._legs.get(leg)
+        if known is None:
+            return set()
+        touched = self.unbridged(leg) | self.in_conference(leg, None) | self.listening(leg, None, speaks=False)
+        for listener in list(self._listeners.get(leg, ())):
+            touched |= self.listening(listener, None, speaks=False)
+        if known.waiter is not None:
+            touched |= self.unbridged(known.waiter)
+        del self._legs[leg]
+        return touched - {leg}
+
+    # --- questions ---------------------------------------------------------------------------
+
+    def partner(self, leg: str) -> str | None:
+        """The leg's partner in a bridge, also one that is elsewhere for a while."""
+        known = self._legs.get(leg)
+        return known.partner if known else None
+
+    def waits(self, leg: str) -> bool:
+        """Whether a leg's partner talks to somebody else: a consultation."""
+        partner = self.partner(leg)
+        return partner is not None and self.partner(partner) != leg
+
+    def holds(self, leg: str) -> bool:
+        """Whether a leg put its partner on hold."""
+        known = self._legs.get(leg)
+        return known is not None and known.holds
+
+    def listens_to(self, leg: str) -> str | None:
+        """The leg that this one eavesdrops on."""
+        known = self._legs.get(leg)
+        return known.listens_to if known else None
+
+    def is_silent(self, leg: str) -> bool:
+        """Whether a leg hears others but is not heard: an eavesdropper who does not speak."""
+        known = self._legs.get(leg)
+        return known is not None and known.listens_to is not None and not known.speaks
+
+    def room(self, leg: str) -> frozenset[str]:
+        """Everybody who hears, or is heard by, this leg; itself included."""
+        found = {leg}
+        todo = [leg]
+        while todo:
+            for other in self._links(todo.pop()):
+                if other not in found:
+                    found.add(other)
+                    todo.append(other)
+        return frozenset(found)
+
+    def recorders(self, room: Iterable[str]) -> Iterator[Recorder]:
+        """What records these legs, or a conference that one of them is in."""
+        conferences = set()
+        for leg in sorted(room):
+            known = self._legs.get(leg)
+            if known is None:
+                continue
+            yield from (Recorder(path, leg) for path in known.recorders)
+            if known.conference is not None:
+                conferences.add(known.conference)
+        for name in sorted(conferences):
+            yield from (Recorder(path, None, name) for path in sorted(self._conferences[name].recordings))
+
+    def taps(self, room: Iterable[str]) -> Iterator[Tap]:
+        """What else listens to these legs."""
+        for leg in sorted(room):
+            known = self._legs.get(leg)
+            if known is not None:
+                yield from (Tap(function, leg) for function in known.taps)
+
+    def recorders_on(self, leg: str) -> tuple[str, ...]:
+        """The files that this leg is recorded to."""
+        known = self._legs.get(leg)
+        return known.recorders if known else ()
+
+    def conferences(self) -> tuple[str, ...]:
+        """The names of all conferences."""
+        return tuple(sorted(self._conferences))
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _leg(self, leg: str) -> _Leg:
+        known = self._legs.get(leg)
+        if known is None:
+            known = self._legs[leg] = _Leg()
+        return known
+
+    def _links(self, leg: str) -> Iterator[str]:
+        known = self._legs.get(leg)
+        if known is None:
+            return
+        if known.partner is not None and self.partner(known.partner) == leg:
+            yield known.partner
+        if known.listens_to is not None:
+            yield known.listens_to
+        yield from self._listeners.get(leg, ())
+        if known.conference is not None:
+            yield from self._conferences[known.conference].members
+
+
+def _changed(there: tuple[str, ...], one: str, on: bool) -> tuple[str, ...]:
+    if on:
+        return there if one in there else (*there, one)
+    return tuple(other for other in there if other != one)
