@@ -1,4 +1,4 @@
-"""What can happen: the words that the two state machines understand. ``dialogue`` and ``conversation`` have the rules."""
+"""What can happen: the words of the two state machines. The rules are in ``dialogue`` and ``conversation``."""
 
 from __future__ import annotations
 
