@@ -10,23 +10,33 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
 import gevent.socket
 
-from consentivr.esl.codec import ACCEPTED, Decoder, Message, encode
+from consentivr.esl.codec import ACCEPTED, Decoder, Event, Message, encode
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError, SessionClosed, WaitTimedOut
 
 _RECEIVE_BYTES = 65536
 _SEND_SECONDS = 5.0
 _MESSAGES_BEFORE_OTHERS = 32
-_ANSWER = "answer "
-"""Marks a reply that becomes an event for what it says."""
 
 
-class _Interrupted(BaseException):
+@dataclass(frozen=True)
+class Refused:
+    """The switch refused a command, named without its arguments: they may hold what is nobody's business."""
+
+    command: str
+
+
+Answer = Callable[[str], None]
+"""What to do with the text that an API command answers."""
+
+
+class _Woken(BaseException):
     """Woken while waiting for the socket; nothing that was read is lost."""
 
 
@@ -43,22 +53,21 @@ class GuardedConnection:
         self.connected = True
         self._decoder = decoder or Decoder()
         self._outgoing: list[bytes] = []
-        self._expected_replies: deque[str | list[Message]] = deque()
-        """Of each command under way its name, or the list that its reply is put into."""
-        self._events: deque[Mapping[str, Any]] = deque()
+        self._expected_replies: deque[str | list[Message] | Answer] = deque()
+        """Of each command under way its name, the list that its reply is put into, or who gets its answer."""
+        self._events: deque[Event | Refused] = deque()
         self._messages = 0
+        self._woken = False
         self._receiving: Any = None
 
     # --- commands ----------------------------------------------------------------------------
 
-    def api(self, command: str, *, answer: bool = False) -> None:
+    def api(self, command: str, then: Answer | None = None) -> None:
         """Queue an API command: works at any time, also while ``callcenter`` waits (section 2).
 
-        With ``answer`` what it says comes as an event named ``API_ANSWER``.
+        ``then`` gets what it answers, in the greenlet that receives.
         """
-        if "${" in command:
-            raise LocalProtocolError("an API command must not hold a variable for the switch to expand")
-        self._queue(encode(f"api {command}"), f"{_ANSWER}{command}" if answer else f"api {command.split(' ')[0]}")
+        self._queue(encode(f"api {literal(command)}"), then or f"api {command.split(' ')[0]}")
 
     def send(self, data: str, timeout: float = 5.0) -> Message:
         """Send one command and wait for its reply.
@@ -69,28 +78,28 @@ class GuardedConnection:
 
     # --- waiting -----------------------------------------------------------------------------
 
-    def receive(self, timeout: float | None = None) -> Mapping[str, Any]:
-        """The next event of the call; before it waits for one, what is queued is sent.
+    def receive(self, timeout: float | None = None) -> Event | Refused | None:
+        """The next event; before it waits for one, what is queued is sent. None when ``wake`` ended the wait.
 
-        ``timeout`` in seconds, None waits as long as the connection lives. A refused command comes as
-        an event too, named ``COMMAND_REFUSED``.
+        ``timeout`` in seconds, None waits as long as the connection lives.
         """
         events = self._events
         if not events:
             deadline = None if timeout is None else time.monotonic() + timeout
-            while not events:
-                self._pump(deadline)
-        return events.popleft()
+            while not events and not self._woken:
+                self._pump(deadline, wakeable=True)
+        self._woken = False
+        return events.popleft() if events else None
 
-    def inject(self, event: Mapping[str, Any]) -> None:
-        """Let ``receive`` return an event that does not come from the switch. From any greenlet of the same hub."""
-        self._events.append(event)
+    def wake(self) -> None:
+        """Let ``receive`` return. From any greenlet of the same hub."""
+        self._woken = True
         gevent.get_hub().loop.run_callback(self._interrupt)
 
     def _interrupt(self) -> None:
-        """In the hub: wake the call's greenlet if, and only if, it waits for the socket."""
-        if self._receiving is not None:
-            self._receiving.throw(_Interrupted)
+        """In the hub: wake the owner if, and only if, it waits for the socket."""
+        if self._woken and self._receiving is not None:
+            self._receiving.throw(_Woken)
 
     def flush(self) -> None:
         """Send what is queued now. Row G: all of it, however many pieces that takes, but not for ever."""
@@ -115,7 +124,7 @@ class GuardedConnection:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _queue(self, data: bytes, expects: str | list[Message]) -> None:
+    def _queue(self, data: bytes, expects: str | list[Message] | Answer) -> None:
         if not self.connected:
             raise SessionClosed("the connection is closed")
         self._outgoing.append(data)
@@ -131,16 +140,16 @@ class GuardedConnection:
             self._pump(deadline)
         return reply[0]
 
-    def _pump(self, deadline: float | None) -> None:
-        message = self._read_message(deadline)
+    def _pump(self, deadline: float | None, *, wakeable: bool = False) -> None:
+        message = self._read_message(deadline, wakeable=wakeable)
         if message is not None:
             self._sort(message)
 
-    def _read_message(self, deadline: float | None) -> Message | None:
+    def _read_message(self, deadline: float | None, *, wakeable: bool = False) -> Message | None:
         """The next message; when nothing is left of what was read, what is queued is sent first.
 
         Rows A, B, N, R: one bounded decoder, an end of stream that ends, nothing decoded early.
-        None after replies that need no look, and when ``inject`` woke us instead.
+        None after replies that need no look, and when ``wake`` ended the wait.
         """
         while True:
             accepted = self._decoder.skip_accepted()
@@ -157,15 +166,14 @@ class GuardedConnection:
                     gevent.sleep(0)
                 return message
             if self._outgoing:
-                known = len(self._events)
                 self.flush()
-                if len(self._events) > known:  # injected while that waited
-                    return None
+            if wakeable and self._woken:
+                return None
             if not self.connected:
                 raise SessionClosed("the switch said goodbye")
             try:
                 data = self._read_socket(self.sock, deadline)
-            except _Interrupted:
+            except _Woken:
                 return None
             if not data:
                 self.connected = False
@@ -190,14 +198,14 @@ class GuardedConnection:
         """A reply belongs to the oldest command under way."""
         if not self._expected_replies:
             raise RemoteProtocolError("the switch replied to a command that was not sent")
-        command = self._expected_replies.popleft()
-        if isinstance(command, list):
-            command.append(reply)
-        elif command.startswith(_ANSWER):
-            said = reply.body.decode("utf-8", "replace") if reply.content_type == "api/response" else "-ERR"
-            self._events.append({"Event-Name": "API_ANSWER", "Command": command[len(_ANSWER) :], "Body": said})
+        expects = self._expected_replies.popleft()
+        if isinstance(expects, list):
+            expects.append(reply)
+        elif callable(expects):
+            said = reply.body.decode("utf-8", "replace") if reply.content_type == "api/response" else "-ERR refused"
+            expects(said)
         elif reply is not ACCEPTED and reply.content_type == "command/reply" and not reply.is_accepted:
-            self._events.append({"Event-Name": "COMMAND_REFUSED", "Command": command})
+            self._events.append(Refused(expects))
 
     def _read_socket(self, sock: gevent.socket.socket, deadline: float | None) -> bytes:
         """Row A: one ``recv``, whose empty result is the end, with a deadline."""
@@ -236,3 +244,10 @@ class GuardedConnection:
     def process_events(self) -> None:
         """Row D: see ``receive``."""
         raise NotImplementedError("one greenlet owns a connection: use receive()")
+
+
+def literal(command: str) -> str:
+    """Row E's kin: the switch would expand a variable in an API command."""
+    if "${" in command:
+        raise LocalProtocolError("an API command must not hold a variable for the switch to expand")
+    return command

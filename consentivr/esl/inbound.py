@@ -5,17 +5,26 @@ Each method that overrides greenswitch names the row of FREESWITCH.md, section 6
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import gevent.socket
 from greenswitch import esl as greenswitch
 
-from consentivr.esl.codec import Decoder, encode
-from consentivr.esl.connection import GuardedConnection
+from consentivr.esl.codec import Decoder, Message, encode
+from consentivr.esl.connection import Answer, GuardedConnection, literal
 from consentivr.esl.errors import RemoteProtocolError, SessionClosed
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Largest body: the list of all calls has about 1 kB for each."""
+"""Largest body: the list of all channels has about 1 kB for each."""
+
+JOB_SECONDS = 3.0
+"""A background job that has not answered for so long has failed."""
+
+NO_ANSWER = "-ERR no answer in time"
+
+_JOBS = itertools.count(1)
+_JOB_ENDS = b'{"Event-Name":"BACKGROUND_JOB"'
 
 
 class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ignore[misc]
@@ -28,6 +37,8 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         """Rows H, I, N: no background greenlet that could die and leave a waiter behind."""
         self._address = address
         self._password = password
+        self._jobs: dict[str, tuple[float, Answer]] = {}
+        """Background jobs under way, the oldest first: when each is given up, and who gets its answer."""
 
     def connect(self, *subscriptions: str, timeout: float = 5.0) -> None:
         """Connect, authenticate, subscribe; ``timeout`` in seconds for all of it.
@@ -48,6 +59,37 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         except BaseException:
             self.stop()
             raise
+
+    def bgapi(self, command: str, then: Answer, seconds: float = JOB_SECONDS) -> None:
+        """Queue an API command that runs in a thread of its own on the switch: a hung one holds up no other.
+
+        ``then`` gets its answer, or NO_ANSWER after ``seconds``. Needs the event BACKGROUND_JOB.
+        """
+        job = f"consentivr-{next(_JOBS)}"
+        self._jobs[job] = time.monotonic() + seconds, then
+        self._queue(encode(f"bgapi {literal(command)}", {"Job-UUID": job}), "bgapi")
+
+    @property
+    def job_due(self) -> float | None:
+        """When the next job is given up (time.monotonic), or None."""
+        return min((due for due, _ in self._jobs.values()), default=None)
+
+    def give_up_jobs(self) -> None:
+        """Answer for the jobs whose time is over."""
+        now = time.monotonic()
+        late = [job for job, (due, _) in self._jobs.items() if due <= now]
+        for job in late:
+            self._jobs.pop(job)[1](NO_ANSWER)
+
+    def _sort(self, message: Message) -> None:
+        """The end of a background job goes to who waits for it; everything else as ever."""
+        if message.content_type == "text/event-json" and message.body.startswith(_JOB_ENDS):
+            event = message.event()
+            _, then = self._jobs.pop(event.get("Job-UUID", ""), (0.0, None))
+            if then is not None:
+                then(event.get("_body", ""))
+            return
+        super()._sort(message)
 
     def _authenticate(self, deadline: float) -> None:
         greeting = self._read_message(deadline)

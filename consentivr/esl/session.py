@@ -8,28 +8,24 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import gevent.socket
 from greenswitch import esl as greenswitch
 
-from consentivr.esl.codec import Headers, encode, encode_execute
+from consentivr.esl.codec import Event, Headers, encode, encode_execute
 from consentivr.esl.connection import GuardedConnection
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError
 
 SUBSCRIPTIONS = (
     "linger 10",
     "myevents json",
-    "event json RECORD_START RECORD_STOP",
-    "nixevent CHANNEL_STATE CHANNEL_CALLSTATE CHANNEL_EXECUTE PRESENCE_IN CHANNEL_PARK CHANNEL_UNPARK CHANNEL_ANSWER "
-    "DTMF",
+    "nixevent CHANNEL_STATE CHANNEL_CALLSTATE PRESENCE_IN CHANNEL_PARK CHANNEL_UNPARK CHANNEL_ANSWER CHANNEL_BRIDGE "
+    "CHANNEL_UNBRIDGE RECORD_START RECORD_STOP",
 )
-"""FREESWITCH.md, section 2: ``myevents`` alone leaves out the recorder's events; JSON keeps a
-caller's text a value; ``linger`` brings the events after the hangup; nobody here waits for the rest."""
-
-_KEYS = encode("event json DTMF")
+"""FREESWITCH.md, section 2: JSON keeps a caller's text a value; ``linger`` brings the events after the hangup;
+nobody here waits for the rest. Recorders and bridges are the watch's."""
 
 _HANDSHAKE = tuple((encode(command), command) for command in SUBSCRIPTIONS)
 
@@ -86,10 +82,6 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         self._queue(encode(f"filter Unique-ID {self.uuid}"), "filter")
         for command in _filters(applications):
             self._queue(command, "filter")
-
-    def hear_keys(self) -> None:
-        """From now on each key comes as an event; before, only the answers to our questions come."""
-        self._queue(_KEYS, "event")
 
     def execute(self, app_name: str, app_args: str = "") -> None:
         """Execute a dialplan application whose end nobody waits for."""
@@ -158,7 +150,7 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
 
     # --- waiting -----------------------------------------------------------------------------
 
-    def wait_for_complete(self, event_uuid: str, timeout: float | None = None) -> Mapping[str, Any]:
+    def wait_for_complete(self, event_uuid: str, timeout: float | None = None) -> Event:
         """Wait for the CHANNEL_EXECUTE_COMPLETE of one command, keeping all other events for ``receive``.
 
         Rows C, H and I: matched by Application-UUID, ended by a dead connection, never leaked.
@@ -168,8 +160,8 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
         while True:
             while seen < len(self._events):
                 event = self._events[seen]
-                complete = event["Event-Name"] == "CHANNEL_EXECUTE_COMPLETE"
-                if complete and event.get("Application-UUID") == event_uuid:
+                complete = isinstance(event, Event) and event["Event-Name"] == "CHANNEL_EXECUTE_COMPLETE"
+                if isinstance(event, Event) and complete and event.get("Application-UUID") == event_uuid:
                     del self._events[seen]
                     return event
                 seen += 1

@@ -1,0 +1,6 @@
+"""One outbound call: the question, until the queue has the caller. Read ``call`` first."""
+
+from consentivr.asking.call import Call
+from consentivr.asking.line import Line
+
+__all__ = ["Call", "Line"]

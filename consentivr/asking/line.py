@@ -1,0 +1,49 @@
+"""A number that callers dial, ready to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from consentivr.core.policy import Announcement, LinePolicy
+from consentivr.prompts import Spoken
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a line asks. ``sounds`` by sample rate in Hz, then announcement; times in milliseconds."""
+
+    name: str
+    policy: LinePolicy
+    queue_name: str
+    context: str
+    fallback: str
+    answer_timeout_ms: int
+    hear_to_end: bool
+    recordings_folder: str
+    stereo: bool
+    sounds: Mapping[int, Mapping[Announcement, Spoken]]
+
+    @cached_property
+    def watchdog_s(self) -> int:
+        """After so many seconds without a word of ours the switch takes the call to the queue.
+
+        Long enough for every announcement and every attempt; the queue's own waiting is not in it.
+        """
+        spoken = max(self.sounds.values(), key=lambda sounds: sum(sound.duration_ms for sound in sounds.values()))
+        once = sum(sound.duration_ms for sound in spoken.values())
+        question = spoken[Announcement.QUESTION].duration_ms if Announcement.QUESTION in spoken else 0
+        complaints = max(
+            (spoken[a].duration_ms for a in (Announcement.NO_INPUT, Announcement.WRONG_KEY) if a in spoken), default=0
+        )
+        attempt = question + complaints + self.answer_timeout_ms
+        return 15 + (once + attempt * self.policy.max_attempts) // 1000
+
+    def sounds_at(self, rate: int) -> Mapping[Announcement, Spoken]:
+        """The announcements for a channel of this sample rate."""
+        return self.sounds[max((known for known in self.sounds if known <= rate), default=min(self.sounds))]
+
+    def asking_s(self, sounds: Mapping[Announcement, Spoken]) -> float:
+        """How long one putting of the question may take, in seconds, with whatever is played before it."""
+        return (sum(sound.duration_ms for sound in sounds.values()) + self.answer_timeout_ms) / 1000

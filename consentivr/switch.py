@@ -1,0 +1,178 @@
+"""FreeSWITCH's own words: channel variables of ours, the path that cannot be recorded to, API commands.
+
+Every command that we give by name of a channel or a file is made here, from what is known to be harmless: channel
+UUIDs, and paths without blanks or variables (promise P7).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from consentivr.recordings import is_channel_uuid
+
+VISIT = "consent_visit"
+LINE = "consent_line"
+DECISION = "consent_decision"
+NO_RECORD = "consent_no_record"
+RECORD_FILE = "consent_record_file"
+HANDLED = "consent_handled"
+"""Set just before ``callcenter``; see the rendered dialplan."""
+
+STILL_RECORDING = re.compile(r"[^\x21-\x7e]|\$\{|'|\"")
+"""What a path in a command must not hold: FreeSWITCH ends it at a blank, and expands a variable."""
+
+
+def unrecordable(channel_uuid: str) -> str:
+    """A path that can never be created (FREESWITCH.md, section 4)."""
+    return f"/dev/null/no-record/{channel_uuid}.wav"
+
+
+def is_recordable(path: str | None) -> bool:
+    """Whether a channel's ``consent_record_file`` is a real file."""
+    return bool(path) and not str(path).startswith("/dev/null/")
+
+
+def can_be_named(path: str) -> bool:
+    """Whether a path can stand in a command."""
+    return path.startswith("/") and not STILL_RECORDING.search(path)
+
+
+def _leg(channel_uuid: str) -> str:
+    if not is_channel_uuid(channel_uuid):
+        raise ValueError("not a channel UUID")
+    return channel_uuid
+
+
+def _path(path: str) -> str:
+    if not can_be_named(path):
+        raise ValueError("a path that cannot stand in a command")
+    return path
+
+
+# --- recorders -------------------------------------------------------------------------------
+
+
+def start_recorder(leg: str, path: str) -> str:
+    return f"uuid_record {_leg(leg)} start {_path(path)}"
+
+
+def stop_recorder(leg: str, path: str) -> str:
+    return f"uuid_record {_leg(leg)} stop {_path(path)}"
+
+
+def stop_all_recorders(leg: str) -> str:
+    return f"uuid_record {_leg(leg)} stop all"
+
+
+def mask_recorder(leg: str, path: str, on: bool) -> str:
+    return f"uuid_record {_leg(leg)} {'mask' if on else 'unmask'} {_path(path)}"
+
+
+def stop_conference_recording(conference: str, path: str) -> str:
+    if not re.fullmatch(r"[\w.@+-]+", conference):
+        raise ValueError("a conference that cannot be named in a command")
+    return f"conference {conference} norecord {_path(path)}"
+
+
+def taps_of(leg: str) -> str:
+    return f"uuid_buglist {_leg(leg)}"
+
+
+# --- channels --------------------------------------------------------------------------------
+
+
+def dump(leg: str) -> str:
+    return f"uuid_dump {_leg(leg)} json"
+
+
+def variable_of(leg: str, name: str) -> str:
+    return f"uuid_getvar {_leg(leg)} {name}"
+
+
+def set_variables(leg: str, values: Mapping[str, str]) -> str:
+    """Values must be words of ours."""
+    pairs = ";".join(f"{name}={value}" for name, value in values.items())
+    if re.search(r"[\s']|\$\{", pairs) or pairs.count(";") != len(values) - 1:
+        raise ValueError("a value that cannot stand in a command")
+    return f"uuid_setvar_multi {_leg(leg)} {pairs}"
+
+
+def play_to(leg: str, path: str, *, both: bool) -> str:
+    return f"uuid_broadcast {_leg(leg)} {_path(path)} {'both' if both else 'aleg'}"
+
+
+def hang_up(leg: str) -> str:
+    return f"uuid_kill {_leg(leg)}"
+
+
+CHANNELS = "show channels as json"
+CALLS = "show calls as json"
+CONFERENCES = "conference json_list"
+SWITCHNAME = "switchname"
+CORE_UUID = "global_getvar core_uuid"
+
+
+def watchdog(channel_uuid: str, seconds: int, extension: str, context: str) -> str:
+    """Take the call back after so many seconds; in a group of its own, so that it is cancelled alone."""
+    return (
+        f"sched_api +{seconds} {watchdog_group(channel_uuid)} "
+        f"uuid_transfer {_leg(channel_uuid)} {extension} XML {context}"
+    )
+
+
+def no_watchdog(channel_uuid: str) -> str:
+    return f"sched_del {watchdog_group(_leg(channel_uuid))}"
+
+
+def watchdog_group(channel_uuid: str) -> str:
+    return f"consentivr-{channel_uuid}"
+
+
+def permission(path: str, *, stereo: bool) -> dict[str, str]:
+    """The variables of a channel that may be recorded to ``path``: all that a global variable could change."""
+    return {
+        "RECORD_STEREO": "true" if stereo else "false",
+        "RECORD_BRIDGE_REQ": "true",
+        **NEUTRAL,
+        RECORD_FILE: path,
+        NO_RECORD: "false",
+    }
+
+
+NEUTRAL = dict.fromkeys(
+    (
+        "RECORD_APPEND",
+        "RECORD_HANGUP_ON_ERROR",
+        "RECORD_READ_ONLY",
+        "RECORD_STEREO_SWAP",
+        "RECORD_TOGGLE_ON_REPEAT",
+        "RECORD_WRITE_ONLY",
+        "recording_follow_transfer",
+    ),
+    "false",
+)
+"""A global variable is every channel's default: one of these, set somewhere, would change our recordings."""
+
+
+def refusal(channel_uuid: str, decision: str) -> dict[str, str]:
+    """The variables of a channel that may not be recorded (any more)."""
+    return {NO_RECORD: "true", RECORD_FILE: unrecordable(channel_uuid), DECISION: decision}
+
+
+# --- what it answers -------------------------------------------------------------------------
+
+_MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
+RECORDS = "session_record"
+"""The function of a media bug that records (``record_session``, ``uuid_record``)."""
+
+
+def media_bugs(buglist: str) -> tuple[tuple[str, str], ...] | None:
+    """(function, target) of everything that listens to a leg, from ``uuid_buglist``; None when it is no list."""
+    if "<media-bugs>" not in buglist:
+        return None
+    return tuple(_MEDIA_BUG.findall(buglist))
+
+
+def is_done(answer: str) -> bool:
+    return answer.startswith("+OK")
