@@ -14,14 +14,12 @@ from typing import Any
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
-from consentivr.core.consent import ConsentDecision, Reason
-from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, TalkPolicy
-from consentivr.core.recorders import FORBIDDEN, Result, decide, judge, mine, resumed
+from consentivr.core.consent import ConsentDecision
+from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
+from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, judge, mine, resumed, settle
 from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import (
     AgentAnswered,
-    AgentStarted,
-    AgentStopped,
     AgreedLate,
     CallEnded,
     CommandFailed,
@@ -30,14 +28,10 @@ from consentivr.core.turns import (
     RecordingFailed,
     RecordingStarted,
     RecordingStopped,
-    Withdrawn,
     Withheld,
 )
 from consentivr.core.verdict import Permission
-
-WITHDRAWN = "consent withdrawn"
-SEQUENCE_MS = 3000
-"""So close together the two keys of a sequence must be."""
+from consentivr.core.wishes import agent_asked, key
 
 
 def step(policy: TalkPolicy, state: TalkState, event: ev.TalkEvent) -> Result:
@@ -144,24 +138,9 @@ def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Resul
     else:
         there = tuple(recorder for recorder in done if recorder in state.now.recorders)
         state = state._replace(masked=(*state.masked, *there))
-    state, settled = _settle(state, event.took_ms)
+    state, settled = settle(state, event.took_ms)
     state, judged = judge(policy, state)
     return state, (*settled, *judged)
-
-
-def _settle(state: TalkState, took_ms: int | None) -> Result:
-    """What was to end has ended: only now it is said to."""
-    actions: tuple[TalkAction, ...] = ()
-    if state.stop_by is not None and not mine(state) and not state.stopping:
-        actions = (do.Write(AgentStopped(state.stop_by)),)
-        state = state._replace(stop_by=None)
-    sounding = state.now.recorders or state.now.astray or state.stopping or state.starting
-    if state.withdrawal is not None and not sounding:
-        row = replace(state.withdrawal, stopped_ms=took_ms)
-        heard = any(party.kind != "listener" for party in state.now.parties)
-        actions = (*actions, do.Write(row), do.Announce(Announcement.WITHDRAWN, both=heard))
-        state = state._replace(withdrawal=None, failed=False)
-    return state, actions
 
 
 def _sounding(policy: TalkPolicy, state: TalkState, event: ev.Sounding) -> Result:
@@ -176,7 +155,7 @@ def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result
     """What was ordered stays ordered: it is tried again by and by, not at once (``TryAgain``)."""
     if event.wanted == "start":
         state = state._replace(starting=False, start_failed=True)
-        state, settled = _settle(state, None)
+        state, settled = settle(state, None)
         return state, (do.Write(RecordingFailed(event.said)), *settled)
     row = CommandFailed(event.wanted, event.said, tuple(recorder.path for recorder in event.recorders))
     if event.wanted == "unmask":
@@ -244,76 +223,6 @@ def _agent_settled(policy: TalkPolicy, state: TalkState, leg: str, *, proven: bo
     return judge(policy, state._replace(awaited=state.awaited - {leg}, noted=noted))
 
 
-# --- second thoughts (GDPR art. 7(3)), and the agent's wishes ---------------------------------
-
-
-def _key(policy: TalkPolicy, state: TalkState, event: ev.KeyPressed) -> Result:
-    """A * and one key after it mean something; whatever else is pressed is for others, and is not kept."""
-    starred = state.agent_starred_ms if event.by_agent else state.starred_ms
-    now = event.at_ms if event.key == "*" else None
-    state = state._replace(agent_starred_ms=now) if event.by_agent else state._replace(starred_ms=now)
-    if event.key == "*" or starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
-        return state, ()
-    keys = f"*{event.key}"
-    if event.by_agent:
-        wish = dict(policy.agent_keys).get(keys)
-        return _agent_asked(policy, state, ev.AgentAsked(wish, "keys")) if wish else (state, ())
-    if keys == policy.withdrawal_keys:
-        return _withdraw(policy, state, Reason.WITHDRAWAL_KEYS, keys, "caller")
-    if keys == policy.late_consent_keys:
-        return _agree_late(policy, state, keys)
-    return state, ()
-
-
-def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | None, by: str) -> Result:
-    """Everything is stopped first; the row follows when it is seen to be (promise P6)."""
-    if state.decision is not ConsentDecision.GIVEN:
-        return state, ()
-    row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
-    state = state._replace(
-        decision=ConsentDecision.WITHDRAWN, withdrawal=row, paused=False, pause_by=None, erase=policy.erase_withdrawn
-    )
-    running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
-    state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
-    actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
-    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value), do.Remind(False))
-    finished = tuple(path for path in state.files if path not in state.unclosed)
-    if policy.erase_withdrawn and finished:
-        actions += (do.Erase(finished, WITHDRAWN, ours=True),)
-    state, settled = _settle(state, 0)
-    state, judged = judge(policy, state)
-    return state, (*actions, *settled, *judged)
-
-
-def _agree_late(policy: TalkPolicy, state: TalkState, keys: str) -> Result:
-    agreed = state.decision is ConsentDecision.GIVEN and state.durable
-    if not policy.mode.asks or state.decision is None or agreed or state.agreeing_late or state.withdrawal:
-        return state, ()
-    return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys), permits=True),)
-
-
-def _agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> Result:
-    """The agent may do what the mode allows (DESIGN.md, "Recording modes of a queue")."""
-    wish = event.wish
-    if wish is AgentWish.WITHDRAW:
-        return _withdraw(policy, state, Reason.BY_WORD, None, event.by)
-    if not state.talking:
-        return state, ()
-    if wish is AgentWish.START and policy.mode is RecordingMode.MANUAL and not mine(state):
-        started = state._replace(agent_started=True, agent_stopped=False)
-        if not decide(policy, started).record:
-            return state, ()
-        started, actions = judge(policy, started)
-        return started, (do.Write(AgentStarted(event.by)), *actions)
-    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
-        return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
-    if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
-        return judge(policy, state._replace(paused=True, pause_by=event.by))
-    if wish is AgentWish.RESUME and state.paused:
-        return judge(policy, state._replace(paused=False, pause_by=event.by))
-    return state, ()
-
-
 # --- the queue, the word, the end ------------------------------------------------------------
 
 
@@ -341,7 +250,7 @@ def _superseded(policy: TalkPolicy, state: TalkState, event: ev.Superseded) -> R
 
 def _gone(policy: TalkPolicy, state: TalkState, event: ev.ChannelGone) -> Result:
     state = state._replace(now=ev.Situation(), stopping=(), starting=False)
-    state, settled = _settle(state, None)
+    state, settled = settle(state, None)
     rows = tuple(action for action in settled if isinstance(action, do.Write))
     return state, (*rows, *_ended(state, CallEnded(event.cause, state.agent)))
 
@@ -353,8 +262,8 @@ def _ended(state: TalkState, row: CallEnded) -> tuple[TalkAction, ...]:
 
 _RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {
     ev.Changed: _changed,
-    ev.KeyPressed: _key,
-    ev.AgentAsked: _agent_asked,
+    ev.KeyPressed: key,
+    ev.AgentAsked: agent_asked,
     ev.Committed: _committed,
     ev.CommitFailed: _commit_failed,
     ev.Silenced: _silenced,

@@ -1,0 +1,85 @@
+"""What somebody in the talk wants: keys, second thoughts (GDPR art. 7(3)), the agent's wishes.
+
+Rules of ``conversation``, which says when they are asked for.
+"""
+
+from __future__ import annotations
+
+from consentivr.core import actions as do
+from consentivr.core import events as ev
+from consentivr.core.actions import TalkAction
+from consentivr.core.consent import ConsentDecision, Reason
+from consentivr.core.policy import AgentWish, RecordingMode, TalkPolicy
+from consentivr.core.recorders import WITHDRAWN, Result, decide, judge, mine, settle
+from consentivr.core.state import TalkState
+from consentivr.core.turns import AgentStarted, AgreedLate, Withdrawn
+
+SEQUENCE_MS = 3000
+"""So close together the two keys of a sequence must be."""
+
+
+def key(policy: TalkPolicy, state: TalkState, event: ev.KeyPressed) -> Result:
+    """A * and one key after it mean something; whatever else is pressed is for others, and is not kept."""
+    starred = state.agent_starred_ms if event.by_agent else state.starred_ms
+    now = event.at_ms if event.key == "*" else None
+    state = state._replace(agent_starred_ms=now) if event.by_agent else state._replace(starred_ms=now)
+    if event.key == "*" or starred is None or not 0 <= event.at_ms - starred <= SEQUENCE_MS:
+        return state, ()
+    keys = f"*{event.key}"
+    if event.by_agent:
+        wish = dict(policy.agent_keys).get(keys)
+        return agent_asked(policy, state, ev.AgentAsked(wish, "keys")) if wish else (state, ())
+    if keys == policy.withdrawal_keys:
+        return _withdraw(policy, state, Reason.WITHDRAWAL_KEYS, keys, "caller")
+    if keys == policy.late_consent_keys:
+        return _agree_late(policy, state, keys)
+    return state, ()
+
+
+def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | None, by: str) -> Result:
+    """Everything is stopped first; the row follows when it is seen to be (promise P6)."""
+    if state.decision is not ConsentDecision.GIVEN:
+        return state, ()
+    row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
+    state = state._replace(
+        decision=ConsentDecision.WITHDRAWN, withdrawal=row, paused=False, pause_by=None, erase=policy.erase_withdrawn
+    )
+    running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
+    state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
+    actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
+    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value), do.Remind(False))
+    finished = tuple(path for path in state.files if path not in state.unclosed)
+    if policy.erase_withdrawn and finished:
+        actions += (do.Erase(finished, WITHDRAWN, ours=True),)
+    state, settled = settle(state, 0)
+    state, judged = judge(policy, state)
+    return state, (*actions, *settled, *judged)
+
+
+def _agree_late(policy: TalkPolicy, state: TalkState, keys: str) -> Result:
+    agreed = state.decision is ConsentDecision.GIVEN and state.durable
+    if not policy.mode.asks or state.decision is None or agreed or state.agreeing_late or state.withdrawal:
+        return state, ()
+    return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys), permits=True),)
+
+
+def agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> Result:
+    """The agent may do what the mode allows (DESIGN.md, "Recording modes of a queue")."""
+    wish = event.wish
+    if wish is AgentWish.WITHDRAW:
+        return _withdraw(policy, state, Reason.BY_WORD, None, event.by)
+    if not state.talking:
+        return state, ()
+    if wish is AgentWish.START and policy.mode is RecordingMode.MANUAL and not mine(state):
+        started = state._replace(agent_started=True, agent_stopped=False)
+        if not decide(policy, started).record:
+            return state, ()
+        started, actions = judge(policy, started)
+        return started, (do.Write(AgentStarted(event.by)), *actions)
+    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
+        return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
+    if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
+        return judge(policy, state._replace(paused=True, pause_by=event.by))
+    if wish is AgentWish.RESUME and state.paused:
+        return judge(policy, state._replace(paused=False, pause_by=event.by))
+    return state, ()
