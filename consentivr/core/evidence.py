@@ -27,7 +27,7 @@ class Turn(str, Enum):
     RECORDING_PAUSED = "recording_paused"
     RECORDING_RESUMED = "recording_resumed"
     RECORDING_MASKED = "recording_masked"
-    """Silence in the file, because of a hold or a party who has not agreed; evidence ``why``, ``parties``, ``paths``."""
+    """Silence in the file: a hold, or a party who has not agreed; evidence ``why``, ``parties``, ``paths``."""
     RECORDING_UNMASKED = "recording_unmasked"
     TAPPED = "tapped"
     """Something listens on a leg; evidence names it by its functions."""

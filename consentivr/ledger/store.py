@@ -45,7 +45,10 @@ _THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("
 
 @dataclass(frozen=True)
 class Search:
-    """Which rows. Everything named must fit; ``since`` is included, ``until`` is not; both are UTC."""
+    """Which rows. Everything named must fit; ``since`` is included, ``until`` is not; both are UTC.
+
+    As a ``visit``, a channel's UUID stands for its rows that name no visit.
+    """
 
     channel: str | None = None
     visit: str | None = None
@@ -370,7 +373,7 @@ class Ledger:
 
     def search_of(self, name: str) -> Search:
         """The search for a visit, or for the channel of that UUID: whichever ``name`` is."""
-        query = sa.select(entries.c.seq).where(*_conditions(Search(visit=name))).limit(1)
+        query = sa.select(entries.c.seq).where(entries.c.call == name, entries.c.visit == name).limit(1)
         with self._reading() as connection:
             is_visit = connection.execute(query).first() is not None
         return Search(visit=name) if is_visit else Search(channel=name)
@@ -440,6 +443,17 @@ class Ledger:
             query = query.where(entries.c.call.notin_(others))
         with self._reading() as connection:
             return list(connection.execute(query.distinct()).scalars())
+
+    def channels_with_visits(self, channels: Sequence[str]) -> set[str]:
+        """Those of these channels of which a row names a visit."""
+        found: set[str] = set()
+        for some in _portions(channels):
+            query = sa.select(entries.c.channel_uuid).where(
+                entries.c.channel_uuid.in_(some), entries.c.visit.isnot(None)
+            )
+            with self._reading() as connection:
+                found.update(connection.execute(query.distinct()).scalars())
+        return found
 
     def open_visits(self, since: datetime) -> list[list[Entry]]:
         """The rows of every visit that met us at ``since`` (UTC) or later and has not ended."""
@@ -662,7 +676,6 @@ def _conditions(search: Search) -> list[Any]:
         for column, value in (
             ("channel_uuid", search.channel),
             ("call", search.visit),
-            ("visit", search.visit),
             ("turn", search.turn),
             ("line", search.line),
             ("queue", search.queue),
