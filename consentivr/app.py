@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -15,6 +15,7 @@ from consentivr.call import Call, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.dialogue import AgentWish, Announcement
+from consentivr.core.evidence import Turn
 from consentivr.core.recording import RecordingMode
 from consentivr.custody import DailyRetention, Report, Retention, Sealer
 from consentivr.esl.errors import ESLError
@@ -22,7 +23,7 @@ from consentivr.esl.inbound import InboundConnection
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from consentivr.guard import Alarm, Guard
-from consentivr.ledger import Entry, Ledger, LedgerError, LedgerUnavailable, LedgerWriter, Signer
+from consentivr.ledger import CallRef, Ledger, LedgerError, LedgerUnavailable, LedgerWriter, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import read_secret, room_for_calls, shipped
@@ -403,13 +404,13 @@ class Application:
             self._sealer.erase,
         )
 
-    def _found(self, about: Entry) -> None:
+    def _found(self, about: CallRef, evidence: dict[str, Any]) -> None:
         """A forbidden recording on a leg that no call of ours knows."""
-        self._alarm.raise_(about)
+        self._alarm.raise_(about, evidence)
         try:
-            self.ledger.submit(about)
+            self.ledger.submit(about.row(Turn.FORBIDDEN_RECORDING, evidence))
         except LedgerUnavailable as error:
-            log.error("row lost", turn=about.turn, why=str(error))
+            log.error("row lost", turn=Turn.FORBIDDEN_RECORDING.value, why=str(error))
 
     # --- for the agents' desktops ------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from consentivr.esl.codec import Event as SwitchEvent
 from consentivr.esl.codec import recorders_of
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
 from consentivr.esl.session import OutboundSession
-from consentivr.ledger import Entry, LedgerUnavailable, LedgerWriter
+from consentivr.ledger import CallRef, Entry, LedgerUnavailable, LedgerWriter
 from consentivr.prompts import Spoken
 from consentivr.recordings import is_channel_uuid, recording_path
 
@@ -92,13 +92,13 @@ class Call:
         lines: Mapping[str, Line],
         ledger: LedgerWriter,
         commit_timeout: float,
-        seal: Callable[[Entry], None] = lambda recorded: None,
-        erase: Callable[[Entry, tuple[str, ...], str], None] = lambda about, paths, why: None,
-        alarm: Callable[[Entry], None] = lambda incident: None,
+        seal: Callable[[CallRef, str], None] = lambda about, path: None,
+        erase: Callable[[CallRef, tuple[str, ...], str], None] = lambda about, paths, why: None,
+        alarm: Callable[[CallRef, dict[str, Any]], None] = lambda about, evidence: None,
         known: MutableMapping[str, Call] | None = None,
     ) -> None:
-        """``seal`` gets the row of each recording that has stopped, ``erase`` the files that must not be (and
-        why), ``alarm`` the row of each forbidden recording.
+        """``seal`` gets each recording that has stopped, ``erase`` the files that must not be (and why), ``alarm``
+        the evidence of each forbidden recording.
 
         While it is served, the call is in ``known`` by the UUIDs of its legs: the caller's, and every other
         that it was bridged to.
@@ -369,7 +369,7 @@ class Call:
                 self._mask(recorder, action.on)
             self._resume_at = time.monotonic() + line.pause_max_s if action.on else None
         elif isinstance(action, dialogue.EraseRecordings):
-            self._erase(self._entry(Turn.RECORDING_ERASED, {}), action.paths, action.why)
+            self._erase(self._about(), action.paths, action.why)
         elif isinstance(action, dialogue.Announce):
             sound = self._sounds.get(action.announcement)
             if sound is not None:
@@ -476,9 +476,9 @@ class Call:
             except LedgerUnavailable as error:
                 self._log.error("row lost", turn=entry.turn, why=str(error))
             if action.turn is Turn.RECORDING_STOPPED:
-                self._seal(entry)
+                self._seal(self._about(), str(evidence["path"]))
             if action.turn is Turn.FORBIDDEN_RECORDING:
-                self._alarm(entry)
+                self._alarm(self._about(), evidence)
             return
         try:
             count = self._ledger.commit(entry, self._commit_timeout)
@@ -490,16 +490,11 @@ class Call:
         self._take(outcome)
 
     def _entry(self, turn: Turn, evidence: dict[str, Any], tally: str | None = None) -> Entry:
-        return Entry(
-            channel_uuid=self._uuid,
-            turn=turn.value,
-            line=self._line.name,
-            queue=self._line.queue_name,
-            mode=self._line.policy.mode.value,
-            evidence=evidence,
-            caller_id_number=self._caller,
-            tally=tally,
-        )
+        return self._about().row(turn, evidence, caller_id_number=self._caller, tally=tally)
+
+    def _about(self) -> CallRef:
+        line = self._line
+        return CallRef(self._uuid, None, line.name, line.queue_name, line.policy.mode.value)
 
     def _notice(self) -> dict[str, Any]:
         sound = self._sounds.get(Announcement.QUESTION if self._line.policy.mode.asks else Announcement.TOLD)

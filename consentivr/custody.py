@@ -5,7 +5,7 @@ Files come before rows: whatever interrupts us, a row still explains each file t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -18,14 +18,16 @@ import structlog
 
 from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
-from consentivr.ledger import REGISTER, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from consentivr.ledger import REGISTER, CallRef, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
 from consentivr.recordings import (
     ErasedAudio,
-    channel_of,
     erase_audio,
     files_below,
     fingerprint,
+    is_unfinished,
     quarantine,
+    repair,
+    visit_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -80,12 +82,12 @@ class Sealer:
         self._to_erase = gevent.queue.JoinableQueue()
         self._greenlets = [gevent.spawn(self._seal_all), gevent.spawn(self._erase_all)]
 
-    def seal(self, stopped: Entry) -> None:
-        """Takes the row of the recording's end; returns at once."""
-        self._to_seal.put(stopped)
+    def seal(self, about: CallRef, path: str) -> None:
+        """Takes a recording that has ended; returns at once."""
+        self._to_seal.put((about, path))
 
-    def erase(self, about: Entry, paths: Sequence[str], why: str) -> None:
-        """Erase files that must not be, in the middle of a call; returns at once. ``about`` names the call."""
+    def erase(self, about: CallRef, paths: Sequence[str], why: str) -> None:
+        """Erase files that must not be, in the middle of a call; returns at once."""
         for path in paths:
             self._to_erase.put((about, path, why))
 
@@ -101,9 +103,9 @@ class Sealer:
             waiting = [self._to_seal.get()]
             while not self._to_seal.empty() and len(waiting) < _AT_ONCE:
                 waiting.append(self._to_seal.get())
-            paths = [str(stopped.evidence["path"]) for stopped in waiting]
-            for stopped, said in zip(waiting, self._pool.apply(_seal_each, (self._folder, paths)), strict=True):
-                self._note(_about(stopped, Turn.RECORDING_SEALED, said))
+            paths = [path for _, path in waiting]
+            for (about, _), said in zip(waiting, self._pool.apply(_seal_each, (self._folder, paths)), strict=True):
+                self._note(about.row(Turn.RECORDING_SEALED, said))
                 self._to_seal.task_done()
             gevent.sleep(SEAL_PAUSE_S)
 
@@ -114,7 +116,7 @@ class Sealer:
             if isinstance(outcome, Exception):
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(outcome))
             elif outcome.erased:
-                self._note(_about(about, Turn.RECORDING_ERASED, {"why": why, "path": path}))
+                self._note(about.row(Turn.RECORDING_ERASED, {"why": why, "path": path}))
             self._to_erase.task_done()
 
     def _note(self, row: Entry) -> None:
@@ -133,11 +135,6 @@ def _erase_or_error(folders: Sequence[Path], path: str) -> ErasedAudio | Excepti
         return error
 
 
-def _about(entry: Entry, turn: Turn, evidence: dict[str, Any]) -> Entry:
-    """A new row about the call of ``entry``."""
-    return Entry(entry.channel_uuid, turn.value, entry.line, entry.queue, entry.mode, evidence)
-
-
 # --- a person's rights -----------------------------------------------------------------------
 
 
@@ -145,30 +142,59 @@ class OnHold(Exception):
     """A call is under a legal hold, and is not erased (GDPR art. 17(3)(e))."""
 
 
-def erase_calls(ledger: Ledger, folder: Path, channels: Sequence[str], why: str) -> ErasedAudio:
-    """Erase the audio and the personal data of calls, and leave a receipt for each (GDPR art. 17).
+def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary]:
+    """Every visit of these channels: a channel is one person's, whatever lines it came to."""
+    return [summarize(rows) for rows in ledger.rows_of(channels)]
 
-    Interrupted, it can be run again. Raises OnHold and ValueError before anything is erased; OSError,
-    LedgerUnavailable.
+
+def erase_calls(ledger: Ledger, folder: Path, channels: Sequence[str], why: str) -> ErasedAudio:
+    """Erase the audio and the personal data of channels with all their visits, and leave a receipt for each visit
+    (GDPR art. 17).
+
+    Interrupted, it can be run again. Raises OnHold, when one of the visits is held, and ValueError before anything
+    is erased; OSError, LedgerUnavailable.
     """
-    calls = [summarize(rows) for rows in ledger.rows_of(channels)]
-    held = [call.channel_uuid for call in calls if call.held]
+    calls = calls_of_person(ledger, channels)
+    paths = [recording.path for call in calls for recording in call.audio]
+    holds = _Holds(ledger)
+    held = [call.call for call in calls if call.held] or [holder for path in paths if (holder := holds.of(path))]
     if held:
         raise OnHold(f"{len(held)} call(s) are on legal hold ({held[0]}): 'consentivr ledger release' first")
-    paths = [recording.path for call in calls for recording in call.audio]
     audio = erase_audio(folder, paths)
-    ledger.erase_people([call.channel_uuid for call in calls], {"why": why, "caller": True, "audio": bool(paths)})
+    people = list(dict.fromkeys(call.channel_uuid for call in calls))
+    ledger.erase_people(people, {"why": why, "caller": True, "audio": bool(paths)})
     return audio
 
 
-def hold(ledger: Ledger, channel_uuid: str, why: str, *, release: bool = False) -> bool:
-    """Put a call under a legal hold, or release it. False when there is no such call, or nothing to do."""
-    rows = ledger.call(channel_uuid)
-    if not rows or summarize(rows).held is not release:
-        return False
+def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
+    """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
+    call, or nothing to do.
+    """
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
-    ledger.append([_about(rows[-1], turn, {"why": why})])
-    return True
+    rows = [
+        rows[-1].about.row(turn, {"why": why}) for rows in ledger.calls_named(name) if summarize(rows).held is release
+    ]
+    if rows:
+        ledger.append(rows)
+    return bool(rows)
+
+
+class _Holds:
+    """The calls on legal hold and their files: what a held call names is not erased for another one's sake."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._holders: dict[Path, str] = {}
+        self.channels: set[str] = set()
+        """Of which something is held."""
+        for rows in ledger.rows_of_visits(ledger.visits(Search(), Turn.HOLD)):
+            call = summarize(rows)
+            if call.held:
+                self.channels.add(call.channel_uuid)
+                self._holders |= {Path(recording.path).resolve(): call.call for recording in call.audio}
+
+    def of(self, path: str) -> str | None:
+        """The held call that names this file."""
+        return self._holders.get(Path(path).resolve())
 
 
 # --- the agents' register ---------------------------------------------------------------------
@@ -193,13 +219,16 @@ def take_back(ledger: Ledger, agent: str) -> bool:
 
 @dataclass
 class Report:
-    """What a run of retention did, or would do. Files by their paths, calls by their channel UUIDs."""
+    """What a run of retention did, or would do. Files by their paths, calls by their visits, or their channels' UUIDs
+    where no visit is known.
+    """
 
     dry_run: bool
     audio_erased: list[str] = field(default_factory=list)
     calls_erased: list[str] = field(default_factory=list)
     rows_erased: int = 0
     held: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -240,6 +269,7 @@ class Retention:
 
     def run(self) -> Report:
         """Do it."""
+        self._holds = _Holds(self._ledger)
         for queue in sorted(set(self._ledger.queues()) - set(self._terms)):
             self.report.failed.append(
                 f"queue {queue} is in the ledger, and in no configuration: nothing of it was erased"
@@ -249,8 +279,7 @@ class Retention:
             self._erase_rows(queue, terms)
             self._erase_audio(queue, terms)
         self._progress("recordings")
-        self._seal()
-        self._miss()
+        self._account_for_recordings()
         self._quarantine()
         if not self.report.dry_run:
             self.report.left = self._ledger.overwrite_freed()
@@ -262,8 +291,8 @@ class Retention:
         if terms.rows_days is None:
             return
         old = Search(queue=queue, until=self._now - timedelta(days=terms.rows_days))
-        for calls in self._due(self._ledger.channels(old), terms, Due.ROWS):
-            gone = [call.channel_uuid for call in calls if self._audio_gone(call)]
+        for calls in self._due(queue, self._ledger.visits(old), terms, Due.ROWS):
+            gone = [call.call for call in [*calls, *self._left_behind(calls)] if self._audio_gone(call)]
             self.report.calls_erased += gone
             if not self.report.dry_run:
                 why = {"why": f"retention: {terms.rows_days} days"}
@@ -275,36 +304,57 @@ class Retention:
         old = Search(queue=queue, until=self._now - timedelta(days=terms.audio_days))
         gone_already = (Turn.AUDIO_ERASED, Turn.ERASURE)
         recorded = [
-            channel
+            visit
             for turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING)
-            for channel in self._ledger.channels(old, turn, without=gone_already)
+            for visit in self._ledger.visits(old, turn, without=gone_already)
         ]
-        for calls in self._due(list(dict.fromkeys(recorded)), terms, Due.AUDIO):
+        for calls in self._due(queue, list(dict.fromkeys(recorded)), terms, Due.AUDIO):
             gone = [call for call in calls if self._audio_gone(call)]
             if not self.report.dry_run:
                 self._ledger.append([_audio_erased(call, f"retention: {terms.audio_days} days") for call in gone])
 
-    def _due(self, channels: Sequence[str], terms: RetentionTerms, what: Due) -> list[list[CallSummary]]:
-        """The calls for which ``what`` is due, in portions."""
-        portions: list[list[CallSummary]] = [[]]
-        for rows in self._ledger.rows_of(channels):
-            call = summarize(rows)
-            if call.held and call.channel_uuid not in self.report.held:
-                self.report.held.append(call.channel_uuid)
-            if due(call, terms, self._now) is what:
-                if len(portions[-1]) == _AT_ONCE:
-                    portions.append([])
-                portions[-1].append(call)
-        return portions if portions[0] else []
+    def _due(self, queue: str, visits: Sequence[str], terms: RetentionTerms, what: Due) -> Iterator[list[CallSummary]]:
+        """The calls of this queue for which ``what`` is due, in portions."""
+        for start in range(0, len(visits), _AT_ONCE):
+            calls = [summarize(rows) for rows in self._ledger.rows_of_visits(visits[start : start + _AT_ONCE])]
+            ours = [call for call in calls if call.queue == queue]  # a talk may go on in another queue
+            for call in ours:
+                if call.held and call.call not in self.report.held:
+                    self.report.held.append(call.call)
+            found = [call for call in ours if due(call, terms, self._now) is what]
+            apart = [call.channel_uuid for call in found if call.visit is None]
+            kept = self._ledger.channels_with_visits(apart) if what is Due.ROWS else self._holds.channels
+            found = [call for call in found if call.visit is not None or call.channel_uuid not in kept]
+            if found:
+                yield found
+
+    def _left_behind(self, gone: Sequence[CallSummary]) -> list[CallSummary]:
+        """Rows that name no visit, such as of a file that was found later: they go with their channel's last visit."""
+        going = {call.call for call in gone}
+        left: dict[str, list[CallSummary]] = {}
+        channels = dict.fromkeys(call.channel_uuid for call in gone if call.visit is not None)
+        for rows in self._ledger.rows_of(list(channels)):
+            if rows[0].call not in going:
+                left.setdefault(rows[0].channel_uuid, []).append(summarize(rows))
+        return [
+            call
+            for others in left.values()
+            for call in others
+            if not any(other.visit is not None or other.held for other in others)
+        ]
 
     def _audio_gone(self, call: CallSummary) -> bool:
         """Erase a call's files; False when that fails, and the call must wait."""
         paths = [recording.path for recording in call.audio]
+        holder = next((holder for path in paths if (holder := self._holds.of(path))), None)
+        if holder is not None:
+            self.report.failed.append(f"call {call.call}: it names a recording of {holder}, which is on legal hold")
+            return False
         try:
             if not self.report.dry_run:
                 erase_audio(self._folder, paths)
         except (OSError, ValueError) as error:
-            self.report.failed.append(f"call {call.channel_uuid}: {error}")
+            self.report.failed.append(f"call {call.call}: {error}")
             return False
         self.report.audio_erased += paths
         self._gone.update(paths)
@@ -312,29 +362,42 @@ class Retention:
 
     # --- every file accounted for ------------------------------------------------------------
 
-    def _seal(self) -> None:
-        """What no one sealed, because we were stopped."""
-        gone = (Turn.RECORDING_SEALED, Turn.AUDIO_ERASED, Turn.ERASURE)
-        for rows in self._ledger.rows_of(self._ledger.channels(Search(), Turn.RECORDING_STOPPED, without=gone)):
-            for recording in summarize(rows).audio:
-                due_now = recording.path in self._gone
-                if recording.stopped and not recording.sealed and not due_now and Path(recording.path).exists():
-                    self.report.sealed.append(recording.path)
-                    if not self.report.dry_run:
-                        said = seal(self._folder, recording.path)
-                        self._ledger.append([_about(rows[-1], Turn.RECORDING_SEALED, said)])
-
-    def _miss(self) -> None:
+    def _account_for_recordings(self) -> None:
+        """What no one sealed, because we or the switch were stopped; and what is gone."""
         gone = (Turn.AUDIO_ERASED, Turn.ERASURE)
-        for rows in self._ledger.rows_of(self._ledger.channels(Search(), Turn.RECORDING_STARTED, without=gone)):
-            call = summarize(rows)
-            self.report.missing += [
-                recording.path
-                for recording in call.audio
-                if self._should_be_there(recording)
-                and not Path(recording.path).exists()
-                and recording.path not in self._gone
-            ]
+        visits = self._ledger.visits(Search(), Turn.RECORDING_STARTED, without=gone)
+        for rows in self._ledger.rows_of_visits(visits):
+            for recording in summarize(rows).audio:
+                if recording.path in self._gone:
+                    continue
+                if not Path(recording.path).exists():
+                    if self._should_be_there(recording):
+                        self.report.missing.append(recording.path)
+                elif recording.sha256 is None:
+                    self._seal(rows[-1].about, recording)
+
+    def _seal(self, about: CallRef, recording: Recording) -> None:
+        path = Path(recording.path)
+        below = path.resolve().is_relative_to(self._folder.resolve())
+        if not recording.stopped and not (below and self._is_old(path)):
+            return  # it may still be written
+        try:
+            broken = below and is_unfinished(path)
+            if broken and not self.report.dry_run:
+                repair(path)
+        except OSError as error:
+            self.report.failed.append(f"{path} cannot be repaired: {error}")
+            return
+        if broken:
+            self.report.repaired.append(recording.path)
+            if not self.report.dry_run:
+                said = {"path": recording.path, "why": "the switch never finished it"}
+                self._ledger.append([about.row(Turn.RECORDING_REPAIRED, said)])
+        elif recording.sealed:
+            return  # it was said then why it cannot be
+        self.report.sealed.append(recording.path)
+        if not self.report.dry_run:
+            self._ledger.append([about.row(Turn.RECORDING_SEALED, seal(self._folder, recording.path))])
 
     def _should_be_there(self, recording: Recording) -> bool:
         """A talk that never began leaves no file, and was sealed as such."""
@@ -358,11 +421,15 @@ class Retention:
         return self._now.timestamp() - file.stat().st_mtime >= UNDER_WAY.total_seconds()
 
     def _quarantine_unexplained(self, files: Sequence[Path]) -> None:
-        channels = sorted({channel for file in files if (channel := channel_of(file.stem))})
-        calls = {rows[0].channel_uuid: summarize(rows) for rows in self._ledger.rows_of(channels)}
+        names = sorted({name for file in files if (name := visit_of(file.stem))})
+        calls: dict[str, list[CallSummary]] = {}
+        for rows in [*self._ledger.rows_of_visits(names), *self._ledger.rows_of(names)]:
+            for name in {rows[0].call, rows[0].channel_uuid}:
+                calls.setdefault(name, []).append(summarize(rows))
         for file in files:
-            call = calls.get(channel_of(file.stem) or "")
-            if call and any(Path(recording.path).resolve() == file.resolve() for recording in call.audio):
+            name = visit_of(file.stem) or "-"
+            explained = (Path(recording.path) for call in calls.get(name, ()) for recording in call.audio)
+            if any(path.resolve() == file.resolve() for path in explained):
                 continue
             self.report.quarantined.append(str(file))
             if self.report.dry_run:
@@ -372,16 +439,19 @@ class Retention:
             except OSError as error:
                 self.report.failed.append(f"{file} cannot be quarantined: {error}")
                 continue
-            channel = channel_of(file.stem) or "-"
-            said |= {name: value for name, value in seal(self._folder, said["to"]).items() if name != "path"}
-            self._ledger.append([Entry(channel, Turn.QUARANTINED.value, "", "", "", said)])
+            said |= {of: value for of, value in seal(self._folder, said["to"]).items() if of != "path"}
+            visit = next((call for call in calls.get(name, ()) if call.visit == name), None)
+            about = _ref(visit) if visit else CallRef(name, None, "", "", "")
+            self._ledger.append([about.row(Turn.QUARANTINED, said)])
+
+
+def _ref(call: CallSummary) -> CallRef:
+    return CallRef(call.channel_uuid, call.visit, call.line, call.queue, call.mode)
 
 
 def _audio_erased(call: CallSummary, why: str) -> Entry:
     files = [{"path": recording.path, "sha256": recording.sha256} for recording in call.audio]
-    return Entry(
-        call.channel_uuid, Turn.AUDIO_ERASED.value, call.line, call.queue, call.mode, {"why": why, "files": files}
-    )
+    return _ref(call).row(Turn.AUDIO_ERASED, {"why": why, "files": files})
 
 
 class DailyRetention:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +15,7 @@ import consentivr
 from consentivr.core import chain
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.handover import Integrity, evidence_sheet, vcon
-from consentivr.ledger import Ledger, Search, Verifier
+from consentivr.ledger import Entry, Ledger, Search, Verifier
 from consentivr.ledger.export import FORMAT, IN_ARCHIVE, write_csv, write_json
 from consentivr.recordings import fingerprint
 
@@ -69,13 +69,13 @@ def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:
 
 
 def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
-    channels = ledger.channels(search)
-    if len(channels) > 1:
-        raise ValueError(f"a vCon holds one call, and these are {len(channels)}: name one with --channel")
-    rows = ledger.call(channels[0])
+    visits = ledger.visits(search)
+    if len(visits) > 1:
+        raise ValueError(f"a vCon holds one call, and these are {len(visits)}: name one with --channel")
+    (rows,) = ledger.rows_of_visits(visits)
     call = summarize(rows)
     proof = io.StringIO()
-    write_json(proof, ledger, Search(channel=channels[0]))
+    write_json(proof, ledger, Search(visit=call.call))
     contents: dict[str, bytes] = {}
     unreadable = []
     for file_path, path in _audio_of(ledger, search, folder) if audio else ():
@@ -91,7 +91,7 @@ def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio
 
 def _audio_of(ledger: Ledger, search: Search, folder: Path) -> Iterator[tuple[Path, str]]:
     root = folder.resolve()
-    for rows in ledger.rows_of(ledger.channels(search)):
+    for rows in ledger.rows_of_visits(ledger.visits(search)):
         for recording in summarize(rows).audio:
             file = Path(recording.path).resolve()
             if file.is_relative_to(root):
@@ -101,13 +101,10 @@ def _audio_of(ledger: Ledger, search: Search, folder: Path) -> Iterator[tuple[Pa
 # --- on paper --------------------------------------------------------------------------------
 
 
-def sheet(ledger: Ledger, channel_uuid: str, folder: Path, verifier: Verifier, language: str) -> str:
-    """The evidence of one call as a printable page, verified as it is made. Raises NothingThere."""
-    links = list(ledger.links(Search(channel=channel_uuid)))
-    entries = ledger.call(channel_uuid)
-    if not entries:
-        raise NothingThere
+def sheet(ledger: Ledger, entries: Sequence[Entry], folder: Path, verifier: Verifier, language: str) -> str:
+    """The evidence of one call, of which these are the rows, as a printable page, verified as it is made."""
     call = summarize(entries)
+    links = list(ledger.links(Search(visit=call.call)))
     hashes = {link.position: link.hash for link in links}
     signed = next((known for known in ledger.checkpoints() if known.position >= links[-1].position), None)
     findings = [f"{finding.position}: {finding.kind.value}" for finding in chain.verify_excerpt(links)]

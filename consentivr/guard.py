@@ -18,12 +18,11 @@ import gevent
 import gevent.subprocess
 import structlog
 
-from consentivr.core.evidence import Turn
 from consentivr.core.recording import is_forbidden
 from consentivr.esl.codec import recorders_of
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
-from consentivr.ledger import Entry
+from consentivr.ledger import CallRef
 from consentivr.recordings import is_channel_uuid
 
 log = structlog.get_logger(__name__)
@@ -49,7 +48,7 @@ class Guard:
     """Connects, looks at every call, watches; and again, whenever the connection is lost.
 
     ``calls`` knows our calls by the UUIDs of their legs. ``statutory`` are the queues that record by law.
-    ``found`` gets the row about each forbidden recording, ``erase`` the files.
+    ``found`` gets the evidence of each forbidden recording, ``erase`` the files.
     """
 
     def __init__(
@@ -58,8 +57,8 @@ class Guard:
         password: str,
         calls: Mapping[str, Watched],
         statutory: frozenset[str],
-        found: Callable[[Entry], None],
-        erase: Callable[[Entry, tuple[str, ...], str], None],
+        found: Callable[[CallRef, dict[str, Any]], None],
+        erase: Callable[[CallRef, tuple[str, ...], str], None],
     ) -> None:
         self.address = address
         self.password = password
@@ -110,7 +109,7 @@ class _Watch:
         self._connection = connection
         self._guard = guard
         self._asked: deque[Callable[[str], None]] = deque()  # answers come in the order of the questions
-        self._stopping: dict[str, Entry] = {}
+        self._stopping: dict[str, CallRef] = {}
 
     def run(self) -> None:
         """Look at all calls, then watch. Ends with an ESLError."""
@@ -218,9 +217,9 @@ class _Watch:
         caller = next(uuid for uuid in callers if is_channel_uuid(uuid))
         path = event.get("Record-File-Path", "")
         evidence = {"path": path, "leg": leg, "by": "guard"}
-        about = Entry(caller, Turn.FORBIDDEN_RECORDING.value, "", event.get("variable_cc_queue", ""), "", evidence)
+        about = CallRef(caller, None, "", event.get("variable_cc_queue", ""), "")
         self._stopping[path] = about
-        self._guard.found(about)
+        self._guard.found(about, evidence)
         self._guard.erase(about, (path,), "not permitted")
 
 
@@ -232,15 +231,16 @@ class Alarm:
         self._command = command
         self.incidents = 0
 
-    def raise_(self, about: Entry) -> None:
+    def raise_(self, about: CallRef, evidence: Mapping[str, Any]) -> None:
         """Returns at once."""
         self.incidents += 1
-        log.error("forbidden recording stopped", channel=about.channel_uuid, queue=about.queue, **about.evidence)
+        log.error("forbidden recording stopped", channel=about.channel_uuid, queue=about.queue, **evidence)
         if self._command:
-            gevent.spawn(self._run, list(self._command), about)
+            where = {"channel_uuid": about.channel_uuid, "line": about.line, "queue": about.queue}
+            where |= {"visit": about.visit} if about.visit is not None else {}
+            gevent.spawn(self._run, list(self._command), {**where, **evidence})
 
-    def _run(self, command: list[str], about: Entry) -> None:
-        incident = {"channel_uuid": about.channel_uuid, "line": about.line, "queue": about.queue, **about.evidence}
+    def _run(self, command: list[str], incident: dict[str, Any]) -> None:
         try:
             process = gevent.subprocess.Popen(command, stdin=gevent.subprocess.PIPE)
             try:

@@ -19,7 +19,7 @@ import soundfile
 from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.ledger import Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
 from tests.ledgers import NUMBER, UUIDS, whole
 
 QUEUE = "support@default"
@@ -79,7 +79,7 @@ def test_what_is_due_is_erased_and_nothing_else(ledger: Ledger, folder: Path) ->
     ancient, unrecorded = call(ledger, folder, 2, 1001), call(ledger, folder, 3, 1001, recorded=False)
     dry = run(ledger, folder, dry_run=True)
     assert all(path.exists() for path in (young, old, ancient))
-    assert ledger.channels(Search(), Turn.AUDIO_ERASED) == []
+    assert ledger.visits(Search(), Turn.AUDIO_ERASED) == []
     report = run(ledger, folder)
     assert replace(dry, dry_run=False, rows_erased=6) == report, "a dry run says what a run does"
     assert sorted(report.audio_erased) == sorted(map(str, [old, ancient]))
@@ -230,11 +230,11 @@ def test_a_recording_is_sealed_when_it_ends(location: str | Path, folder: Path) 
     writer.start()
     sealer = custody.Sealer(folder, writer)
     path = wav(folder, 0)
-    sealer.seal(Entry(UUIDS[0], "recording_stopped", "support", QUEUE, "x", {"path": str(path)}))
-    sealer.seal(Entry(UUIDS[1], "recording_stopped", "support", QUEUE, "x", {"path": str(folder / "none.wav")}))
+    sealer.seal(CallRef(UUIDS[0], None, "support", QUEUE, "x"), str(path))
+    sealer.seal(CallRef(UUIDS[1], None, "support", QUEUE, "x"), str(folder / "none.wav"))
     nonsense = folder / "nonsense.wav"
     nonsense.write_text("no sound")
-    sealer.seal(Entry(UUIDS[2], "recording_stopped", "support", QUEUE, "x", {"path": str(nonsense)}))
+    sealer.seal(CallRef(UUIDS[2], None, "support", QUEUE, "x"), str(nonsense))
     sealer.stop()
     writer.stop()
     ledger = Ledger(location)
@@ -252,7 +252,7 @@ def test_a_full_memory_costs_a_seal_and_no_call(folder: Path) -> None:
             raise LedgerUnavailable("100000 rows already wait")
 
     sealer = custody.Sealer(folder, Full())  # type: ignore[arg-type]
-    sealer.seal(Entry(UUIDS[0], "recording_stopped", "s", QUEUE, "x", {"path": str(wav(folder, 0))}))
+    sealer.seal(CallRef(UUIDS[0], None, "s", QUEUE, "x"), str(wav(folder, 0)))
     sealer.stop()
 
 

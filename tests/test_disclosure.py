@@ -204,8 +204,6 @@ def test_erased_rows_and_people_are_exported_as_such(
 def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(disclosure.NothingThere):
         disclosure.export(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
-    with pytest.raises(disclosure.NothingThere):
-        disclosure.sheet(ledger, "x", folder, Verifier([]), "en")
     nonsense = tmp_path / "nonsense"
     for text in ("", "{}", '{"vcon": "0.3.0", "attachments": []}', "[]"):
         nonsense.write_text(text)
@@ -218,7 +216,7 @@ def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("language", sorted(WORDS))
 def test_the_sheet(ledger: Ledger, folder: Path, signer: Signer, language: str) -> None:
-    page = disclosure.sheet(ledger, UUIDS[0], folder, signer.verifier, language)
+    page = disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, signer.verifier, language)
     for part in (
         UUIDS[0],
         NUMBER,
@@ -237,13 +235,13 @@ def test_the_sheet_says_what_is_wrong(ledger: Ledger, folder: Path, tmp_path: Pa
     path = folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav"
     path.write_bytes(path.read_bytes()[:-2] + b"\1\1")
     other = make_key(tmp_path / "k2").verifier
-    page = disclosure.sheet(ledger, UUIDS[0], folder, other, "en")
+    page = disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, other, "en")
     assert WORDS["en"]["audio_differs"] in page
     assert Tampering.SIGNATURE.value in page
     path.unlink()
-    assert WORDS["en"]["audio_absent"] in disclosure.sheet(ledger, UUIDS[0], folder, Verifier([]), "en")
+    assert WORDS["en"]["audio_absent"] in disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en")
     ledger.erase_people([UUIDS[0]], {"why": "request", "audio": True})
-    page = disclosure.sheet(ledger, UUIDS[0], folder, Verifier([]), "en")
+    page = disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en")
     assert WORDS["en"]["unsigned"] in page
     assert WORDS["en"]["caller_erased"] in page
     assert NUMBER not in page
@@ -263,7 +261,7 @@ def test_the_sheet_has_words_for_everything(tmp_path: Path, folder: Path, mode: 
         book = Ledger(tmp_path / f"{decision.value}.sqlite3")
         book.append([replace(rows[0], evidence=said), *rows[1:]])
         for language in WORDS:
-            assert UUIDS[0] in disclosure.sheet(book, UUIDS[0], folder, Verifier([]), language)
+            assert UUIDS[0] in disclosure.sheet(book, book.call(UUIDS[0]), folder, Verifier([]), language)
         book.close()
 
 

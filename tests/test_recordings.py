@@ -19,7 +19,7 @@ def test_a_path_holds_nothing_of_the_callers() -> None:
 @pytest.mark.parametrize("text", ["", "../../etc/passwd", UUID.upper(), UUID + "\n", UUID[:-1], f"{UUID}/x", "ä" * 36])
 def test_what_is_no_channel_uuid(text: str) -> None:
     assert not is_channel_uuid(text)
-    with pytest.raises(ValueError, match="not a channel UUID"):
+    with pytest.raises(ValueError, match="not a UUID"):
         recording_path("/r", text, date(2026, 11, 3))
 
 

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,7 +29,7 @@ from consentivr.cli.common import (
 from consentivr.config.model import path_of
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding
-from consentivr.core.evidence import summarize
+from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.handover import LANGUAGES
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, SignedCheckpoint, Verifier, make_key
 
@@ -47,7 +47,7 @@ def ledger() -> None:
 # --- which rows ------------------------------------------------------------------------------
 
 _SEARCH = {
-    "channel": click.option("--channel", metavar="UUID", help="One call."),
+    "channel": click.option("--channel", metavar="UUID", help="One channel, with all its visits; or one visit."),
     "caller": click.option("--caller", metavar="NUMBER", help="All calls of this number, written as in the ledger."),
     "turn": click.option("--turn", help="Only this turn, such as 'decision'."),
     "line": click.option("--line", help="A line, by its name in the configuration."),
@@ -82,6 +82,14 @@ def _searching(*without: str) -> Callable[[Callable[..., None]], Callable[..., N
     return decorate
 
 
+def _named(book: Ledger, search: Search) -> Search:
+    """``--channel`` names a channel or a visit."""
+    if search.channel is None:
+        return search
+    found = book.search_of(search.channel)
+    return replace(search, channel=found.channel, visit=found.visit)
+
+
 # --- reading ---------------------------------------------------------------------------------
 
 
@@ -94,7 +102,7 @@ def _searching(*without: str) -> Callable[[Callable[..., None]], Callable[..., N
 def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbers: bool) -> None:
     """List rows, oldest first."""
     with opened(config_path) as book:
-        entries = list(book.read(search, limit=limit))
+        entries = list(book.read(_named(book, search), limit=limit))
     if print_json:
         print_json_value([_row(entry, numbers) for entry in entries])
         return
@@ -122,7 +130,7 @@ def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbe
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many.")
 @_NUMBERS
 def calls(config_path: Path, print_json: bool, search: Search, limit: int, numbers: bool) -> None:
-    """List calls, oldest first: one line for each."""
+    """List calls, oldest first: one line for each visit."""
     with opened(config_path) as book:
         found = [summarize(rows) for rows in book.calls(search, limit=limit)]
     if print_json:
@@ -130,13 +138,14 @@ def calls(config_path: Path, print_json: bool, search: Search, limit: int, numbe
             [{k: v for k, v in call.as_dict().items() if numbers or k != "caller_id_number"} for call in found]
         )
         return
-    head = ["at (UTC)", "channel", "queue", "decision", "why", "agent", "recording", "held"]
+    head = ["at (UTC)", "channel", "visit", "queue", "decision", "why", "agent", "recording", "held"]
     rows = [
         [
             f"{call.started_at:%Y-%m-%d %H:%M:%S}",
             call.channel_uuid,
+            call.visit or "",
             call.queue,
-            call.decision or "",
+            f"{call.decision or ''}{f' ({call.decisions} rows)' if call.decisions > 1 else ''}",
             call.reason or "",
             call.agent or "",
             "kept" if call.audio else "erased" if call.recordings else "none",
@@ -183,24 +192,31 @@ def count(config_path: Path, print_json: bool, by: Sequence[str], search: Search
 @ledger.command("show")
 @CONFIG
 @AS_JSON
-@click.argument("channel_uuid")
+@click.argument("name", metavar="UUID")
 @_NUMBERS
-def show(config_path: Path, print_json: bool, channel_uuid: str, numbers: bool) -> None:
-    """Show everything that is known of one call."""
+def show(config_path: Path, print_json: bool, name: str, numbers: bool) -> None:
+    """Show everything that is known of one visit, or of every call of a channel, by its UUID."""
     with opened(config_path) as book:
-        entries = [_row(entry, numbers) for entry in book.call(channel_uuid)]
+        calls = [[_row(entry, numbers) for entry in rows] for rows in book.calls_named(name)]
+        entries = [entry for rows in calls for entry in rows]
         digests = sorted({entry["evidence"].get("notice") for entry in entries} - {None})
         said = {digest: notice.__dict__ for digest in digests if (notice := book.notice(digest))}
     if not entries:
-        _nothing(f"no call {channel_uuid} in the ledger")
+        _nothing(f"no call {name} in the ledger")
     if print_json:
         print_json_value({"entries": entries, "notices": said})
         return
-    for entry in entries:
-        click.echo(f"{entry['at']}  {entry['turn']}")
-        for name, value in entry["evidence"].items():
-            if value not in (None, "", []):
-                click.echo(f"    {name}: {shown(value)}")
+    for rows in calls:
+        if rows[0]["visit"] or len(calls) > 1:
+            click.echo(f"visit {shown(rows[0]['visit'] or 'unknown')}, line {shown(rows[0]['line'])}")
+        for entry in rows:
+            click.echo(f"{entry['at']}  {entry['turn']}")
+            for member, value in entry["evidence"].items():
+                if value not in (None, "", []):
+                    click.echo(f"    {member}: {shown(value)}")
+        decisions = sum(entry["turn"] == Turn.DECISION for entry in rows)
+        if decisions > 1:
+            click.echo(f"{decisions} rows decide: the first one counts")
     if numbers:
         click.echo(f"caller: {shown(entries[0]['caller_id_number'])}")
     for digest, wording in said.items():
@@ -359,7 +375,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     folder = Path(load_configuration(config_path).recordings.folder)
     try:
         with opened(config_path) as book, _new_file(out) as file:
-            done = disclosure.export(book, search, form, file, folder, audio=audio)
+            done = disclosure.export(book, _named(book, search), form, file, folder, audio=audio)
     except disclosure.NothingThere:
         _nothing("nothing to export")
     except ValueError as error:
@@ -395,20 +411,25 @@ def _new_file(out: Path | None) -> Iterator[Any]:
 
 @ledger.command("sheet")
 @CONFIG
-@click.argument("channel_uuid")
+@click.argument("name", metavar="UUID")
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @_KEYS
 @click.option("--out", type=_FILE, required=True, help="A new HTML file, to be printed.")
-def sheet(config_path: Path, channel_uuid: str, language: str, public_keys: tuple[Path, ...], out: Path) -> None:
-    """Write the evidence of one call on one page that a lawyer can read; holds the number."""
+def sheet(config_path: Path, name: str, language: str, public_keys: tuple[Path, ...], out: Path) -> None:
+    """Write the evidence of one visit on one page that a lawyer can read; holds the number.
+
+    UUID is the visit's or the channel's; asks which one is meant if the channel has several.
+    """
     from consentivr import disclosure
 
     folder = Path(load_configuration(config_path).recordings.folder)
     try:
         with opened(config_path) as book:
-            page = disclosure.sheet(book, channel_uuid, folder, Verifier.of_files(public_keys), language)
-    except disclosure.NothingThere:
-        _nothing(f"no call {channel_uuid} in the ledger")
+            calls = book.calls_named(name)
+            if not calls:
+                _nothing(f"no call {name} in the ledger")
+            rows = calls[_which([summarize(rows) for rows in calls]) if len(calls) > 1 else 0]
+            page = disclosure.sheet(book, rows, folder, Verifier.of_files(public_keys), language)
     except LedgerError as error:
         raise Refused(str(error)) from None
     with _new_file(out) as file:
@@ -416,30 +437,44 @@ def sheet(config_path: Path, channel_uuid: str, language: str, public_keys: tupl
     click.echo(f"written: {out}")
 
 
+def _which(calls: Sequence[CallSummary]) -> int:
+    """Asks which one of a channel's calls is meant."""
+    rows = [
+        [str(number), f"{call.started_at:%Y-%m-%d %H:%M:%S}", call.visit or "unknown", call.line, call.decision or ""]
+        for number, call in enumerate(calls, 1)
+    ]
+    print_table(["", "at (UTC)", "visit", "line", "decision"], rows)
+    return int(click.prompt("Which visit", type=click.IntRange(1, len(calls)))) - 1
+
+
 # --- forgetting ------------------------------------------------------------------------------
 
 
 @ledger.command("erase")
 @CONFIG
-@click.option("--channel", "channel_uuid", help="One call.")
+@click.option("--channel", "name", metavar="UUID", help="One channel, by its own UUID or that of a visit.")
 @click.option("--caller", "caller_id_number", help="All calls of this number, written as in the ledger.")
 @click.option("--why", default="request of the person", show_default=True, help="For the receipt; no personal data.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def erase(config_path: Path, channel_uuid: str | None, caller_id_number: str | None, why: str, yes: bool) -> None:
-    """Erase a caller's number and recordings (GDPR art. 17); the decision stays, and so does the proof."""
+def erase(config_path: Path, name: str | None, caller_id_number: str | None, why: str, yes: bool) -> None:
+    """Erase a caller's number and recordings (GDPR art. 17); the decision stays, and so does the proof.
+
+    A channel is one person's: all its visits are erased.
+    """
     from consentivr import custody
 
-    if (channel_uuid is None) == (caller_id_number is None):
+    if (name is None) == (caller_id_number is None):
         raise Refused("name either --channel or --caller")
     folder = Path(load_configuration(config_path).recordings.folder)
     with opened(config_path, signs=True) as book:
-        channels = [channel_uuid] if channel_uuid else book.channels_of(str(caller_id_number))
-        found = [summarize(rows) for rows in book.rows_of(channels)]
+        channels = [row.channel_uuid for row in book.call(name)] if name else book.channels_of(str(caller_id_number))
+        channels = list(dict.fromkeys(channels))
+        found = custody.calls_of_person(book, channels)
         if not found:
             _nothing("nothing to erase")
         table = [
             [
-                call.channel_uuid,
+                call.call,
                 f"{call.started_at:%Y-%m-%d %H:%M}",
                 call.line,
                 " ".join(recording.path for recording in call.audio) or "no recording",
@@ -450,7 +485,7 @@ def erase(config_path: Path, channel_uuid: str | None, caller_id_number: str | N
         if not yes:
             click.confirm("Erase the caller's number and the recordings of these calls?", abort=True)
         try:
-            audio = custody.erase_calls(book, folder, [call.channel_uuid for call in found], why)
+            audio = custody.erase_calls(book, folder, channels, why)
         except (LedgerError, OSError, ValueError, custody.OnHold) as error:
             raise Refused(f"nothing was erased from the ledger: {error}") from None
         left = book.overwrite_freed()
@@ -463,20 +498,22 @@ def erase(config_path: Path, channel_uuid: str | None, caller_id_number: str | N
 def _hold_command(name: str, help_text: str, *, release: bool) -> None:
     @ledger.command(name, help=help_text)
     @CONFIG
-    @click.argument("channel_uuid")
+    @click.argument("name", metavar="UUID")
     @click.option("--why", required=True, help="For the ledger; no personal data.")
-    def command(config_path: Path, channel_uuid: str, why: str) -> None:
+    def command(config_path: Path, name: str, why: str) -> None:
         from consentivr import custody
 
         with opened(config_path, signs=True) as book:
-            done = custody.hold(book, channel_uuid, why, release=release)
+            done = custody.hold(book, name, why, release=release)
         if not done:
-            _nothing(f"there is no call {channel_uuid}, or nothing to do")
+            _nothing(f"there is no call {name}, or nothing to do")
         click.echo("released" if release else "held: neither 'retention run' nor 'ledger erase' touches this call")
 
 
-_hold_command("hold", "Put a call under a legal hold: it is not erased (GDPR art. 17(3)(e)).", release=False)
-_hold_command("release", "Release a call from its legal hold.", release=True)
+_hold_command(
+    "hold", "Put a visit, or all of a channel, under a legal hold: not erased (GDPR art. 17(3)(e)).", release=False
+)
+_hold_command("release", "Release a visit, or all of a channel, from legal hold.", release=True)
 
 
 # --- databases -------------------------------------------------------------------------------

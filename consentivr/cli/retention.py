@@ -15,6 +15,7 @@ _SAYS = {
     "audio_erased": "recordings erased",
     "calls_erased": "calls erased from the ledger",
     "held": "calls kept by a legal hold",
+    "repaired": "recordings that the switch never finished, completed",
     "sealed": "recordings sealed late",
     "quarantined": "files that no row explains, put into quarantine",
     "missing": "recordings that are gone without an erasure",

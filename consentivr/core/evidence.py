@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Turn(str, Enum):
     """One row of the ledger is one turn of a call, or of what became of its evidence."""
 
     ARRIVED = "arrived"
+    """A caller met a line: written before the decision."""
     DECISION = "decision"
     RECORDING_WITHHELD = "recording_withheld"
     RECORDING_STARTED = "recording_started"
@@ -26,16 +27,21 @@ class Turn(str, Enum):
     RECORDING_PAUSED = "recording_paused"
     RECORDING_RESUMED = "recording_resumed"
     RECORDING_MASKED = "recording_masked"
+    """Silence in the file: a hold, or a party who has not agreed; evidence ``why``, ``parties``, ``paths``."""
     RECORDING_UNMASKED = "recording_unmasked"
     TAPPED = "tapped"
+    """Something listens on a leg; evidence names it by its functions."""
     COMMAND_FAILED = "command_failed"
+    """The switch refused something that matters."""
     ADOPTED = "adopted"
+    """A watch took the conversation up."""
     WITHDRAWN = "withdrawn"
     AGREED_LATE = "agreed_late"
     QUEUE_LEFT = "queue_left"
     CALL_ENDED = "call_ended"
     CONNECTION_LOST = "connection_lost"
 
+    RECORDING_REPAIRED = "recording_repaired"
     RECORDING_SEALED = "recording_sealed"
     RECORDING_ERASED = "recording_erased"
     HOLD = "hold"
@@ -51,6 +57,7 @@ class Turn(str, Enum):
 
 AFTERWARDS = frozenset(
     {
+        Turn.RECORDING_REPAIRED,
         Turn.RECORDING_SEALED,
         Turn.RECORDING_ERASED,
         Turn.HOLD,
@@ -71,6 +78,8 @@ class Row(Protocol):
     def at(self) -> datetime: ...
     @property
     def channel_uuid(self) -> str: ...
+    @property
+    def visit(self) -> str | None: ...
     @property
     def turn(self) -> str: ...
     @property
@@ -98,11 +107,21 @@ class Recording:
     stopped: bool = False
     sealed: bool = False
     erased_at: datetime | None = None
+    repaired: bool = False
+    """The switch died while it recorded: the end may be missing."""
+
+
+class Masked(NamedTuple):
+    """A span of silence in what was recorded. ``ended`` is None while it lasts."""
+
+    began: datetime
+    ended: datetime | None
+    why: str
 
 
 @dataclass(frozen=True)
 class CallSummary:
-    """One call. All moments are UTC."""
+    """One call: a visit of a caller to a line. All moments are UTC."""
 
     channel_uuid: str
     line: str
@@ -128,6 +147,16 @@ class CallSummary:
     """The yes was taken back, and what was recorded is to be erased."""
     held: bool = False
     person_erased_at: datetime | None = None
+    visit: str | None = None
+    """None for a call of 0.1.0, and for rows of a channel that name no visit."""
+    decisions: int = 0
+    """Rows that decide: the first one counts; there should be no other."""
+    masked: tuple[Masked, ...] = ()
+
+    @property
+    def call(self) -> str:
+        """What its rows share: the visit, else the channel's UUID."""
+        return self.visit or self.channel_uuid
 
     @property
     def audio(self) -> tuple[Recording, ...]:
@@ -144,6 +173,7 @@ class CallSummary:
         said["recordings"] = [
             {name: plain(value) for name, value in recording.__dict__.items()} for recording in self.recordings
         ]
+        said["masked"] = [{name: plain(value) for name, value in span._asdict().items()} for span in self.masked]
         return said
 
 
@@ -153,7 +183,18 @@ def summarize(rows: Iterable[Row]) -> CallSummary:
     recordings: dict[str, Recording] = {}
     for row in rows:
         if call is None:
-            call = CallSummary(row.channel_uuid, row.line, row.queue, row.mode, row.at, row.at, row.caller_id_number)
+            call = CallSummary(
+                row.channel_uuid,
+                row.line,
+                row.queue,
+                row.mode,
+                row.at,
+                row.at,
+                row.caller_id_number,
+                visit=row.visit,
+            )
+        if not call.queue and row.queue:
+            call = replace(call, line=row.line, queue=row.queue, mode=row.mode)
         if row.turn not in AFTERWARDS:
             call = replace(call, ended_at=row.at)
         call = _told(call, row)
@@ -165,10 +206,15 @@ def summarize(rows: Iterable[Row]) -> CallSummary:
 
 def _told(call: CallSummary, row: Row) -> CallSummary:
     evidence = row.evidence
+    if row.turn == Turn.ARRIVED and call.decisions == 0:
+        return replace(call, line=row.line, queue=row.queue, mode=row.mode)
     if row.turn == Turn.DECISION:
+        if call.decisions:
+            return replace(call, decisions=call.decisions + 1)
         said: dict[str, Any] = {
             name: evidence.get(name) for name in ("decision", "reason", "notice", "purpose", "legal_basis")
         }
+        said |= {"line": row.line, "queue": row.queue, "mode": row.mode, "decisions": 1}
         arrived = evidence.get("arrived_at")
         started_at = datetime.fromisoformat(arrived) if arrived else call.started_at
         return replace(call, started_at=started_at, decided_at=row.at, **said)
@@ -178,14 +224,28 @@ def _told(call: CallSummary, row: Row) -> CallSummary:
         return replace(call, decision="given", reason="late_consent_keys", decided_at=row.at, erase=False)
     if row.turn in (Turn.AGENT_ANSWERED, Turn.CALL_ENDED):
         call = replace(call, agent=evidence.get("agent") or call.agent)
-        return replace(call, hangup_cause=evidence.get("hangup_cause") or call.hangup_cause)
+        masked = _masked(call.masked, row) if row.turn == Turn.CALL_ENDED else call.masked
+        return replace(call, hangup_cause=evidence.get("hangup_cause") or call.hangup_cause, masked=masked)
     if row.turn == Turn.LOOKED_FOR_RECORDERS and evidence.get("recorders") == 0:
         return replace(call, no_recorder_at=row.at)
     if row.turn in (Turn.HOLD, Turn.HOLD_RELEASED):
         return replace(call, held=row.turn == Turn.HOLD)
+    if row.turn in (Turn.RECORDING_MASKED, Turn.RECORDING_UNMASKED):
+        return replace(call, masked=_masked(call.masked, row))
     if row.turn == Turn.ERASURE:
         return replace(call, person_erased_at=row.at, caller_id_number=None)
     return call
+
+
+def _masked(spans: tuple[Masked, ...], row: Row) -> tuple[Masked, ...]:
+    """A further reason begins a further span."""
+    lasts = bool(spans) and spans[-1].ended is None
+    why = str(row.evidence.get("why", ""))
+    if row.turn == Turn.RECORDING_MASKED and lasts and spans[-1].why == why:
+        return spans
+    if lasts:
+        spans = (*spans[:-1], spans[-1]._replace(ended=row.at))
+    return (*spans, Masked(row.at, None, why)) if row.turn == Turn.RECORDING_MASKED else spans
 
 
 def _recorded(recordings: dict[str, Recording], row: Row) -> None:
@@ -201,6 +261,8 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
         recordings[path] = replace(recordings[path], erased_at=recordings[path].erased_at or row.at)
     elif row.turn == Turn.RECORDING_STOPPED:
         recordings[path] = replace(recordings[path], stopped=True, duration_ms=row.evidence.get("duration_ms"))
+    elif row.turn == Turn.RECORDING_REPAIRED:
+        recordings[path] = replace(recordings[path], repaired=True)
     elif row.turn == Turn.RECORDING_SEALED:
         recordings[path] = replace(
             recordings[path],

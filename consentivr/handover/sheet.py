@@ -51,6 +51,7 @@ def evidence_sheet(
     return environment.get_template("sheet.html.j2").render(
         language=language,
         say=words.__getitem__,
+        why_masked=lambda why: words.get(f"masked_{why}", why),
         call=call,
         attempts=decision.get("attempts", []),
         basis=words.get(call.legal_basis or "no_basis", call.legal_basis),

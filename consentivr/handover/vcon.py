@@ -30,7 +30,7 @@ def vcon(
     start = call.started_at.isoformat()
     return {
         "vcon": "0.3.0",
-        "uuid": call.channel_uuid,
+        "uuid": call.call,
         "created_at": call.ended_at.isoformat(),
         "subject": f"{call.line}, {call.queue}",
         "parties": parties,

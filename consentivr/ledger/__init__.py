@@ -1,6 +1,6 @@
 """The append-only store of who decided what, and what followed."""
 
-from consentivr.ledger.entry import Entry
+from consentivr.ledger.entry import CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
 from consentivr.ledger.store import REGISTER, Ledger, Search
@@ -8,6 +8,7 @@ from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [
     "REGISTER",
+    "CallRef",
     "Entry",
     "Ledger",
     "LedgerError",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from consentivr.core import chain
+from consentivr.core.evidence import Turn
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""
@@ -37,6 +39,33 @@ _PROCESS = secrets.token_hex(16)
 _HANDED_IN = itertools.count(1)
 
 
+@dataclass(frozen=True)
+class CallRef:
+    """Which call a row is about. ``visit`` is None where it is not known, as in the rows of 0.1.0."""
+
+    channel_uuid: str
+    visit: str | None
+    line: str
+    queue: str
+    mode: str
+
+    def row(
+        self, turn: Turn, evidence: dict[str, Any], *, caller_id_number: str | None = None, tally: str | None = None
+    ) -> Entry:
+        """A new row about this call, said now."""
+        return Entry(
+            self.channel_uuid,
+            turn.value,
+            self.line,
+            self.queue,
+            self.mode,
+            evidence,
+            caller_id_number,
+            tally=tally,
+            visit=self.visit,
+        )
+
+
 @dataclass(slots=True)
 class Entry:
     """One row: one turn of one call. ``at`` is UTC. Not to be changed; frozen, it would take twice as long to make."""
@@ -55,6 +84,18 @@ class Entry:
     """Count this row under that name; its number becomes the evidence's ``count``."""
     submission: str = field(default_factory=lambda: f"{_PROCESS}-{next(_HANDED_IN)}", compare=False, repr=False)
     """Names the handing-in, so that a retry after a lost answer writes nothing twice."""
+    visit: str | None = None
+    """Of the caller to the line, UUID; None where it is not known."""
+
+    @property
+    def call(self) -> str:
+        """What the rows of one call share: the visit, else the channel's UUID."""
+        return self.visit or self.channel_uuid
+
+    @property
+    def about(self) -> CallRef:
+        """The call that this row is about."""
+        return CallRef(self.channel_uuid, self.visit, self.line, self.queue, self.mode)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -62,6 +103,7 @@ class Entry:
             "position": self.position,
             "at": as_text(self.at),
             "channel_uuid": self.channel_uuid,
+            "visit": self.visit,
             "turn": self.turn,
             "line": self.line,
             "queue": self.queue,
@@ -71,8 +113,13 @@ class Entry:
         }
 
 
-HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position")
+HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position", "visit")
 """What a row says: the columns under its digest."""
+
+
+def hashed(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """What the digest of a row covers. No visit is not said, as rows were written before there were visits."""
+    return {name: columns[name] for name in HASHED if name != "visit" or columns[name] is not None}
 
 
 CHAINED = (*HASHED, "submission", "key", "digest", "previous", "hash")
@@ -93,8 +140,9 @@ def chained(entry: Entry, position: int, previous: str, key: str, commitment: st
         "evidence": _evidence_text(entry.evidence),
         "commitment": commitment,
         "position": position,
+        "visit": storable(entry.visit) if entry.visit is not None else None,
     }
-    digest = chain.digest_of(key, said)
+    digest = chain.digest_of(key, hashed(said))
     return {
         **said,
         "submission": entry.submission,

@@ -33,6 +33,7 @@ _CSV_COLUMNS = (
     "line",
     "queue",
     "mode",
+    "visit",
     "caller_id_number",
     "evidence",
     "hash",

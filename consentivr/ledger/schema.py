@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration: the schema that this program writes."""
 
 
@@ -56,13 +56,16 @@ entries = sa.Table(
     sa.Column("evidence", sa.Text, doc="JSON object"),
     sa.Column("commitment", sa.Text, doc="of the caller's personal data; see core.chain"),
     sa.Column("submission", sa.Text, unique=True),
+    sa.Column("visit", sa.Text, doc="of a caller to a line; NULL in rows of 0.1.0, and where it is not known"),
     sa.Column("decision", sa.Text, sa.Computed(evidence_text("decision")), doc="of the evidence, for queries"),
     sa.Column("agent", sa.Text, sa.Computed(evidence_text("agent")), doc="of the evidence, for queries"),
+    sa.Column("call", sa.Text, sa.Computed("coalesce(visit, channel_uuid)"), doc="the rows of one call share it"),
     sqlite_autoincrement=True,
 )
 
 sa.Index("ix_entry_turn", entries.c.turn, entries.c.queue, entries.c.at)
-for _name, _with in (("decision", ("at", "queue", "channel_uuid")), ("agent", ("channel_uuid",))):
+sa.Index("ix_entry_call", entries.c.call, entries.c.turn)
+for _name, _with in (("decision", ("at", "queue", "call")), ("agent", ("call",))):
     _there = entries.c[_name].isnot(None)
     _columns = (entries.c[column] for column in (_name, *_with))
     sa.Index(f"ix_entry_{_name}", *_columns, sqlite_where=_there, postgresql_where=_there)
@@ -107,6 +110,6 @@ tallies = sa.Table(
 )
 
 ERASED: dict[str, None] = dict.fromkeys(
-    ("key", "at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "submission")
+    ("key", "at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "submission", "visit")
 )
 """The values of a row that was erased: the one change of a row that the triggers let through."""

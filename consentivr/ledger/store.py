@@ -22,7 +22,7 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.databases import WRITES, DatabaseError, open_database, plain
-from consentivr.ledger.entry import CHAINED, HASHED, Entry, as_text, chained, now, storable
+from consentivr.ledger.entry import CHAINED, CallRef, Entry, as_text, chained, hashed, now, storable
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.schema import ERASED, SCHEMA, callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
@@ -45,9 +45,13 @@ _THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("
 
 @dataclass(frozen=True)
 class Search:
-    """Which rows. Everything named must fit; ``since`` is included, ``until`` is not; both are UTC."""
+    """Which rows. Everything named must fit; ``since`` is included, ``until`` is not; both are UTC.
+
+    As a ``visit``, a channel's UUID stands for its rows that name no visit.
+    """
 
     channel: str | None = None
+    visit: str | None = None
     caller: str | None = None
     turn: str | None = None
     line: str | None = None
@@ -367,53 +371,110 @@ class Ledger:
         for row in self._rows(query):
             yield _entry(row)
 
-    def call(self, channel_uuid: str) -> list[Entry]:
-        """The rows of one call."""
-        return list(self.read(Search(channel=channel_uuid)))
+    def search_of(self, name: str) -> Search:
+        """The search for a visit, or for the channel of that UUID: whichever ``name`` is."""
+        query = sa.select(entries.c.seq).where(entries.c.call == name, entries.c.visit == name).limit(1)
+        with self._reading() as connection:
+            is_visit = connection.execute(query).first() is not None
+        return Search(visit=name) if is_visit else Search(channel=name)
+
+    def call(self, name: str) -> list[Entry]:
+        """The rows of a visit, or of everything on a channel, by its UUID."""
+        return list(self.read(self.search_of(name)))
+
+    def calls_named(self, name: str) -> list[list[Entry]]:
+        """The same, the rows of each call apart: a channel may have several visits."""
+        return _apart(self.call(name))
 
     def calls(self, search: Search, limit: int | None = None) -> Iterator[list[Entry]]:
-        """The rows of each call whose decision fits, oldest call first; with ``limit`` the newest ones.
+        """The rows of each visit whose decision fits, oldest first; with ``limit`` the newest ones.
 
         ``agent`` fits a call that this agent took; a call without a decision is not found.
         """
         wanted = (
-            sa.select(entries.c.seq, entries.c.channel_uuid)
+            sa.select(entries.c.seq, entries.c.call)
             .where(*_conditions(replace(search, agent=None, turn=None)), entries.c.decision.isnot(None))
             .order_by(entries.c.at.desc(), entries.c.seq.desc())
         )
         if search.agent is not None:
-            taken = sa.select(entries.c.channel_uuid).where(entries.c.agent == search.agent)
-            wanted = wanted.where(entries.c.channel_uuid.in_(taken))
+            taken = sa.select(entries.c.call).where(entries.c.agent == search.agent)
+            wanted = wanted.where(entries.c.call.in_(taken))
         if limit is not None:
-            wanted = wanted.limit(limit)
+            wanted = wanted.limit(2 * limit)  # a second decision of a visit makes no second call
         with self._reading() as connection:
-            channels = [row.channel_uuid for row in connection.execute(wanted)][::-1]
-        yield from self.rows_of(channels)
+            found = dict.fromkeys(row.call for row in connection.execute(wanted))
+        yield from self.rows_of_visits(list(found)[:limit][::-1])
 
     def rows_of(self, channels: Sequence[str]) -> Iterator[list[Entry]]:
-        """The rows of each of these calls."""
-        for start in range(0, len(channels), 500):
-            some = channels[start : start + 500]
-            query = (
-                sa.select(entries, callers.c.caller_id_number)
-                .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
-                .where(entries.c.channel_uuid.in_(some))
-                .order_by(entries.c.seq)
-            )
+        """The rows of each visit of these channels, and apart from them those that name no visit."""
+        for some in _portions(channels):
             by_channel: dict[str, list[Entry]] = {channel: [] for channel in some}
-            for row in self._rows(query):
-                by_channel[row.channel_uuid].append(_entry(row))
-            yield from (rows for rows in by_channel.values() if rows)
+            for entry in self._whole(entries.c.channel_uuid.in_(some)):
+                by_channel[entry.channel_uuid].append(entry)
+            for rows in by_channel.values():
+                yield from _apart(rows)
 
-    def channels(self, search: Search, turn: Turn | None = None, *, without: Sequence[Turn] = ()) -> list[str]:
-        """The calls that have a row which fits, of this turn if one is named, and no row of the turns ``without``."""
+    def rows_of_visits(self, visits: Sequence[str]) -> Iterator[list[Entry]]:
+        """The rows of each of these visits; a channel's UUID stands for its rows that name no visit."""
+        for some in _portions(visits):
+            by_visit: dict[str, list[Entry]] = {visit: [] for visit in some}
+            for entry in self._whole(entries.c.call.in_(some)):
+                by_visit[entry.call].append(entry)
+            yield from (rows for rows in by_visit.values() if rows)
+
+    def _whole(self, condition: Any) -> Iterator[Entry]:
+        query = (
+            sa.select(entries, callers.c.caller_id_number)
+            .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
+            .where(condition)
+            .order_by(entries.c.seq + 0)
+        )
+        return map(_entry, self._rows(query))
+
+    def visits(self, search: Search, turn: Turn | None = None, *, without: Sequence[Turn] = ()) -> list[str]:
+        """The calls that have a row which fits, of this turn if one is named, and no row of the turns ``without``.
+
+        Each by its visit, else by its channel's UUID.
+        """
         wanted = replace(search, turn=turn.value) if turn is not None else search
-        query = sa.select(entries.c.channel_uuid).where(entries.c.channel_uuid.isnot(None), *_conditions(wanted))
+        query = sa.select(entries.c.call).where(entries.c.call.isnot(None), *_conditions(wanted))
         if without:
-            others = sa.select(entries.c.channel_uuid).where(entries.c.turn.in_([other.value for other in without]))
-            query = query.where(entries.c.channel_uuid.notin_(others))
+            others = sa.select(entries.c.call).where(entries.c.turn.in_([other.value for other in without]))
+            query = query.where(entries.c.call.notin_(others))
         with self._reading() as connection:
             return list(connection.execute(query.distinct()).scalars())
+
+    def channels_with_visits(self, channels: Sequence[str]) -> set[str]:
+        """Those of these channels of which a row names a visit."""
+        found: set[str] = set()
+        for some in _portions(channels):
+            query = sa.select(entries.c.channel_uuid).where(
+                entries.c.channel_uuid.in_(some), entries.c.visit.isnot(None)
+            )
+            with self._reading() as connection:
+                found.update(connection.execute(query.distinct()).scalars())
+        return found
+
+    def open_visits(self, since: datetime) -> list[list[Entry]]:
+        """The rows of every visit that met us at ``since`` (UTC) or later and has not ended."""
+        return list(self.rows_of_visits(self.names_of_open_visits(since)))
+
+    def names_of_open_visits(self, since: datetime) -> list[str]:
+        """The same visits, oldest first. What 0.1.0 wrote names no visit, and is not among them."""
+        there = entries.alias("there")
+        ended = sa.exists().where(there.c.call == entries.c.call, there.c.turn == Turn.CALL_ENDED.value)
+        query = (
+            sa.select(entries.c.visit)
+            .where(
+                entries.c.turn.in_([Turn.ARRIVED.value, Turn.DECISION.value]),
+                entries.c.at >= as_text(since),
+                entries.c.visit.isnot(None),
+                ~ended,
+            )
+            .order_by(entries.c.at)
+        )
+        with self._reading() as connection:
+            return list(dict.fromkeys(connection.execute(query).scalars()))
 
     def queues(self) -> list[str]:
         """Every queue that a call was for."""
@@ -429,7 +490,7 @@ class Ledger:
         source: Any = entries
         conditions = [entries.c.decision.isnot(None), *_conditions(replace(search, agent=None))]
         if "agent" in by or search.agent is not None:
-            source = entries.join(_TAKEN, _TAKEN.c.channel_uuid == entries.c.channel_uuid, isouter=search.agent is None)
+            source = entries.join(_TAKEN, _TAKEN.c.call == entries.c.call, isouter=search.agent is None)
             conditions += [_TAKEN.c.agent == search.agent] if search.agent is not None else []
         columns = [_GROUPS[name].label(name) for name in by]
         query = (
@@ -449,6 +510,10 @@ class Ledger:
             return False
         queues = newest.evidence.get("queues")
         return not queues or queue in queues
+
+    def agents_agreed(self, agents: Iterable[str], queue: str) -> frozenset[str]:
+        """Those of them of whom the register says so."""
+        return frozenset(agent for agent in agents if self.agent_agreed(agent, queue))
 
     def register(self) -> list[Entry]:
         """The newest word of each agent in the register."""
@@ -492,7 +557,7 @@ class Ledger:
                 row.hash,
                 row.digest,
                 row.key,
-                {column: getattr(row, column) for column in HASHED} if there else None,
+                hashed(row._mapping) if there else None,
                 (row.caller_key, row.caller_id_number) if row.caller_key is not None else None,
                 person_erased=there and row.channel_uuid in people,
                 row_erased=row.position in rows_erased,
@@ -506,45 +571,50 @@ class Ledger:
 
     def _receipts(self) -> tuple[set[str], Ranges]:
         """The calls whose caller was erased, and the rows that were, as their receipts say."""
-        people = set(self.channels(Search(), Turn.ERASURE))
+        erased = sa.select(entries.c.channel_uuid).where(entries.c.turn == Turn.ERASURE.value)
+        with self._reading() as connection:
+            people = set(connection.execute(erased).scalars())
         receipts = self.read(Search(turn=Turn.ROWS_ERASED.value))
         return people, Ranges(pair for receipt in receipts for pair in receipt.evidence["rows"])
 
     # --- erasing, with a receipt -------------------------------------------------------------
 
     def erase_people(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
-        """Erase the personal data of calls and leave a receipt for each (GDPR art. 17).
+        """Erase the personal data of channels and leave a receipt for each of their visits (GDPR art. 17).
 
         Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it.
         """
-        receipts = [
-            replace(_afterwards(rows[-1]), turn=Turn.ERASURE.value, evidence=evidence)
-            for rows in self.rows_of(channels)
-        ]
+        receipts = [rows[-1].about.row(Turn.ERASURE, evidence) for rows in self.rows_of(channels)]
         with self._erasing() as connection:
             for some in _portions(channels):
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(some)))
             self._extend(connection, receipts, {})
 
-    def erase_rows(self, channels: Sequence[str], evidence: dict[str, Any]) -> int:
-        """Erase all rows of calls and their personal data; one receipt names the rows. Returns their number.
+    def erase_rows(self, visits: Sequence[str], evidence: dict[str, Any]) -> int:
+        """Erase all rows of calls (as ``rows_of_visits`` names them); one receipt names the rows.
 
-        The chain keeps their digests, which tell nothing without the keys that are erased with them.
-        Calls of one queue belong into one receipt: it names the queue of the first.
+        The personal data go with the last call of their channel. Returns the number of rows. The chain keeps
+        their digests, which tell nothing without the keys that are erased with them. Calls of one queue
+        belong into one receipt: it names the queue of the first.
         """
         with self._erasing() as connection:
             positions: list[int] = []
             queue = ""
-            for some in _portions(channels):
-                of_calls = entries.c.channel_uuid.in_(some)
-                for row in connection.execute(sa.select(entries.c.position, entries.c.queue).where(of_calls)):
+            for some in _portions(visits):
+                of_calls = entries.c.call.in_(some)
+                columns = (entries.c.position, entries.c.queue, entries.c.channel_uuid)
+                channels = set()
+                for row in connection.execute(sa.select(*columns).where(of_calls)):
                     positions.append(row.position)
                     queue = queue or row.queue
-                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(some)))
+                    channels.add(row.channel_uuid)
                 connection.execute(entries.update().where(of_calls).values(ERASED))
+                left = sa.exists().where(entries.c.channel_uuid == callers.c.channel_uuid)
+                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
             if positions:
-                said = {**evidence, "calls": len(channels), "rows": chain.to_ranges(positions)}
-                self._extend(connection, [Entry("-", Turn.ROWS_ERASED.value, "", queue, "", said)], {})
+                said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
+                receipt = CallRef("-", None, "", queue, "").row(Turn.ROWS_ERASED, said)
+                self._extend(connection, [receipt], {})
         return len(positions)
 
     def overwrite_freed(self) -> str | None:
@@ -583,9 +653,12 @@ class Ledger:
         self._database.close()
 
 
-def _afterwards(entry: Entry) -> Entry:
-    """A new row about a call, said now."""
-    return Entry(entry.channel_uuid, entry.turn, entry.line, entry.queue, entry.mode)
+def _apart(rows: Iterable[Entry]) -> list[list[Entry]]:
+    """The rows of each call."""
+    calls: dict[str, list[Entry]] = {}
+    for row in rows:
+        calls.setdefault(row.call, []).append(row)
+    return list(calls.values())
 
 
 def _portions(channels: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
@@ -602,6 +675,7 @@ def _conditions(search: Search) -> list[Any]:
         entries.c[column] == value
         for column, value in (
             ("channel_uuid", search.channel),
+            ("call", search.visit),
             ("turn", search.turn),
             ("line", search.line),
             ("queue", search.queue),
@@ -622,14 +696,14 @@ def _conditions(search: Search) -> list[Any]:
 
 def _order(search: Search) -> Any:
     """As they were written. Few rows are sorted; SQLite would else walk the whole table in its order."""
-    few = search.caller is not None or search.channel is not None
+    few = search.caller is not None or search.channel is not None or search.visit is not None
     return entries.c.seq + 0 if few else entries.c.seq
 
 
 _TAKEN = (
-    sa.select(entries.c.channel_uuid, sa.func.max(entries.c.agent).label("agent"))
+    sa.select(entries.c.call, sa.func.max(entries.c.agent).label("agent"))
     .where(entries.c.agent.isnot(None))
-    .group_by(entries.c.channel_uuid)
+    .group_by(entries.c.call)
     .subquery("taken")
 )
 """Which agent took a call."""
@@ -657,4 +731,5 @@ def _entry(row: Any) -> Entry:
         at=datetime.fromisoformat(row.at),
         position=row.position,
         submission=row.submission or "",
+        visit=row.visit,
     )

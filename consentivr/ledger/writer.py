@@ -9,7 +9,8 @@ not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ MAX_PENDING = 100_000
 
 GATHER_SECONDS = 0.02
 """So long a row that nobody waits for waits for company: a commit costs far more than a row."""
+
+READ_AT_ONCE = 200
+"""Visits read in one go, while rows wait."""
 
 CHECKPOINT_SECONDS = 600.0
 """What was written is signed at least so often."""
@@ -114,16 +118,49 @@ class LedgerWriter:
 
     def agent_agreed(self, agent: str, queue: str, timeout: float) -> bool:
         """Whether the register says so; what cannot be found out in time is a no. ``timeout`` in seconds."""
+        return agent in self.agents_agreed((agent,), queue, timeout)
+
+    def agents_agreed(self, agents: Sequence[str], queue: str, timeout: float) -> frozenset[str]:
+        """Those of these agents of whom the register says so; what cannot be found out in time is a no."""
         if self._ledger is None or self._failure is not None:
-            return False
-        asking = self._pool.spawn(_outcome, self._ledger.agent_agreed, (agent, queue))
+            return frozenset()
+        asking = self._pool.spawn(_outcome, self._ledger.agents_agreed, (agents, queue))
         try:
             said = asking.get(timeout=timeout)
         except gevent.Timeout:
-            return False
+            return frozenset()
         if isinstance(said, Exception):
             log.error("the agents' register cannot be read; not recorded", why=str(said))
-        return said is True
+            return frozenset()
+        return frozenset(said)
+
+    def open_visits(self, since: datetime) -> list[list[Entry]]:
+        """``Ledger.open_visits``, read between the appends: a row waits for one portion. Raises LedgerError."""
+        assert self._ledger is not None
+        return self.rows_of_visits(self._read(self._ledger.names_of_open_visits, since))
+
+    def rows_of_visits(self, visits: Sequence[str]) -> list[list[Entry]]:
+        """``Ledger.rows_of_visits``, in the same way. Raises LedgerError."""
+        assert self._ledger is not None
+        found: list[list[Entry]] = []
+        for start in range(0, len(visits), READ_AT_ONCE):
+            found += self._read(_rows_of_visits, self._ledger, visits[start : start + READ_AT_ONCE])
+        return found
+
+    def _read(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What ``function`` returns or raises in the thread. A database that is silent for too long is given up."""
+        reading = self._pool.spawn(_outcome, function, args)
+        for _ in range(2):
+            try:
+                said = reading.get(timeout=HUNG_SECONDS)
+            except gevent.Timeout:
+                if self._ledger is not None:
+                    self._ledger.interrupt()
+                continue
+            if isinstance(said, Exception):
+                raise said
+            return said
+        raise LedgerUnavailable(f"the ledger has not answered for {2 * HUNG_SECONDS:g} s")
 
     def stop(self, timeout: float = 10.0) -> None:
         """Write what is handed in, then close. Rows that the disk refuses are named in the log."""
@@ -239,6 +276,10 @@ def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         return function(*args)
     except Exception as error:
         return error
+
+
+def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
+    return list(ledger.rows_of_visits(visits))
 
 
 def _note(checkpoint: SignedCheckpoint | None) -> None:

@@ -2,17 +2,20 @@
 
 from consentivr.recordings.erasure import ErasedAudio, erase_audio
 from consentivr.recordings.fingerprint import Fingerprint, fingerprint
-from consentivr.recordings.paths import channel_of, is_channel_uuid, recording_path
+from consentivr.recordings.paths import is_channel_uuid, recording_path, visit_of
 from consentivr.recordings.quarantine import files_below, quarantine
+from consentivr.recordings.repair import is_unfinished, repair
 
 __all__ = [
     "ErasedAudio",
     "Fingerprint",
-    "channel_of",
     "erase_audio",
     "files_below",
     "fingerprint",
     "is_channel_uuid",
+    "is_unfinished",
     "quarantine",
     "recording_path",
+    "repair",
+    "visit_of",
 ]

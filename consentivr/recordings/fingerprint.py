@@ -8,6 +8,8 @@ from pathlib import Path
 
 import soundfile
 
+from consentivr.recordings.repair import is_unfinished
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -21,7 +23,9 @@ class Fingerprint:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Read a recording. Raises OSError, also for a file that holds no sound."""
+    """Read a recording. Raises OSError, also for a file that holds no sound, or that the switch never finished."""
+    if is_unfinished(path):
+        raise OSError("the switch never finished it: 'consentivr retention run' repairs it")
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

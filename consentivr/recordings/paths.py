@@ -14,14 +14,14 @@ def is_channel_uuid(text: str) -> bool:
     return _CHANNEL_UUID.fullmatch(text) is not None
 
 
-def recording_path(folder: str, channel_uuid: str, day: date, number: int = 1) -> str:
-    """``<folder>/YYYY/MM/DD/<channel_uuid>.wav``, with ``-2`` and so on for a call's further recordings.
+def recording_path(folder: str, visit: str, day: date, number: int = 1) -> str:
+    """``<folder>/YYYY/MM/DD/<visit>.wav``, with ``-2`` and so on for a visit's further recordings.
 
-    Raises ValueError for what is no channel UUID.
+    Raises ValueError for what is no UUID in the form of a channel's.
     """
-    if not is_channel_uuid(channel_uuid):
-        raise ValueError("not a channel UUID")
-    return f"{folder}/{_folders(day)}/{channel_uuid}{'' if number == 1 else f'-{number}'}.wav"
+    if not is_channel_uuid(visit):
+        raise ValueError("not a UUID")
+    return f"{folder}/{_folders(day)}/{visit}{'' if number == 1 else f'-{number}'}.wav"
 
 
 @lru_cache(maxsize=4)
@@ -29,6 +29,10 @@ def _folders(day: date) -> str:
     return f"{day:%Y/%m/%d}"
 
 
-def channel_of(stem: str) -> str | None:
-    """The channel UUID in a recording's name without its ending; None when it is no name of ours."""
+def visit_of(stem: str) -> str | None:
+    """The visit in a recording's name without its ending; None when it is no name of ours.
+
+    A file that the queue named itself (mode ``permanent``), ``<uuid>-<epoch>``, has the channel's UUID there,
+    as files of 0.1.0 have.
+    """
     return stem[:36] if is_channel_uuid(stem[:36]) and re.fullmatch(r"(-[0-9]+)?", stem[36:]) else None

@@ -24,6 +24,7 @@ class Row:
     queue: str = "support@default"
     mode: str = "permanent_opt_out"
     caller_id_number: str | None = "+493023125000"
+    visit: str | None = None
 
     @property
     def at(self) -> datetime:
