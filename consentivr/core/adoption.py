@@ -1,0 +1,136 @@
+"""A conversation taken up again: what the ledger's rows and the channel say together.
+
+Where the two differ, the stricter word holds: a row can be lost with the last milliseconds of a process, and a channel
+can be older than a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from consentivr.core.consent import ConsentDecision
+from consentivr.core.evidence import Row, Turn
+from consentivr.core.state import TalkState
+from consentivr.core.turns import Withdrawn
+
+
+@dataclass(frozen=True)
+class ChannelSays:
+    """The variables of ours on a channel. ``file`` is where it may be recorded to, or None."""
+
+    decision: str | None
+    file: str | None
+    paused: bool
+
+
+class Told(NamedTuple):
+    """What the rows of one visit say."""
+
+    decision: ConsentDecision | None = None
+    purpose: str | None = None
+    queue: str = ""
+    files: tuple[str, ...] = ()
+    unclosed: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    paused: bool = False
+    span: str | None = None
+    agent: str | None = None
+    erase: bool = False
+    decided: bool = False
+    ended: bool = False
+
+
+def told(rows: Iterable[Row]) -> Told:
+    """Fold the rows of a visit, in their order."""
+    known = Told()
+    for row in rows:
+        known = known._replace(queue=row.queue or known.queue)
+        fold = _FOLDS.get(row.turn)
+        if fold is not None:
+            known = fold(known, row)
+    return known
+
+
+def _decided(known: Told, row: Row) -> Told:
+    if known.decided:
+        return known  # the first decision of a visit is its decision
+    said = ConsentDecision(row.evidence["decision"])
+    return known._replace(decision=said, purpose=row.evidence.get("purpose"), decided=True)
+
+
+def _withdrawn(known: Told, row: Row) -> Told:
+    return known._replace(decision=ConsentDecision.WITHDRAWN, erase=bool(row.evidence.get("erase")))
+
+
+def _agreed_late(known: Told, row: Row) -> Told:
+    purpose = row.evidence.get("purpose", known.purpose)
+    return known._replace(decision=ConsentDecision.GIVEN, purpose=purpose, erase=False)
+
+
+def _started(known: Told, row: Row) -> Told:
+    path = str(row.evidence["path"])
+    files = known.files if path in known.files else (*known.files, path)
+    return known._replace(files=files, unclosed=(*known.unclosed, path))
+
+
+def _stopped(known: Told, row: Row) -> Told:
+    return known._replace(unclosed=tuple(path for path in known.unclosed if path != row.evidence["path"]))
+
+
+_FOLDS = {
+    Turn.DECISION: _decided,
+    Turn.WITHDRAWN: _withdrawn,
+    Turn.AGREED_LATE: _agreed_late,
+    Turn.RECORDING_STARTED: _started,
+    Turn.RECORDING_STOPPED: _stopped,
+    Turn.RECORDING_PAUSED: lambda known, row: known._replace(paused=True),
+    Turn.RECORDING_RESUMED: lambda known, row: known._replace(paused=False),
+    Turn.RECORDING_MASKED: lambda known, row: known._replace(span=row.evidence.get("why")),
+    Turn.RECORDING_UNMASKED: lambda known, row: known._replace(span=None),
+    Turn.AGENT_ANSWERED: lambda known, row: known._replace(agent=row.evidence.get("agent") or known.agent),
+    Turn.CALL_ENDED: lambda known, row: known._replace(ended=True),
+}
+
+
+def word(known: Told, says: ChannelSays) -> tuple[ConsentDecision | None, bool]:
+    """The caller's decision, and whether a yes is proven. None: nobody has decided.
+
+    A yes counts only when both say it: the channel's word is set when the caller has heard that the yes is accepted,
+    so who met our death in between is not recorded (promise P3).
+    """
+    if known.decision is ConsentDecision.GIVEN:
+        if says.decision == ConsentDecision.WITHDRAWN.value:
+            return ConsentDecision.WITHDRAWN, True
+        return ConsentDecision.GIVEN, says.decision == ConsentDecision.GIVEN.value
+    if known.decision is not None:
+        return known.decision, True
+    decisions = {decision.value: decision for decision in ConsentDecision}
+    found = decisions.get(says.decision or "")
+    return found, False
+
+
+def restored(visit: str, channel: str, queue: str, known: Told, says: ChannelSays) -> TalkState:
+    """The state of a conversation that goes on."""
+    decision, durable = word(known, says)
+    files = known.files
+    if says.file is not None and says.file not in files:
+        files = (*files, says.file)
+    lost = decision is ConsentDecision.WITHDRAWN and known.decision is ConsentDecision.GIVEN
+    return TalkState(
+        visit=visit,
+        channel=channel,
+        queue=queue or known.queue,
+        decision=decision,
+        durable=durable,
+        purpose=known.purpose,
+        files=files,
+        unclosed=known.unclosed,
+        starts=len(files),
+        paused=known.paused or says.paused,
+        span=known.span,
+        agent=known.agent,
+        erase=known.erase,
+        withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,
+    )
