@@ -16,6 +16,7 @@ LINE = "consent_line"
 DECISION = "consent_decision"
 NO_RECORD = "consent_no_record"
 RECORD_FILE = "consent_record_file"
+PAUSED = "consent_paused"
 HANDLED = "consent_handled"
 """Set just before ``callcenter``; see the rendered dialplan."""
 
@@ -69,10 +70,23 @@ def mask_recorder(leg: str, path: str, on: bool) -> str:
     return f"uuid_record {_leg(leg)} {'mask' if on else 'unmask'} {_path(path)}"
 
 
-def stop_conference_recording(conference: str, path: str) -> str:
-    if not re.fullmatch(r"[\w.@+-]+", conference):
+def is_conference_name(conference: str) -> bool:
+    """Whether a conference can be named in a command."""
+    return re.fullmatch(r"[\w.@+-]+", conference) is not None
+
+
+def _conference(name: str) -> str:
+    if not is_conference_name(name):
         raise ValueError("a conference that cannot be named in a command")
-    return f"conference {conference} norecord {_path(path)}"
+    return name
+
+
+def stop_conference_recording(conference: str, path: str) -> str:
+    return f"conference {_conference(conference)} norecord {_path(path)}"
+
+
+def stop_all_conference_recordings(conference: str) -> str:
+    return f"conference {_conference(conference)} norecord all"
 
 
 def taps_of(leg: str) -> str:

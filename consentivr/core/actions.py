@@ -90,9 +90,9 @@ AskingAction = Write | TakeOver | Play | PlayToEnd | Ask | PermitRecording | Arm
 
 @dataclass(frozen=True)
 class StartRecorder:
-    """Start our recorder on the caller's leg; each start of a visit has its number, and a file of its own."""
+    """Start our recorder on the caller's leg; each start of a visit has a file of its own."""
 
-    number: int
+    path: str
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,14 @@ class Mask:
 
 @dataclass(frozen=True)
 class Mark:
-    """Set the channels' own word, which outlives us: whether it may be recorded, and what the caller decided."""
+    """Set the channel's own word, which outlives us: may it be recorded, what the caller decided, is it paused.
 
-    record: bool
-    decision: str
+    None leaves a word as it is.
+    """
+
+    record: bool | None = None
+    decision: str | None = None
+    paused: bool | None = None
 
 
 @dataclass(frozen=True)

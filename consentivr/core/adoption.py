@@ -111,8 +111,8 @@ def word(known: Told, says: ChannelSays) -> tuple[ConsentDecision | None, bool]:
     return found, False
 
 
-def restored(visit: str, channel: str, queue: str, known: Told, says: ChannelSays) -> TalkState:
-    """The state of a conversation that goes on."""
+def restored(visit: str, channel: str, stem: str, queue: str, known: Told, says: ChannelSays) -> TalkState:
+    """The state of a conversation that goes on; ``stem`` is the path of its recordings, without their numbers."""
     decision, durable = word(known, says)
     files = known.files
     if says.file is not None and says.file not in files:
@@ -121,13 +121,13 @@ def restored(visit: str, channel: str, queue: str, known: Told, says: ChannelSay
     return TalkState(
         visit=visit,
         channel=channel,
+        stem=stem,
         queue=queue or known.queue,
         decision=decision,
         durable=durable,
         purpose=known.purpose,
         files=files,
         unclosed=known.unclosed,
-        starts=len(files),
         paused=known.paused or says.paused,
         span=known.span,
         agent=known.agent,

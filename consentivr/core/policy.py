@@ -103,6 +103,7 @@ class TalkPolicy:
 
     mode: RecordingMode
     purpose: str = ""
+    legal_basis: str | None = None
     every: int = 1
     """With EVERY_NTH: of each agent's consenting calls, every so many is recorded."""
     erase_withdrawn: bool = False

@@ -69,8 +69,10 @@ def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     if heard and ready and not mine(state) and not state.starting and not state.start_failed:
         if policy.mode is RecordingMode.PERMANENT:
             return state, actions  # the queue starts it, also when we are not there
-        state = state._replace(starts=state.starts + 1, starting=True)
-        actions = (*actions, do.Mark(True, ConsentDecision.GIVEN.value), do.StartRecorder(state.starts))
+        number = len(state.files) + 1
+        path = f"{state.stem}{'' if number == 1 else f'-{number}'}.wav"
+        state = state._replace(files=(*state.files, path), starting=True)
+        actions = (*actions, do.Mark(True, ConsentDecision.GIVEN.value), do.StartRecorder(path))
     return state, actions
 
 

@@ -52,6 +52,8 @@ class TalkState(NamedTuple):
     visit: str
     channel: str
     """The caller's leg."""
+    stem: str
+    """The path of the visit's recordings, without number and ending."""
     queue: str = ""
     decision: ConsentDecision | None = None
     """None: nobody has decided yet, which permits nothing."""
@@ -63,7 +65,6 @@ class TalkState(NamedTuple):
     """Every file that this visit was recorded to, with our word, in the order of their starts."""
     unclosed: tuple[str, ...] = ()
     """Those of them that were started and are not complete."""
-    starts: int = 0
     starting: bool = False
     start_failed: bool = False
     """In this talk: not tried again before the next."""

@@ -36,7 +36,7 @@ class _Leg:
         self.partner: str | None = None
         self.waiter: str | None = None
         """Who was left waiting for this leg when it was bridged to somebody else."""
-        self.holds = False
+        self.holds: tuple[str, ...] = ()
         self.conference: str | None = None
         self.listens_to: str | None = None
         self.speaks = True
@@ -59,6 +59,8 @@ class Switchboard:
         self._legs: dict[str, _Leg] = {}
         self._listeners: dict[str, set[str]] = {}
         self._conferences: dict[str, _Conference] = {}
+        self._where: dict[str, tuple[str, ...]] = {}
+        """The legs that are recorded to a path."""
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -84,26 +86,28 @@ class Switchboard:
                 self._legs[one].waiter = None
         return touched
 
-    def unbridged(self, leg: str) -> set[str]:
-        """A leg hears its partner no longer."""
+    def unbridged(self, leg: str, other: str) -> set[str]:
+        """Two legs hear each other no longer. What was told late, of a bridge that is over, changes nothing."""
         known = self._legs.get(leg)
-        if known is None or known.partner is None:
+        if known is None or known.partner != other:
             return set()
-        other, known.partner = known.partner, None
-        known.holds = False
+        known.partner = None
+        known.holds = ()
         partner = self._legs.get(other)
         if partner is not None:
             if partner.partner == leg:
                 partner.partner = None
+                partner.holds = ()
             if partner.waiter == leg:
                 partner.waiter = None
         return {leg, other}
 
-    def held(self, leg: str, on: bool) -> set[str]:
-        """A leg put its partner on hold, or took it back."""
+    def held(self, leg: str, on: bool, why: str = "hold") -> set[str]:
+        """A leg lets its partner wait, or takes it back; ``why`` tells a hold from a consultation that begins."""
         if leg not in self._legs and not on:
             return set()
-        self._leg(leg).holds = on
+        known = self._leg(leg)
+        known.holds = _changed(known.holds, why, on)
         return {leg}
 
     def recording(self, leg: str, path: str, on: bool) -> set[str]:
@@ -112,6 +116,9 @@ class Switchboard:
             return set()
         known = self._leg(leg)
         known.recorders = _changed(known.recorders, path, on)
+        self._where[path] = _changed(self._where.get(path, ()), leg, on)
+        if not self._where[path]:
+            del self._where[path]
         return {leg}
 
     def tapped(self, leg: str, function: str, on: bool) -> set[str]:
@@ -174,11 +181,13 @@ class Switchboard:
         known = self._legs.get(leg)
         if known is None:
             return set()
-        touched = self.unbridged(leg) | self.in_conference(leg, None) | self.listening(leg, None, speaks=False)
+        for path in known.recorders:
+            self.recording(leg, path, on=False)
+        touched = self.unbridged(leg, known.partner or "") | self.in_conference(leg, None) | self.listening(leg, None, speaks=False)
         for listener in list(self._listeners.get(leg, ())):
             touched |= self.listening(listener, None, speaks=False)
         if known.waiter is not None:
-            touched |= self.unbridged(known.waiter)
+            touched |= self.unbridged(known.waiter, leg)
         del self._legs[leg]
         return touched - {leg}
 
@@ -197,7 +206,12 @@ class Switchboard:
     def holds(self, leg: str) -> bool:
         """Whether a leg put its partner on hold."""
         known = self._legs.get(leg)
-        return known is not None and known.holds
+        return known is not None and bool(known.holds)
+
+    def is_on_hold(self, leg: str) -> bool:
+        """Whether it holds as a telephone does, which a consultation is not."""
+        known = self._legs.get(leg)
+        return known is not None and "hold" in known.holds
 
     def listens_to(self, leg: str) -> str | None:
         """The leg that this one eavesdrops on."""
@@ -244,6 +258,28 @@ class Switchboard:
         """The files that this leg is recorded to."""
         known = self._legs.get(leg)
         return known.recorders if known else ()
+
+    def where(self, path: str) -> tuple[str, ...]:
+        """The legs that are recorded to this file."""
+        return self._where.get(path, ())
+
+    def listeners(self, leg: str) -> frozenset[str]:
+        """Who eavesdrops on this leg."""
+        return frozenset(self._listeners.get(leg, ()))
+
+    def legs(self) -> tuple[str, ...]:
+        """All legs that something is known of."""
+        return tuple(self._legs)
+
+    def conference_of(self, leg: str) -> str | None:
+        """The conference that a leg is in."""
+        known = self._legs.get(leg)
+        return known.conference if known else None
+
+    def recordings_of(self, conference: str) -> frozenset[str]:
+        """The files that a conference is recorded to."""
+        room = self._conferences.get(conference)
+        return frozenset(room.recordings) if room else frozenset()
 
     def conferences(self) -> tuple[str, ...]:
         """The names of all conferences."""

@@ -115,6 +115,7 @@ class AgreedLate(Row):
 
     turn: ClassVar[Turn] = Turn.AGREED_LATE
     keys: str
+    purpose: str
 
 
 @dataclass(frozen=True)

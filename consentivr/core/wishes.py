@@ -60,7 +60,7 @@ def _agree_late(policy: TalkPolicy, state: TalkState, keys: str) -> Result:
     agreed = state.decision is ConsentDecision.GIVEN and state.durable
     if not policy.mode.asks or state.decision is None or agreed or state.agreeing_late or state.withdrawal:
         return state, ()
-    return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys), permits=True),)
+    return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys, policy.purpose), permits=True),)
 
 
 def agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> Result:
@@ -79,7 +79,9 @@ def agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> R
     if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
         return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
     if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
-        return judge(policy, state._replace(paused=True, pause_by=event.by))
+        state, actions = judge(policy, state._replace(paused=True, pause_by=event.by))
+        return state, (do.Mark(paused=True), *actions)
     if wish is AgentWish.RESUME and state.paused:
-        return judge(policy, state._replace(paused=False, pause_by=event.by))
+        state, actions = judge(policy, state._replace(paused=False, pause_by=event.by))
+        return state, (do.Mark(paused=False), *actions)
     return state, ()

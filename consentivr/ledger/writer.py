@@ -95,6 +95,10 @@ class LedgerWriter:
         """Rows not yet durable."""
         return len(self._pending)
 
+    def settle(self, timeout: float) -> None:
+        """Wait until what is handed in is durable, or ``timeout`` seconds have passed."""
+        self._idle.wait(timeout)
+
     def submit(self, entry: Entry) -> None:
         """Hand in a row that nothing waits for. Raises LedgerUnavailable when memory for them is full."""
         self._enqueue(entry, None)

@@ -2,7 +2,7 @@
 
 from consentivr.recordings.erasure import ErasedAudio, erase_audio
 from consentivr.recordings.fingerprint import Fingerprint, fingerprint
-from consentivr.recordings.paths import is_channel_uuid, recording_path, visit_of
+from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
 from consentivr.recordings.quarantine import files_below, quarantine
 from consentivr.recordings.repair import is_unfinished, repair
 
@@ -16,6 +16,7 @@ __all__ = [
     "is_unfinished",
     "quarantine",
     "recording_path",
+    "recording_stem",
     "repair",
     "visit_of",
 ]

@@ -19,9 +19,14 @@ def recording_path(folder: str, visit: str, day: date, number: int = 1) -> str:
 
     Raises ValueError for what is no UUID in the form of a channel's.
     """
+    return f"{recording_stem(folder, visit, day)}{'' if number == 1 else f'-{number}'}.wav"
+
+
+def recording_stem(folder: str, visit: str, day: date) -> str:
+    """The path of a visit's recordings, without number and ending. Raises ValueError likewise."""
     if not is_channel_uuid(visit):
         raise ValueError("not a UUID")
-    return f"{folder}/{_folders(day)}/{visit}{'' if number == 1 else f'-{number}'}.wav"
+    return f"{folder}/{_folders(day)}/{visit}"
 
 
 @lru_cache(maxsize=4)

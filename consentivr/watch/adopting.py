@@ -1,0 +1,188 @@
+"""Taking up conversations: from the channel's own variables and the rows of the ledger, never from who asked.
+
+When a caller joins a queue, when something records a leg that carries our word, when the watch begins, and whenever
+its connection is back. A visit that nobody ended, and whose channel is gone, is ended here (promise P11).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import structlog
+
+from consentivr import switch
+from consentivr.core import adoption
+from consentivr.core import events as ev
+from consentivr.core.adoption import ChannelSays
+from consentivr.core.evidence import Turn
+from consentivr.core.turns import Adopted, Arrived
+from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
+from consentivr.recordings import is_channel_uuid, recording_stem
+from consentivr.watch.settling import Settling
+from consentivr.watch.visit import Visit
+
+if TYPE_CHECKING:
+    from consentivr.esl.codec import Event
+    from consentivr.watch.following import Following
+
+log = structlog.get_logger(__name__)
+
+GATHER_SECONDS = 0.005
+"""So long visits are gathered before their rows are read, all in one question."""
+
+
+class Channel:
+    """What a channel says of itself."""
+
+    __slots__ = ("decision", "file", "line", "paused", "rate", "uuid", "visit")
+
+    def __init__(self, uuid_: str, get: Callable[[str], str | None]) -> None:
+        """``get`` gives a variable of the channel by its name, without ``variable_``."""
+        self.uuid = uuid_
+        self.visit = get(switch.VISIT) or ""
+        self.line = get(switch.LINE) or ""
+        self.decision = get(switch.DECISION)
+        self.file = get(switch.RECORD_FILE)
+        self.paused = get(switch.PAUSED) == "true"
+        self.rate = 8000
+
+    @property
+    def says(self) -> ChannelSays:
+        """For the core."""
+        return ChannelSays(self.decision, self.file if switch.is_recordable(self.file) else None, self.paused)
+
+
+class Adopting:
+    """Takes up conversations for one ``Following``."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+        self._settling = Settling(following)
+        self._reading: dict[str, tuple[Channel, str, str | None]] = {}
+        """By channel: visits whose rows are being read; the queue, and mod_callcenter's name for the place in it."""
+        self._gathering = False
+
+    # --- one channel -------------------------------------------------------------------------
+
+    def from_queue(self, event: Event) -> None:
+        """A caller joined a queue: the event carries the channel's variables."""
+        leg, queue = event.get("CC-Member-Session-UUID", ""), event.get("CC-Queue", "")
+        channel = Channel(leg, lambda name: event.get(f"variable_{name}"))
+        self.take_up(channel, queue, event.get("CC-Member-UUID"))
+
+    def from_event(self, leg: str, event: Event) -> None:
+        """Any event of a leg that has a line's word."""
+        if event.get(f"variable_{switch.LINE}") and event.get("Unique-ID") == leg:
+            self.take_up(Channel(leg, lambda name: event.get(f"variable_{name}")), "", None)
+
+    def take_up(self, channel: Channel, queue: str, member: str | None) -> None:
+        """Follow this visit from now on; another one of the same channel is over."""
+        if not is_channel_uuid(channel.uuid) or not channel.line or channel.uuid in self._reading:
+            return
+        known = self._following.visits.get(channel.uuid)
+        if known is not None and known.state.visit == channel.visit:
+            self._goes_on(known, channel, queue, member)
+            return
+        if known is not None:
+            self._following.tell(known, ev.Superseded())
+        if not is_channel_uuid(channel.visit):
+            self._never_asked(channel)
+        self._read_soon(channel, queue, member)
+
+    def _read_soon(self, channel: Channel, queue: str, member: str | None) -> None:
+        self._reading[channel.uuid] = channel, queue, member
+        if not self._gathering:
+            self._gathering = True
+            gevent.spawn_later(GATHER_SECONDS, self._read)
+
+    def _goes_on(self, visit: Visit, channel: Channel, queue: str, member: str | None) -> None:
+        """The same visit, in another queue, or decided since it was read."""
+        visit.member = member or visit.member
+        if queue:
+            visit.moves_to(queue, self._following.house.policy(visit.ref.line, queue))
+            self._following.tell(visit, ev.QueueEntered(queue))
+        if visit.state.decision is None:
+            self._read_soon(channel, queue, member)
+
+    def _never_asked(self, channel: Channel) -> None:
+        """The line was reached while nobody answered for it: this visit begins with us."""
+        channel.visit = str(uuid.uuid4())
+        command = switch.set_variables(channel.uuid, {switch.VISIT: channel.visit})
+        self._following.connection.bgapi(command, lambda said: None)
+        line = self._following.house.lines.get(channel.line)
+        ref = CallRef(channel.uuid, channel.visit, channel.line, line.queue_name if line else "", _mode(line))
+        self._submit(ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name).evidence()))
+
+    def _read(self) -> None:
+        """In a greenlet of its own: the ledger may be slow."""
+        self._gathering = False
+        wanted = dict(self._reading)
+        try:
+            rows = self._following.ledger.rows_of_visits([channel.visit for channel, _, _ in wanted.values()])
+        except LedgerError as error:
+            log.error("a conversation is taken up without its rows: unrecorded", why=str(error))
+            rows = []
+        by_visit = {entries[0].call: entries for entries in rows}
+        self._following.post(lambda: self._take_up_read(wanted, by_visit))
+
+    def _take_up_read(
+        self, wanted: Mapping[str, tuple[Channel, str, str | None]], rows: Mapping[str, list[Entry]]
+    ) -> None:
+        for leg, (channel, queue, member) in wanted.items():
+            if self._reading.get(leg, (None,))[0] is not channel:
+                continue
+            del self._reading[leg]
+            known = self._following.visits.get(leg)
+            if known is not None and known.state.visit == channel.visit:
+                told = adoption.told(rows.get(channel.visit, ()))
+                decision, durable = adoption.word(told, channel.says)
+                self._following.tell(known, ev.WordChanged(decision, durable, told.purpose))
+            else:
+                self.begin(channel, queue, member, rows.get(channel.visit, []), why=None)
+
+    def begin(self, channel: Channel, queue: str, member: str | None, rows: list[Entry], why: str | None) -> Visit:
+        """Follow a visit whose rows are known; ``why`` it had to be taken up late, if so."""
+        following = self._following
+        line = following.house.lines.get(channel.line)
+        queue = queue or (rows[-1].queue if rows else "") or (line.queue_name if line else "")
+        policy = following.house.policy(channel.line, queue)
+        began = rows[0].at if rows else datetime.now(timezone.utc)
+        stem = recording_stem(following.house.folder, channel.visit, began.date())
+        state = adoption.restored(channel.visit, channel.uuid, stem, queue, adoption.told(rows), channel.says)
+        ref = CallRef(channel.uuid, channel.visit, channel.line, queue, policy.mode.value)
+        sounds = line.sounds_at(channel.rate) if line else {}
+        visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
+        visit.member = member
+        following.visits[channel.uuid] = visit
+        for path in state.files:
+            following.owners[path] = visit
+        if why is not None:
+            row = Adopted(why)
+            self._submit(ref.row(row.turn, row.evidence()))
+        if state.decision is None:
+            self._settling.later(visit)
+        following.refresh({channel.uuid})
+        following.tell(visit, ev.Changed(following.situation(visit)))
+        return visit
+
+    def over(self, visit: Visit, cause: str | None) -> None:
+        """A visit ended that nobody had decided: whoever asked may still have written it."""
+        self._settling.over(visit.ref, cause)
+
+    def orphan(self, rows: list[Entry], why: str) -> None:
+        """A visit that nobody ended, and whose channel is gone."""
+        self._settling.orphan(rows, why)
+
+    def _submit(self, entry: Entry) -> None:
+        try:
+            self._following.ledger.submit(entry)
+        except LedgerUnavailable as error:
+            log.error("row lost", turn=entry.turn, why=str(error))
+
+
+def _mode(line: Any) -> str:
+    return line.policy.mode.value if line else ""

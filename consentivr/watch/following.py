@@ -1,0 +1,269 @@
+"""Following the conversations of one switch, for as long as one connection lasts: nothing of it outlives that.
+
+An event comes in (``stream``), the switchboard changes, each conversation whose room is another now is judged anew
+(``core.conversation``), and what follows is done (``doing``) and confirmed (``orders``). One greenlet does all of it;
+what must be waited for - the ledger, the register - is waited for elsewhere, and posted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from consentivr import switch
+from consentivr.core import events as ev
+from consentivr.core.consent import ConsentDecision
+from consentivr.core.conversation import step
+from consentivr.core.events import Party, Situation
+from consentivr.core.switchboard import Recorder, Switchboard
+from consentivr.core.verdict import Permission
+from consentivr.custody import Sealer
+from consentivr.esl.codec import Event
+from consentivr.esl.errors import WaitTimedOut
+from consentivr.esl.inbound import InboundConnection
+from consentivr.ledger import LedgerWriter
+from consentivr.watch.adopting import Adopting
+from consentivr.watch.alarm import Alarm
+from consentivr.watch.doing import Doing
+from consentivr.watch.house import House
+from consentivr.watch.orders import members_of, recordings_of
+from consentivr.watch.people import People
+from consentivr.watch.returning import Returning
+from consentivr.watch.stream import Stream
+from consentivr.watch.sweep import Sweep
+from consentivr.watch.visit import Visit
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 0.25
+"""How exactly deadlines are kept when nothing happens."""
+
+
+class Following:
+    """``run`` ends with an ESLError, when the connection does."""
+
+    def __init__(
+        self, connection: InboundConnection, house: House, ledger: LedgerWriter, sealer: Sealer, alarm: Alarm
+    ) -> None:
+        self.connection = connection
+        self.house = house
+        self.ledger = ledger
+        self.sealer = sealer
+        self.alarm = alarm
+        self.switch_name = ("", "")
+        """The switch's own name, and that of its run."""
+        self.board = Switchboard()
+        self.visits: dict[str, Visit] = {}
+        """By the caller's leg."""
+        self.owners: dict[str, Visit] = {}
+        """By the path of each file that is theirs."""
+        self.people = People(connection, house, ledger, self.board, self._found, self.post)
+        self._stream = Stream(self)
+        self._doing = Doing(self)
+        self.adopting = Adopting(self)
+        self.returning = Returning(self)
+        self._sweep = Sweep(self)
+        self._inbox: deque[Callable[[], None]] = deque()
+
+    def run(self) -> None:
+        """Take up what is there, then follow."""
+        self.returning.look_around()
+        while True:
+            try:
+                event = self.connection.receive(TICK_SECONDS)
+            except WaitTimedOut:
+                event = None
+            if isinstance(event, Event):
+                self._stream.hear(event)
+            while self._inbox:
+                self._inbox.popleft()()
+            self.connection.give_up_jobs()
+            self._sweep.now_and_then()
+
+    def hear(self, event: Event) -> None:
+        """An event from the other connection, on which executions are told."""
+        self.post(lambda: self._stream.hear(event))
+
+    def post(self, what: Callable[[], None]) -> None:
+        """Do something in the greenlet of the watch. From any greenlet of the same hub."""
+        self._inbox.append(what)
+        self.connection.wake()
+
+    # --- conversations -----------------------------------------------------------------------
+
+    def tell(self, visit: Visit, event: ev.TalkEvent) -> bool:
+        """Something happened to a conversation; whether anything follows from it."""
+        before = visit.state.decision
+        visit.state, actions = step(visit.policy, visit.state, event)
+        for action in actions:
+            self._doing.perform(visit, action)
+        visit.look()
+        if visit.state.decision is not before:
+            self.refresh(set(self.board.room(visit.channel)))
+        return bool(actions)
+
+    def refresh(self, legs: set[str]) -> None:
+        """The rooms of these legs may be other than they were."""
+        affected: dict[str, Visit] = {}
+        for leg in legs:
+            for member in self.board.room(leg):
+                if member in self.visits:
+                    affected[member] = self.visits[member]
+            for path in self.board.recorders_on(leg):
+                if path in self.owners:
+                    affected[self.owners[path].channel] = self.owners[path]
+        for visit in affected.values():
+            now = self.situation(visit)
+            if now != visit.state.now:
+                self.tell(visit, ev.Changed(now))
+
+    def situation(self, visit: Visit) -> Situation:
+        """The room of a caller as it is now."""
+        board, channel = self.board, visit.channel
+        room = board.room(channel)
+        others = sorted(room - {channel})
+        parties = [self._party(leg, visit) for leg in others]
+        taps = tuple(board.taps(room))
+        parties += [
+            # Who listens here is not known yet, or never: whoever it is may be heard.
+            Party(f"eavesdrops on {tap.leg}", "unknown", None, Permission.UNKNOWN)
+            for tap in taps
+            if tap.function == "eavesdrop" and not board.listeners(tap.leg)
+        ]
+        mine = visit.state.files
+        return Situation(
+            parties=tuple(parties),
+            held=board.waits(channel) or any(board.holds(leg) for leg in room),
+            recorders=tuple(
+                recorder for recorder in board.recorders(room) if self.owners.get(recorder.path, visit) is visit
+            ),
+            astray=tuple(
+                Recorder(path, leg) for path in mine for leg in board.where(path) if leg not in room
+            ),
+            taps=taps,
+        )
+
+    def _party(self, leg: str, visit: Visit) -> Party:
+        other = self.visits.get(leg)
+        if other is None:
+            return self.people.party(leg, visit.ref.queue, visit.policy.agents_must_agree)
+        given = other.state.decision is ConsentDecision.GIVEN and other.state.durable
+        agreed = given and other.state.purpose == visit.policy.purpose
+        return Party(leg, "caller", None, Permission.AGREED if agreed else Permission.REFUSED)
+
+    def _found(self, leg: str) -> None:
+        self.refresh({leg})
+
+    def bugs_seen(self, leg: str, bugs: tuple[tuple[str, str], ...] | None) -> None:
+        """What the switch says listens to a leg, held against what the stream told (None: it did not say)."""
+        if bugs is None:
+            return
+        board = self.board
+        there = {target for what, target in bugs if what == switch.RECORDS}
+        touched: set[str] = set()
+        for path in there.symmetric_difference(board.recorders_on(leg)):
+            touched |= board.recording(leg, path, on=path in there)
+            if path not in there:
+                self.closed(path, None, None)
+        functions = {what for what, _ in bugs if what != switch.RECORDS}
+        for function in functions.symmetric_difference(tap.function for tap in board.taps((leg,))):
+            touched |= board.tapped(leg, function, on=function in functions)
+        if touched:
+            self.refresh(touched)
+
+    def conferences_seen(self, said: str) -> None:
+        """``conference json_list``, held against what the stream told."""
+        board, touched = self.board, set()
+        rooms, recorded = members_of(said), recordings_of(said)
+        if rooms is None:
+            return
+        for name, legs in rooms.items():
+            for leg in legs:
+                if board.conference_of(leg) != name:
+                    touched |= board.in_conference(leg, name)
+        for name in {*board.conferences(), *recorded}:
+            for path in set(recorded.get(name, ())).symmetric_difference(board.recordings_of(name)):
+                touched |= board.conference_recording(name, path, on=path in recorded.get(name, ()))
+        for leg in board.legs():
+            name_now = board.conference_of(leg)
+            if name_now is not None and leg not in rooms.get(name_now, ()):
+                touched |= board.in_conference(leg, None)
+        self.refresh(touched)
+
+    # --- what the stream tells ---------------------------------------------------------------
+
+    def arrived_in_queue(self, event: Event) -> None:
+        self.adopting.from_queue(event)
+
+    def left_queue(self, event: Event) -> None:
+        visit = self.visits.get(event.get("CC-Member-Session-UUID", ""))
+        if visit is not None and visit.member == event.get("CC-Member-UUID"):
+            self.tell(visit, ev.QueueGaveUp(event.get("CC-Cancel-Reason", "")))
+
+    def agent_found(self, leg: str, agent: str, event: Event) -> None:
+        if event.get("variable_sip_redirected_to"):
+            return  # it ended up elsewhere than dialled
+        self.people.agent_found(leg, agent)
+        visit = self.visits.get(event.get("CC-Member-Session-UUID", ""))
+        if visit is not None:
+            self._party(leg, visit)  # the register is asked before the first word
+        self.refresh({leg})
+
+    def recorder_found(self, leg: str, event: Event) -> None:
+        """Something records a leg that carries our word, and that nobody follows yet: at once."""
+        if leg not in self.visits:
+            self.adopting.from_event(leg, event)
+
+    def pressed(self, leg: str, key: str, at_ms: int) -> None:
+        visit = self.visits.get(leg)
+        if visit is not None:
+            self.tell(visit, ev.KeyPressed(key, at_ms))
+        elif self.people.agent_on(leg) is not None:
+            for member in self.board.room(leg):
+                if member in self.visits:
+                    self.tell(self.visits[member], ev.KeyPressed(key, at_ms, by_agent=True))
+
+    def closed(self, path: str, duration_ms: int | None, cause: str | None) -> None:
+        event = ev.RecordingClosed(path, duration_ms, cause)
+        owner = self.owners.get(path)
+        if owner is not None:
+            self.tell(owner, event)
+            if self.visits.get(owner.channel) is not owner:
+                del self.owners[path]
+            return
+        for visit in list(self.visits.values()):
+            if path in visit.state.forbidden:
+                self.tell(visit, event)
+
+    def gone(self, leg: str, cause: str) -> None:
+        visit = self.visits.get(leg)
+        touched = self.board.gone(leg)
+        self.people.gone(leg)
+        if visit is not None:
+            self.tell(visit, ev.ChannelGone(cause))
+        self.refresh(touched)
+
+    def forget(self, visit: Visit) -> None:
+        """A visit is over. Its files are its own until they are complete."""
+        if self.visits.get(visit.channel) is visit:
+            del self.visits[visit.channel]
+        if visit.state.decision is None:
+            self.adopting.over(visit, None)
+        for path in visit.state.files:
+            if path not in visit.state.unclosed:
+                self.owners.pop(path, None)
+        visit.look(over=True)
+
+    # --- from outside ------------------------------------------------------------------------
+
+    def ask(self, channel_uuid: str | None, agent: str | None) -> Visit | None:
+        """The visit on a channel, or the one whose talk an agent is in."""
+        if channel_uuid is not None:
+            return self.visits.get(channel_uuid)
+        for leg in self.people.legs_of(agent or ""):
+            for member in self.board.room(leg):
+                if member in self.visits:
+                    return self.visits[member]
+        return None

@@ -1,0 +1,144 @@
+"""Commands that matter: given, confirmed, and followed by something stronger when they fail.
+
+Every command is a background job with a deadline, so a hung one holds up no other.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from consentivr import switch
+from consentivr.core.switchboard import Recorder
+from consentivr.esl.inbound import NO_ANSWER, InboundConnection
+
+STEP_SECONDS = 0.4
+"""How long one step may take before something stronger is tried."""
+
+Outcome = Callable[[bool, str, int], None]
+"""Whether it is done, what the switch said last, and how long it took, in milliseconds."""
+
+
+class Orders:
+    """Gives them over one connection, in the greenlet that receives on it."""
+
+    def __init__(self, connection: InboundConnection) -> None:
+        self._connection = connection
+
+    def stop(self, recorder: Recorder, outcome: Outcome, *, may_end_leg: bool) -> None:
+        """Stop a recorder, and see in the switch's own list that it is gone.
+
+        By its name, then everything on its leg, then, where no call depends on it (``may_end_leg``: an eavesdropper),
+        the leg itself.
+        """
+        if recorder.leg is None:
+            steps = _of_conference(recorder)
+        else:
+            steps = [switch.stop_all_recorders(recorder.leg)]
+            if switch.can_be_named(recorder.path):
+                steps.insert(0, switch.stop_recorder(recorder.leg, recorder.path))
+            if may_end_leg:
+                steps.append(switch.hang_up(recorder.leg))
+        self._climb(recorder, steps, "", outcome, time.monotonic())
+
+    def mask(self, recorder: Recorder, on: bool, outcome: Outcome) -> None:
+        """Silence a recorder, or let it hear again: the switch's answer is all that can be seen of it."""
+        began = time.monotonic()
+        if recorder.leg is None or not switch.can_be_named(recorder.path):
+            outcome(False, "it cannot be masked", 0)
+            return
+        command = switch.mask_recorder(recorder.leg, recorder.path, on)
+        self._connection.bgapi(
+            command, lambda said: outcome(switch.is_done(said), said.strip(), _since(began)), STEP_SECONDS
+        )
+
+    def start(self, leg: str, path: str, variables: dict[str, str], outcome: Outcome) -> None:
+        """Set the variables that a recorder obeys, then start it."""
+        began = time.monotonic()
+
+        def set_(said: str) -> None:
+            if not switch.is_done(said):
+                outcome(False, said.strip(), _since(began))
+                return
+            self._connection.bgapi(
+                switch.start_recorder(leg, path),
+                lambda said: outcome(switch.is_done(said), said.strip(), _since(began)),
+            )
+
+        self._connection.bgapi(switch.set_variables(leg, variables), set_)
+
+    def _climb(self, recorder: Recorder, steps: list[str], said: str, outcome: Outcome, began: float) -> None:
+        if not steps:
+            outcome(False, said.strip() or "no command can name it", _since(began))
+            return
+
+        def looked(list_: str) -> None:
+            if _is_gone(recorder, list_):
+                outcome(True, "", _since(began))
+            else:
+                self._climb(recorder, steps[1:], last[0], outcome, began)
+
+        last = [""]
+
+        def stopped(said: str) -> None:
+            last[0] = said
+            command = switch.CONFERENCES if recorder.leg is None else switch.taps_of(recorder.leg)
+            self._connection.bgapi(command, looked, STEP_SECONDS)
+
+        self._connection.bgapi(steps[0], stopped, STEP_SECONDS)
+
+
+def _of_conference(recorder: Recorder) -> list[str]:
+    name = recorder.conference or ""
+    if not switch.is_conference_name(name):
+        return []
+    steps = [switch.stop_all_conference_recordings(name)]
+    if switch.can_be_named(recorder.path):
+        steps.insert(0, switch.stop_conference_recording(name, recorder.path))
+    return steps
+
+
+def _is_gone(recorder: Recorder, list_: str) -> bool:
+    """Whether the switch's list has the recorder no longer. No answer proves nothing; a leg that is gone records no
+    more."""
+    if list_ == NO_ANSWER:
+        return False
+    if recorder.leg is None:
+        return recorder.path not in recordings_of(list_).get(recorder.conference or "", ())
+    bugs = switch.media_bugs(list_)
+    return bugs is None or (switch.RECORDS, recorder.path) not in bugs
+
+
+def recordings_of(json_list: str) -> dict[str, tuple[str, ...]]:
+    """The files that each conference is recorded to, from ``conference json_list``."""
+    return {
+        name: tuple(str(member.get("record_path")) for member in members if member.get("type") == "recording_node")
+        for name, members in (_rooms(json_list) or {}).items()
+    }
+
+
+def members_of(json_list: str) -> dict[str, tuple[str, ...]] | None:
+    """The legs in each conference; None when that is no such list."""
+    rooms = _rooms(json_list)
+    if rooms is None:
+        return None
+    return {
+        name: tuple(str(member["uuid"]) for member in members if member.get("type") == "caller" and "uuid" in member)
+        for name, members in rooms.items()
+    }
+
+
+def _rooms(json_list: str) -> dict[str, list[dict[str, Any]]] | None:
+    try:
+        rooms = json.loads(json_list)
+    except ValueError:
+        return None
+    if not isinstance(rooms, list):
+        return None
+    return {str(room.get("conference_name")): list(room.get("members", ())) for room in rooms if isinstance(room, dict)}
+
+
+def _since(began: float) -> int:
+    return int((time.monotonic() - began) * 1000)

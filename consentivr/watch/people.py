@@ -1,0 +1,108 @@
+"""Who is heard in a room, and whether the register says that they agreed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import gevent
+import structlog
+
+from consentivr import switch
+from consentivr.core.events import Party
+from consentivr.core.identity import agent_on
+from consentivr.core.switchboard import Switchboard
+from consentivr.core.verdict import Permission
+from consentivr.esl.inbound import InboundConnection
+from consentivr.ledger import LedgerWriter
+from consentivr.recordings import is_channel_uuid
+from consentivr.watch.house import House
+
+log = structlog.get_logger(__name__)
+
+
+class People:
+    """Knows agents by their legs. What is not known yet is asked for, and ``found`` told when it is."""
+
+    def __init__(
+        self,
+        connection: InboundConnection,
+        house: House,
+        ledger: LedgerWriter,
+        board: Switchboard,
+        found: Callable[[str], None],
+        post: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._connection = connection
+        self._house = house
+        self._ledger = ledger
+        self._board = board
+        self._found = found
+        self._post = post
+        self._agents: dict[str, str | None] = {}
+        """By leg; None: nobody known, or not known yet."""
+        self._agreed: dict[tuple[str, str], Permission] = {}
+        """By leg and queue."""
+
+    def agent_found(self, leg: str, agent: str) -> None:
+        """mod_callcenter says who it bridged."""
+        self._agents[leg] = agent
+
+    def gone(self, leg: str) -> None:
+        """The leg is down."""
+        self._agents.pop(leg, None)
+        for key in [key for key in self._agreed if key[0] == leg]:
+            del self._agreed[key]
+
+    def party(self, leg: str, queue: str, must_agree: bool) -> Party:
+        """Somebody who is no caller of ours."""
+        if leg not in self._agents:
+            self._agents[leg] = None
+            self._ask_who(leg)
+        agent = self._agents[leg]
+        silent = self._board.is_silent(leg)
+        if agent is None:
+            return Party(leg, "listener" if silent else "unknown", None, Permission.UNKNOWN)
+        permission = self._permission(leg, agent, queue) if must_agree else Permission.AGREED
+        return Party(leg, "listener" if silent else "agent", agent, permission)
+
+    def agent_on(self, leg: str) -> str | None:
+        """The agent on a leg, if it is known to be one."""
+        return self._agents.get(leg)
+
+    def legs_of(self, agent: str) -> list[str]:
+        """The legs on which an agent is."""
+        return [leg for leg, name in self._agents.items() if name == agent]
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _ask_who(self, leg: str) -> None:
+        if is_channel_uuid(leg):
+            self._connection.bgapi(switch.dump(leg), lambda said: self._told(leg, said))
+
+    def _told(self, leg: str, said: str) -> None:
+        try:
+            channel = json.loads(said)
+        except ValueError:
+            return
+        agent = agent_on({name: text for name, text in channel.items() if isinstance(text, str)}, self._house.users)
+        if agent is not None and self._agents.get(leg, "") is None:
+            self._agents[leg] = agent
+            self._found(leg)
+
+    def _permission(self, leg: str, agent: str, queue: str) -> Permission:
+        """Of this talk: asked once, so that a withdrawal counts from the next one on."""
+        known = self._agreed.get((leg, queue))
+        if known is None:
+            known = self._agreed[leg, queue] = Permission.UNKNOWN
+            gevent.spawn(self._ask_register, leg, agent, queue)
+        return known
+
+    def _ask_register(self, leg: str, agent: str, queue: str) -> None:
+        agreed = self._ledger.agent_agreed(agent, queue, self._house.commit_timeout)
+        self._post(lambda: self._registered(leg, queue, agreed))
+
+    def _registered(self, leg: str, queue: str, agreed: bool) -> None:
+        if (leg, queue) in self._agreed:
+            self._agreed[leg, queue] = Permission.AGREED if agreed else Permission.NOT_AGREED
+            self._found(leg)

@@ -1,0 +1,126 @@
+"""Every visit has one decision and one end, also when nobody was there to write them (promise P11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import gevent
+import structlog
+
+from consentivr.core import events as ev
+from consentivr.core.adoption import Told, told
+from consentivr.core.consent import Consent, ConsentDecision, Reason
+from consentivr.core.policy import RecordingMode, TalkPolicy
+from consentivr.core.turns import CONSENT_BASIS, CallEnded, Decided, RecordingStopped, Row
+from consentivr.core.verdict import Verdict, verdict
+from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
+from consentivr.watch.visit import Visit
+
+if TYPE_CHECKING:
+    from consentivr.watch.following import Following
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 3.0
+"""So long whoever asked has to hand in what they decided."""
+
+YOUNG = timedelta(seconds=15)
+"""A visit so young may be on a switch whose list was made before it."""
+
+
+class Settling:
+    """Writes what is missing, after another look at the ledger."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+
+    def later(self, visit: Visit) -> None:
+        """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
+        gevent.spawn_later(PATIENCE_SECONDS, self._decide, visit)
+
+    def over(self, ref: CallRef, cause: str | None) -> None:
+        """A visit that is over, undecided as far as we know."""
+        gevent.spawn_later(PATIENCE_SECONDS, self._end, ref, cause, "the call ended before it was decided")
+
+    def orphan(self, rows: Sequence[Entry], why: str) -> None:
+        """A visit whose channel is gone: what it recorded is as complete as it will be."""
+        known, ref = told(rows), rows[-1].about
+        if known.ended:
+            return
+        for path in known.unclosed:
+            self._write(ref, RecordingStopped(path, None, "cut"))
+            self._following.sealer.seal(ref, path)
+        if known.decision is ConsentDecision.WITHDRAWN and known.erase:
+            self._following.sealer.erase(ref, known.files, "consent withdrawn", ours=True)
+        if not known.decided:
+            self._write(ref, self._not_obtained(ref, known, asked=True))
+        self._write(ref, CallEnded(None, known.agent, why))
+
+    # --- inside, in greenlets of their own ---------------------------------------------------
+
+    def _decide(self, visit: Visit) -> None:
+        """Only a caller in a queue has been decided about: whoever is still being asked is left alone."""
+        if visit.state.decision is not None or not visit.member:
+            return
+        known = self._read(visit.ref)
+        if known is None:
+            return
+        if not known.decided and visit.state.decision is None:
+            self._write(visit.ref, self._not_obtained(visit.ref, known, asked=known.queue != ""))
+            word = ev.WordChanged(ConsentDecision.NOT_OBTAINED, True, None)
+            self._following.post(lambda: self._tell(visit, word))
+
+    def _tell(self, visit: Visit, event: ev.WordChanged) -> None:
+        if self._following.visits.get(visit.channel) is visit:
+            self._following.tell(visit, event)
+
+    def _end(self, ref: CallRef, cause: str | None, why: str) -> None:
+        known = self._read(ref)
+        if known is None or known.ended:
+            return
+        if not known.decided:
+            self._write(ref, self._not_obtained(ref, known, asked=known.queue != ""))
+        self._write(ref, CallEnded(cause, known.agent, why))
+
+    def _read(self, ref: CallRef) -> Told | None:
+        try:
+            (rows,) = self._following.ledger.rows_of_visits([ref.visit or ""]) or [[]]
+        except LedgerError as error:
+            log.error("a visit cannot be settled now; the next start does it", visit=ref.visit, why=str(error))
+            return None
+        return told(rows)
+
+    def _not_obtained(self, ref: CallRef, known: Told, *, asked: bool) -> Decided:
+        policy = self._following.house.policy(ref.line, ref.queue)
+        reasons = {RecordingMode.OFF: Reason.MODE_OFF, RecordingMode.PERMANENT: Reason.LEGAL_BASIS}
+        reason = reasons.get(policy.mode, Reason.APPLICATION_FAILED if asked else Reason.NOT_ASKED)
+        return Decided(
+            Consent(ConsentDecision.NOT_OBTAINED, reason),
+            _said(policy),
+            policy.purpose,
+            policy.legal_basis or (CONSENT_BASIS if policy.mode.asks else None),
+            None,
+            None,
+        )
+
+    def _write(self, ref: CallRef, row: Row) -> None:
+        try:
+            self._following.ledger.submit(ref.row(row.turn, row.evidence()))
+        except LedgerUnavailable as error:
+            log.error("row lost", turn=row.turn.value, why=str(error))
+
+
+def _said(policy: TalkPolicy) -> Verdict:
+    return verdict(
+        policy.mode,
+        ConsentDecision.NOT_OBTAINED,
+        durable=True,
+        purpose_agreed=True,
+        others=(),
+        held=False,
+        paused=False,
+        is_nth=True,
+        agent_wants=True,
+    )

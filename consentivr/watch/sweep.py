@@ -1,0 +1,144 @@
+"""Every few seconds: what the stream missed, what was not done, what was forgotten."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from consentivr import switch
+from consentivr.core import events as ev
+from consentivr.core.policy import AgentWish, Announcement
+from consentivr.recordings import is_channel_uuid
+from consentivr.watch.adopting import Channel
+from consentivr.watch.returning import LIST_SECONDS, rows_of
+from consentivr.watch.visit import Visit
+
+if TYPE_CHECKING:
+    from consentivr.watch.following import Following
+
+LEGS_AT_ONCE = 200
+"""So many legs a sweep asks what listens to them; the next sweep goes on with the next."""
+
+
+class Sweep:
+    """Looks now and then."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+        self._due = time.monotonic() + following.house.sweep_s
+        self._under_way = False
+        self._next_leg = 0
+        self._asked: dict[str, tuple[str, str]] = {}
+        """Channels that are no visits of ours, by what they did when they were asked."""
+
+    def now_and_then(self) -> None:
+        """Called often; does something every ``House.sweep_s``."""
+        now = time.monotonic()
+        for visit in list(self._following.visits.values()):
+            if visit.remind_at is not None and visit.remind_at <= now:
+                self._remind(visit)
+        if now < self._due or self._under_way:
+            return
+        self._under_way = True
+        self._due = now + self._following.house.sweep_s
+        for visit in list(self._following.visits.values()):
+            if visit.state.failed:
+                self._following.tell(visit, ev.TryAgain())
+        board = self._following.board
+        # The list is older than its answer: only what was known before it was asked for can be missing from it.
+        known = {leg: board.partner(leg) for leg in (*board.legs(), *self._following.visits)}
+        self._following.connection.bgapi(switch.CHANNELS, lambda said: self._channels(said, known), LIST_SECONDS)
+
+    def _remind(self, visit: Visit) -> None:
+        """A pause stays until somebody ends it; the agent is told, or it ends by itself where that was chosen."""
+        house = self._following.house
+        visit.remind_after(house.remind_paused_s)
+        if house.resume_after_s is not None:
+            self._following.tell(visit, ev.AgentAsked(AgentWish.RESUME, "timer"))
+            return
+        sound = visit.sounds.get(Announcement.STILL_PAUSED)
+        for party in visit.state.now.parties:
+            if sound is not None and party.kind == "agent":
+                self._following.connection.bgapi(switch.play_to(party.leg, sound.path, both=False), lambda said: None)
+
+    # --- held against the switch's own lists -------------------------------------------------
+
+    def _channels(self, said: str, known: dict[str, str | None]) -> None:
+        following = self._following
+        rows = rows_of(said)
+        self._under_way = False
+        if rows is None:
+            return
+        there = {row.get("uuid", ""): row for row in rows}
+        for leg in known:
+            if leg not in there and is_channel_uuid(leg):
+                following.gone(leg, "")
+        self._asked = {leg: known for leg, known in self._asked.items() if leg in there}
+        for leg, row in there.items():
+            does = (row.get("dest", ""), row.get("application", ""))
+            new = leg not in following.visits and self._asked.get(leg) != does
+            if new and row.get("direction") == "inbound" and is_channel_uuid(leg):
+                self._asked[leg] = does
+                self._ask(leg)
+            if leg in known and leg in following.board and (row.get("callstate") == "HELD") != following.board.is_on_hold(leg):
+                following.refresh(following.board.held(leg, row.get("callstate") == "HELD"))
+            if does[1] in ("eavesdrop", "three_way") and following.board.listens_to(leg) is None:
+                target = row.get("application_data", "").strip()
+                if any(tap.function == "eavesdrop" for tap in following.board.taps((target,))):
+                    speaks = does[1] == "three_way"
+                    following.refresh(following.board.listening(leg, target, speaks=speaks))
+        now = {leg: following.board.partner(leg) for leg in following.visits}
+        following.connection.bgapi(switch.CALLS, lambda said: self._bridges(said, now), LIST_SECONDS)
+        self._legs()
+        if following.board.conferences():
+            following.connection.bgapi(switch.CONFERENCES, following.conferences_seen)
+
+    def _ask(self, leg: str) -> None:
+        """An inbound channel that nobody follows: is it a visit?"""
+        variables = (switch.VISIT, switch.LINE, switch.DECISION, switch.RECORD_FILE, switch.PAUSED, "cc_queue")
+        said: dict[str, str] = {}
+
+        def answer(name: str, text: str) -> None:
+            said[name] = "" if text.strip() == "_undef_" or text.startswith("-ERR") else text.strip()
+            if len(said) < len(variables) or not said[switch.LINE] or leg in self._following.visits:
+                return
+            if said["cc_queue"] and said[switch.DECISION]:
+                self._following.adopting.take_up(Channel(leg, lambda name: said[name] or None), "", None)
+
+        for name in variables:
+            self._following.connection.api(switch.variable_of(leg, name), lambda text, name=name: answer(name, text))
+
+    def _bridges(self, said: str, before: dict[str, str | None]) -> None:
+        """Of whom we follow. Who consults is in two rows, and is left to the stream."""
+        following, board = self._following, self._following.board
+        pairs = [(row.get("uuid", ""), row.get("b_uuid", "")) for row in rows_of(said) or ()]
+        partners: dict[str, set[str]] = {}
+        for a, b in pairs:
+            if a and b:
+                partners.setdefault(a, set()).add(b)
+                partners.setdefault(b, set()).add(a)
+        for leg, known in before.items():
+            if leg not in following.visits or board.partner(leg) != known:
+                continue
+            now = partners.get(leg, set())
+            if len(now) == 1:
+                (partner,) = now
+                if partner != known and len(partners[partner]) == 1:
+                    following.refresh(board.bridged(leg, partner))
+            elif not now and known is not None:
+                following.refresh(board.unbridged(leg, known))
+
+    def _legs(self) -> None:
+        """What listens to the legs of our rooms, so many at a time."""
+        legs = sorted({leg for channel in self._following.visits for leg in self._following.board.room(channel)})
+        legs = [leg for leg in legs if is_channel_uuid(leg)]
+        if not legs:
+            return
+        start = self._next_leg % len(legs)
+        for leg in islice((legs[start:] + legs[:start]), LEGS_AT_ONCE):
+            self._following.connection.api(
+                switch.taps_of(leg),
+                lambda list_, leg=leg: self._following.bugs_seen(leg, switch.media_bugs(list_)),
+            )
+        self._next_leg = start + LEGS_AT_ONCE

@@ -1,0 +1,185 @@
+"""The watch of one switch: connects, follows, and again, whenever the connection is lost; one at a time, by a lease."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import gevent.event
+import structlog
+
+from consentivr import switch
+from consentivr.core import events as ev
+from consentivr.core.policy import AgentWish
+from consentivr.core.state import TalkState
+from consentivr.custody import Sealer
+from consentivr.esl.codec import Event
+from consentivr.esl.errors import ESLError
+from consentivr.esl.inbound import InboundConnection
+from consentivr.ledger import LedgerWriter
+from consentivr.watch.alarm import Alarm
+from consentivr.watch.following import Following
+from consentivr.watch.house import House
+from consentivr.watch.lease import Lease
+from consentivr.watch.stream import EXECUTIONS, SUBSCRIPTIONS
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+"""Seconds between two attempts to connect: the first, and what it grows to."""
+
+LEASE_PAUSE_S = 0.5
+CONFIRM_SECONDS = 3.0
+"""How long a desktop waits for the switch to confirm."""
+
+
+class Watch:
+    """Of one switch."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        password: str,
+        house: House,
+        ledger: LedgerWriter,
+        sealer: Sealer,
+        alarm: Alarm,
+        lease: Lease,
+    ) -> None:
+        self.address = address
+        self._password = password
+        self._house = house
+        self._ledger = ledger
+        self._sealer = sealer
+        self._alarm = alarm
+        self._lease = lease
+        self._greenlet: gevent.Greenlet | None = None
+        self._following: Following | None = None
+        self.blind_since: float | None = time.time()
+        """Since when (Unix time, seconds) nothing is watched by this process; None while it watches."""
+        self.stands_by = False
+        """Whether another process watches this switch."""
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """End; another process may take over at once."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        self._lease.release()
+
+    @property
+    def conversations(self) -> int:
+        """How many are followed now."""
+        return len(self._following.visits) if self._following else 0
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        why: str | None = None
+        while True:
+            try:
+                if not self._may_watch():
+                    gevent.sleep(LEASE_PAUSE_S)
+                    continue
+                connection = InboundConnection(self.address, self._password)
+                connection.connect(*SUBSCRIPTIONS)
+                pause, why = FIRST_PAUSE_S, None
+                self._follow(connection)
+            except (ESLError, OSError) as error:
+                self.blind_since = self.blind_since or time.time()
+                if str(error) != why:
+                    why = str(error)
+                    log.error("the watch is blind: see switches", switch="{}:{}".format(*self.address), why=why)
+            gevent.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _may_watch(self) -> bool:
+        if self._lease.take():
+            self.stands_by = False
+            return True
+        if not self.stands_by:
+            log.info("another process watches this switch", switch="{}:{}".format(*self.address))
+        self.stands_by = True
+        return False
+
+    def _follow(self, connection: InboundConnection) -> None:
+        """For the time of one connection; the other one, for executions, ends with it."""
+        executions = InboundConnection(self.address, self._password)
+        following = Following(connection, self._house, self._ledger, self._sealer, self._alarm)
+        beside = gevent.spawn(self._listen, executions, connection, following)
+        try:
+            blind = round(time.time() - (self.blind_since or time.time()), 1)
+            log.info("watching", switch="{}:{}".format(*self.address), blind_s=blind)
+            self._following, self.blind_since = following, None
+            following.run()
+        finally:
+            self._following = None
+            self.blind_since = time.time()
+            beside.kill()
+            executions.stop()
+            connection.stop()
+
+    def _listen(self, executions: InboundConnection, connection: InboundConnection, following: Following) -> None:
+        try:
+            executions.connect(*EXECUTIONS)
+            while True:
+                event = executions.receive()
+                if isinstance(event, Event):
+                    following.hear(event)
+        except ESLError as error:
+            log.error("the watch hears of no executions; it begins anew", why=str(error))
+            connection.stop()
+            following.post(lambda: None)
+
+    # --- from outside ------------------------------------------------------------------------
+
+    def ask(self, wish: AgentWish, by: str, *, channel_uuid: str | None = None, agent: str | None = None) -> str:
+        """What a desktop wants: ``unknown`` (no such conversation here), ``refused`` (means nothing now, or is not
+        allowed), ``done`` (seen to be so), or ``unconfirmed``."""
+        following = self._following
+        visit = following.ask(channel_uuid, agent) if following else None
+        if following is None or visit is None:
+            return "unknown"
+        outcome: gevent.event.AsyncResult = gevent.event.AsyncResult()
+
+        def tell() -> None:
+            if following.tell(visit, ev.AgentAsked(wish, by)):
+                visit.wait_for(_SO[wish]).rawlink(lambda result: outcome.set("done" if result.value else "unconfirmed"))
+            else:
+                outcome.set("refused")
+
+        following.post(tell)
+        try:
+            said: str = outcome.get(timeout=CONFIRM_SECONDS)
+        except gevent.Timeout:
+            return "unconfirmed"
+        return said
+
+    def variable_of(self, channel_uuid: str, name: str) -> str | None:
+        """A channel's variable as the switch says it now; None when it does not say."""
+        following = self._following
+        if following is None:
+            return None
+        outcome: gevent.event.AsyncResult = gevent.event.AsyncResult()
+        command = switch.variable_of(channel_uuid, name)
+        following.post(lambda: following.connection.bgapi(command, outcome.set))
+        try:
+            said: str = outcome.get(timeout=CONFIRM_SECONDS)
+        except gevent.Timeout:
+            return None
+        return None if said.startswith("-ERR") else said.strip()
+
+
+def _nothing_records(state: TalkState) -> bool:
+    return state.withdrawal is None
+
+
+_SO = {
+    AgentWish.START: lambda state: not state.starting and bool(state.unclosed),
+    AgentWish.STOP: lambda state: state.stop_by is None,
+    AgentWish.PAUSE: lambda state: state.paused and state.pause_by is None,
+    AgentWish.RESUME: lambda state: not state.paused and state.pause_by is None,
+    AgentWish.WITHDRAW: _nothing_records,
+}
