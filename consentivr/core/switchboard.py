@@ -30,12 +30,12 @@ class Tap(NamedTuple):
 class _Leg:
     """What is known of one leg. Most legs have a partner and nothing else."""
 
-    __slots__ = ("conference", "holds", "listens_to", "partner", "recorders", "speaks", "taps", "waiter")
+    __slots__ = ("conference", "holds", "listens_to", "partner", "recorders", "sought", "speaks", "taps")
 
     def __init__(self) -> None:
         self.partner: str | None = None
-        self.waiter: str | None = None
-        """Who was left waiting for this leg when it was bridged to somebody else."""
+        self.sought: tuple[str, ...] = ()
+        """Whose partner this leg is; those that are not its own partner wait for it."""
         self.holds = False
         self.conference: str | None = None
         self.listens_to: str | None = None
@@ -72,31 +72,20 @@ class Switchboard:
         """Two legs hear each other. Whoever was one's partner before now waits (a consultation)."""
         touched = {leg, other}
         for one, new in ((leg, other), (other, leg)):
-            known = self._leg(one)
-            left = known.partner
-            if left is not None and left != new:
+            left = self._turn(one, new)
+            if left is not None:
                 touched.add(left)
-                if self.partner(left) == one:
-                    known.waiter = left
-            known.partner = new
-        for one, new in ((leg, other), (other, leg)):
-            if self._legs[one].waiter == new:
-                self._legs[one].waiter = None
         return touched
 
     def unbridged(self, leg: str) -> set[str]:
-        """A leg hears its partner no longer."""
-        known = self._legs.get(leg)
-        if known is None or known.partner is None:
+        """A leg hears its partner no longer. A hold ends with its bridge."""
+        other = self.partner(leg)
+        if other is None:
             return set()
-        other, known.partner = known.partner, None
-        known.holds = False
-        partner = self._legs.get(other)
-        if partner is not None:
-            if partner.partner == leg:
-                partner.partner = None
-            if partner.waiter == leg:
-                partner.waiter = None
+        for one, former in ((leg, other), (other, leg)):
+            if self.partner(one) == former:
+                self._turn(one, None)
+                self._legs[one].holds = False
         return {leg, other}
 
     def held(self, leg: str, on: bool) -> set[str]:
@@ -177,8 +166,8 @@ class Switchboard:
         touched = self.unbridged(leg) | self.in_conference(leg, None) | self.listening(leg, None, speaks=False)
         for listener in list(self._listeners.get(leg, ())):
             touched |= self.listening(listener, None, speaks=False)
-        if known.waiter is not None:
-            touched |= self.unbridged(known.waiter)
+        for waiting in known.sought:
+            touched |= self.unbridged(waiting)
         del self._legs[leg]
         return touched - {leg}
 
@@ -256,6 +245,16 @@ class Switchboard:
         if known is None:
             known = self._legs[leg] = _Leg()
         return known
+
+    def _turn(self, leg: str, partner: str | None) -> str | None:
+        """Give a leg another partner; the one that it had is returned."""
+        known = self._leg(leg)
+        left, known.partner = known.partner, partner
+        if left is not None:
+            self._legs[left].sought = _changed(self._legs[left].sought, leg, False)
+        if partner is not None:
+            self._leg(partner).sought = _changed(self._leg(partner).sought, leg, True)
+        return left
 
     def _links(self, leg: str) -> Iterator[str]:
         known = self._legs.get(leg)
