@@ -117,11 +117,11 @@ def _answered(policy: LinePolicy, state: AskingState, event: Answered) -> Result
 
 def _deciding(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Result:
     """A yes waits for its row (promise P1)."""
-    if isinstance(event, CallerPressed) and event.key == policy.objection_key:
-        return state._replace(taken_back=True), ()
+    if isinstance(event, CallerPressed) and event.key == policy.objection_key and not state.taken_back:
+        return state._replace(taken_back=True), (_withdrawn(policy),)
+    if isinstance(event, (Committed, CommitFailed, Failed, TimedOut)) and state.taken_back:
+        return _join_taken_back(state)
     if isinstance(event, Committed):
-        if state.taken_back:
-            return _taken_back(policy, state)
         return state._replace(phase=Phase.ANNOUNCING), (do.PlayToEnd(Announcement.ACCEPTED),)
     if isinstance(event, (CommitFailed, Failed, TimedOut)):
         why = "no answer in time" if isinstance(event, TimedOut) else event.why
@@ -133,7 +133,8 @@ def _deciding(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Res
 def _announcing(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Result:
     """The caller hears that the yes is accepted, and may still say no."""
     if isinstance(event, CallerPressed) and event.key == policy.objection_key:
-        return _taken_back(policy, state)
+        state, actions = _join_taken_back(state._replace(taken_back=True))
+        return state, (_withdrawn(policy), *actions)
     if isinstance(event, Announced):
         armed = () if policy.starts_at_answer else (do.PermitRecording(), do.ArmRecorder())
         return state._replace(phase=Phase.JOINING), (*armed, do.JoinQueue(ConsentDecision.GIVEN.value))
@@ -204,13 +205,10 @@ def _conclude(
     return state, (_decision(policy, state), *said, do.JoinQueue(decision.value))
 
 
-def _taken_back(policy: LinePolicy, state: AskingState) -> Result:
-    state = state._replace(phase=Phase.JOINING, taken_back=True)
-    return state, (
-        _withdrawn(policy),
-        do.Play(Announcement.REFUSED),
-        do.JoinQueue(ConsentDecision.WITHDRAWN.value),
-    )
+def _join_taken_back(state: AskingState) -> Result:
+    """The last word was a no, whatever became of the row before it."""
+    word = do.JoinQueue(ConsentDecision.WITHDRAWN.value)
+    return state._replace(phase=Phase.JOINING), (do.Play(Announcement.REFUSED), word)
 
 
 def _withdrawn(policy: LinePolicy) -> do.Write:

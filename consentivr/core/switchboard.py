@@ -30,12 +30,12 @@ class Tap(NamedTuple):
 class _Leg:
     """What is known of one leg. Most legs have a partner and nothing else."""
 
-    __slots__ = ("conference", "holds", "listens_to", "partner", "recorders", "speaks", "taps", "waiter")
+    __slots__ = ("conference", "holds", "listens_to", "partner", "recorders", "sought", "speaks", "taps")
 
     def __init__(self) -> None:
         self.partner: str | None = None
-        self.waiter: str | None = None
-        """Who was left waiting for this leg when it was bridged to somebody else."""
+        self.sought: tuple[str, ...] = ()
+        """Whose partner this leg is; those that are not its own partner wait for it."""
         self.holds: tuple[str, ...] = ()
         self.conference: str | None = None
         self.listens_to: str | None = None
@@ -74,32 +74,21 @@ class Switchboard:
         """Two legs hear each other. Whoever was one's partner before now waits (a consultation)."""
         touched = {leg, other}
         for one, new in ((leg, other), (other, leg)):
-            known = self._leg(one)
-            left = known.partner
-            if left is not None and left != new:
+            left = self._turn(one, new)
+            if left is not None:
                 touched.add(left)
-                if self.partner(left) == one:
-                    known.waiter = left
-            known.partner = new
-        for one, new in ((leg, other), (other, leg)):
-            if self._legs[one].waiter == new:
-                self._legs[one].waiter = None
         return touched
 
     def unbridged(self, leg: str, other: str) -> set[str]:
-        """Two legs hear each other no longer. What was told late, of a bridge that is over, changes nothing."""
-        known = self._legs.get(leg)
-        if known is None or known.partner != other:
+        """Two legs hear each other no longer; a hold ends with its bridge. What was told late, of a bridge that is over,
+        changes nothing.
+        """
+        if self.partner(leg) != other:
             return set()
-        known.partner = None
-        known.holds = ()
-        partner = self._legs.get(other)
-        if partner is not None:
-            if partner.partner == leg:
-                partner.partner = None
-                partner.holds = ()
-            if partner.waiter == leg:
-                partner.waiter = None
+        for one, partner in ((leg, other), (other, leg)):
+            if self.partner(one) == partner:
+                self._turn(one, None)
+                self._legs[one].holds = ()
         return {leg, other}
 
     def held(self, leg: str, on: bool, why: str = "hold") -> set[str]:
@@ -183,11 +172,12 @@ class Switchboard:
             return set()
         for path in known.recorders:
             self.recording(leg, path, on=False)
-        touched = self.unbridged(leg, known.partner or "") | self.in_conference(leg, None) | self.listening(leg, None, speaks=False)
+        touched = self.unbridged(leg, known.partner or "") | self.in_conference(leg, None)
+        touched |= self.listening(leg, None, speaks=False)
         for listener in list(self._listeners.get(leg, ())):
             touched |= self.listening(listener, None, speaks=False)
-        if known.waiter is not None:
-            touched |= self.unbridged(known.waiter, leg)
+        for waiting in known.sought:
+            touched |= self.unbridged(waiting, leg)
         del self._legs[leg]
         return touched - {leg}
 
@@ -292,6 +282,16 @@ class Switchboard:
         if known is None:
             known = self._legs[leg] = _Leg()
         return known
+
+    def _turn(self, leg: str, partner: str | None) -> str | None:
+        """Give a leg another partner; the one that it had is returned."""
+        known = self._leg(leg)
+        left, known.partner = known.partner, partner
+        if left is not None:
+            self._legs[left].sought = _changed(self._legs[left].sought, leg, False)
+        if partner is not None:
+            self._leg(partner).sought = _changed(self._leg(partner).sought, leg, True)
+        return left
 
     def _links(self, leg: str) -> Iterator[str]:
         known = self._legs.get(leg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from consentivr.core.consent import Attempt, Consent
@@ -21,7 +21,7 @@ class Row:
 
     def evidence(self) -> dict[str, Any]:
         """For the ledger: JSON."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 
 def _plain(value: Any) -> Any:

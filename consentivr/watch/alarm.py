@@ -33,7 +33,9 @@ class Alarm:
     def raise_(self, about: CallRef, turn: Turn, evidence: dict[str, Any]) -> None:
         """Returns at once."""
         self.incidents += 1
-        log.error(f"incident: {turn.value}", channel=about.channel_uuid, visit=about.visit, queue=about.queue, **evidence)
+        log.error(
+            f"incident: {turn.value}", channel=about.channel_uuid, visit=about.visit, queue=about.queue, **evidence
+        )
         if self._command:
             gevent.spawn(self._running.spawn, self._run, list(self._command), about, turn, evidence)
 

@@ -139,9 +139,7 @@ class Following:
             recorders=tuple(
                 recorder for recorder in board.recorders(room) if self.owners.get(recorder.path, visit) is visit
             ),
-            astray=tuple(
-                Recorder(path, leg) for path in mine for leg in board.where(path) if leg not in room
-            ),
+            astray=tuple(Recorder(path, leg) for path in mine for leg in board.where(path) if leg not in room),
             taps=taps,
         )
 

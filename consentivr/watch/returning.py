@@ -6,7 +6,6 @@ All of it is asked of the switch and of the ledger; nothing is remembered from b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from consentivr import switch
 from consentivr.ledger import Entry, LedgerError
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
-from consentivr.watch.orders import recordings_of
 from consentivr.watch.settling import YOUNG
 
 if TYPE_CHECKING:
@@ -55,7 +53,9 @@ class Returning:
     def _listed(self, said: str) -> None:
         rows = rows_of(said)
         if rows is None:
-            log.error("the switch does not list its channels: load mod_commands, or see event_socket.conf", said=said[:80])
+            log.error(
+                "the switch does not list its channels: load mod_commands, or see event_socket.conf", said=said[:80]
+            )
             return
         self._channels = {row["uuid"]: row for row in rows if is_channel_uuid(row.get("uuid", ""))}
         for leg, row in self._channels.items():
