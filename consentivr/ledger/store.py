@@ -33,6 +33,9 @@ FIRST_TURN = Turn.DECISION.value
 REGISTER = "register"
 """Stands for the channel in the rows of the agents' register."""
 
+NO_CALL = "-"
+"""Stands for the channel in rows of no call: receipts for erased rows, which are kept for ever, and stray files."""
+
 CHECKPOINT_ROWS = 1000
 """A batch that passes a multiple of so many rows ends in a signed checkpoint."""
 
@@ -613,7 +616,7 @@ class Ledger:
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
             if positions:
                 said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
-                receipt = CallRef("-", None, "", queue, "").row(Turn.ROWS_ERASED, said)
+                receipt = CallRef(NO_CALL, None, "", queue, "").row(Turn.ROWS_ERASED, said)
                 self._extend(connection, [receipt], {})
         return len(positions)
 
