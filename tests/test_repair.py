@@ -50,7 +50,7 @@ def test_sizes_are_completed(tmp_path: Path, channels: int, rate: int, riff: int
     file.chmod(0o640)
     before = file.stat()
     if blocks == 0 and data == 200:
-        return
+        pytest.skip("a header that says more than there is")
     assert is_unfinished(file)
     assert repair(file)
     assert not is_unfinished(file)

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,9 +14,13 @@ from pathlib import Path
 import gevent
 import pytest
 import sqlalchemy as sa
+import yaml
 from alembic import command
+from click.testing import CliRunner
 
 from consentivr import custody, disclosure
+from consentivr.cli import main
+from consentivr.config import Configuration
 from consentivr.core import chain
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
@@ -415,3 +419,46 @@ def test_what_is_handed_over_of_one_visit(ledger: Ledger, folder: Path, tmp_path
     table = io.BytesIO()
     disclosure.export(ledger, Search(channel=UUIDS[0]), "csv", table, folder, audio=False)
     assert table.getvalue().decode().count(VISITS[0]) == 3
+
+
+# --- the command line ------------------------------------------------------------------------
+
+
+def test_the_command_line_takes_a_channel_or_a_visit(configure: Callable[..., Configuration], tmp_path: Path) -> None:
+    data = configure().model_dump(mode="json", exclude_none=True)
+    data["ledger"]["path"] = str(tmp_path / "ledger.sqlite3")
+    data["recordings"]["folder"] = str(tmp_path / "recordings")
+    path = tmp_path / "consentivr.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+
+    def ran(verb: str, *arguments: str, answer: str = "", exits: int = 0) -> str:
+        done = CliRunner().invoke(main, ["ledger", verb, "-c", str(path), *arguments], input=answer)
+        assert done.exit_code == exits, done.output
+        return done.output
+
+    with opened(tmp_path / "ledger.sqlite3") as ledger:
+        visited(ledger, 0, 0)
+        visited(ledger, 0, 1, queue=SALES)
+        ledger.append([about(0, 1, SALES).row(Turn.DECISION, {"decision": "given"})])
+        visited(ledger, 1, 2)
+    table = ran("calls").splitlines()
+    assert [line.split()[3] for line in table[2:]] == VISITS[:3]
+    assert "refused (2 rows)" in table[3]
+    both = ran("show", UUIDS[0])
+    assert both.index(f"visit {VISITS[0]}, line support") < both.index(f"visit {VISITS[1]}, line sales")
+    assert "2 rows decide: the first one counts" in both
+    assert len(json.loads(ran("show", VISITS[0], "--json"))["entries"]) == 3
+    assert len(json.loads(ran("list", "--channel", VISITS[1], "--json"))) == 4
+    assert len(json.loads(ran("export", "--channel", VISITS[0]))["rows"]) == 3
+    assert len(json.loads(ran("export", "--channel", UUIDS[0]))["rows"]) == 7
+    page = tmp_path / "sheet.html"
+    asked = ran("sheet", UUIDS[0], "--out", str(page), answer="3\n2\n")
+    assert VISITS[0] in asked
+    assert f"--channel {VISITS[1]}" in page.read_text()
+    ran("sheet", VISITS[0], "--out", str(tmp_path / "other.html"))
+    ran("hold", VISITS[1], "--why", "lawsuit")
+    assert VISITS[1] in ran("erase", "--channel", VISITS[0], "--yes", exits=2), "all of a person's visits, or none"
+    ran("release", UUIDS[0], "--why", "over")
+    assert "erased: 2 call(s)" in ran("erase", "--channel", VISITS[0], "--yes")
+    ran("erase", "--channel", "unknown", "--yes", exits=1)
+    ran("verify")

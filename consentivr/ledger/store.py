@@ -405,8 +405,8 @@ class Ledger:
         if limit is not None:
             wanted = wanted.limit(2 * limit)  # a second decision of a visit makes no second call
         with self._reading() as connection:
-            found = dict.fromkeys(row.call for row in connection.execute(wanted))
-        yield from self.rows_of_visits(list(found)[:limit][::-1])
+            found = [row.call for row in connection.execute(wanted)]
+        yield from self.rows_of_visits(list(dict.fromkeys(reversed(found)))[-(limit or 0) :])
 
     def rows_of(self, channels: Sequence[str]) -> Iterator[list[Entry]]:
         """The rows of each visit of these channels, and apart from them those that name no visit."""
