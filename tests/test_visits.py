@@ -385,6 +385,9 @@ def test_erasing_a_person_covers_every_visit(ledger: Ledger, folder: Path) -> No
     assert ledger.erase_rows([VISITS[0]], {"why": "retention"}) == 6
     ledger.append([about(0, 1).row(Turn.ADOPTED, {}, caller_id_number=NUMBER)])
     assert ledger.channels_of(NUMBER) == [], "no later turn brings it back"
+    visited(ledger, 0, 2)
+    assert ledger.channels_of(NUMBER) == [], "and no later visit of the same channel"
+    assert ledger.call(VISITS[2])[1].turn == "decision"
 
 
 def test_files_are_explained_by_visit_and_by_channel(ledger: Ledger, folder: Path) -> None:

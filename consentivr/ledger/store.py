@@ -45,6 +45,12 @@ _ROWS_AT_ONCE = 1000
 _LAST_ENTRY = "SELECT position, hash FROM entry ORDER BY position DESC LIMIT 1"
 _THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("channels", expanding=True)))
 
+_PERSON = {name: sa.bindparam(name, type_=sa.Text) for name in ("channel_uuid", "caller_id_number", "key")}
+_NOT_ERASED = ~sa.exists().where(
+    entries.c.channel_uuid == _PERSON["channel_uuid"], entries.c.turn == sa.literal_column(f"'{Turn.ERASURE.value}'")
+)
+"""A further visit does not bring back who was erased: its number under a new key would deny the older rows."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -103,7 +109,10 @@ class Ledger:
             self._writes = self._engine.execution_options(**WRITES)
             # As text: SQLAlchemy's own handling of many parameters costs as much as the database.
             self._add_entries = str(entries.insert().inline().compile(self._engine, column_keys=CHAINED))
-            self._add_callers = str(self._database.insert(callers).on_conflict_do_nothing().compile(self._engine))
+            new = self._database.insert(callers).from_select(
+                list(_PERSON), sa.select(*_PERSON.values()).where(_NOT_ERASED)
+            )
+            self._add_callers = str(new.on_conflict_do_nothing().compile(self._engine))
             self._database.check_promises()
             if not any_schema:
                 self._check_schema(create)
