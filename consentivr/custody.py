@@ -18,7 +18,7 @@ import structlog
 
 from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
-from consentivr.ledger import REGISTER, CallRef, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from consentivr.ledger import NO_CALL, REGISTER, CallRef, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
 from consentivr.recordings import (
     ErasedAudio,
     erase_audio,
@@ -315,6 +315,7 @@ class Retention:
 
     def _due(self, queue: str, visits: Sequence[str], terms: RetentionTerms, what: Due) -> Iterator[list[CallSummary]]:
         """The calls of this queue for which ``what`` is due, in portions."""
+        visits = [visit for visit in visits if visit != NO_CALL]
         for start in range(0, len(visits), _AT_ONCE):
             calls = [summarize(rows) for rows in self._ledger.rows_of_visits(visits[start : start + _AT_ONCE])]
             ours = [call for call in calls if call.queue == queue]  # a talk may go on in another queue
@@ -427,9 +428,9 @@ class Retention:
             for name in {rows[0].call, rows[0].channel_uuid}:
                 calls.setdefault(name, []).append(summarize(rows))
         for file in files:
-            name = visit_of(file.stem) or "-"
+            name = visit_of(file.stem) or NO_CALL
             explained = (Path(recording.path) for call in calls.get(name, ()) for recording in call.audio)
-            if any(path.resolve() == file.resolve() for path in explained):
+            if self._holds.of(str(file)) or any(path.resolve() == file.resolve() for path in explained):
                 continue
             self.report.quarantined.append(str(file))
             if self.report.dry_run:

@@ -3,10 +3,11 @@
 from consentivr.ledger.entry import CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
-from consentivr.ledger.store import REGISTER, Ledger, Search
+from consentivr.ledger.store import NO_CALL, REGISTER, Ledger, Search
 from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [
+    "NO_CALL",
     "REGISTER",
     "CallRef",
     "Entry",

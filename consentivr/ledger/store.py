@@ -33,6 +33,9 @@ FIRST_TURN = Turn.DECISION.value
 REGISTER = "register"
 """Stands for the channel in the rows of the agents' register."""
 
+NO_CALL = "-"
+"""Stands for the channel in rows of no call: receipts for erased rows, which are kept for ever, and stray files."""
+
 CHECKPOINT_ROWS = 1000
 """A batch that passes a multiple of so many rows ends in a signed checkpoint."""
 
@@ -41,6 +44,12 @@ _ROWS_AT_ONCE = 1000
 # Statements of every append, made once.
 _LAST_ENTRY = "SELECT position, hash FROM entry ORDER BY position DESC LIMIT 1"
 _THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("channels", expanding=True)))
+
+_PERSON = {name: sa.bindparam(name, type_=sa.Text) for name in ("channel_uuid", "caller_id_number", "key")}
+_NOT_ERASED = ~sa.exists().where(
+    entries.c.channel_uuid == _PERSON["channel_uuid"], entries.c.turn == sa.literal_column(f"'{Turn.ERASURE.value}'")
+)
+"""A further visit does not bring back who was erased: its number under a new key would deny the older rows."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,10 @@ class Ledger:
             self._writes = self._engine.execution_options(**WRITES)
             # As text: SQLAlchemy's own handling of many parameters costs as much as the database.
             self._add_entries = str(entries.insert().inline().compile(self._engine, column_keys=CHAINED))
-            self._add_callers = str(self._database.insert(callers).on_conflict_do_nothing().compile(self._engine))
+            new = self._database.insert(callers).from_select(
+                list(_PERSON), sa.select(*_PERSON.values()).where(_NOT_ERASED)
+            )
+            self._add_callers = str(new.on_conflict_do_nothing().compile(self._engine))
             self._database.check_promises()
             if not any_schema:
                 self._check_schema(create)
@@ -402,8 +414,8 @@ class Ledger:
         if limit is not None:
             wanted = wanted.limit(2 * limit)  # a second decision of a visit makes no second call
         with self._reading() as connection:
-            found = dict.fromkeys(row.call for row in connection.execute(wanted))
-        yield from self.rows_of_visits(list(found)[:limit][::-1])
+            found = [row.call for row in connection.execute(wanted)]
+        yield from self.rows_of_visits(list(dict.fromkeys(reversed(found)))[-(limit or 0) :])
 
     def rows_of(self, channels: Sequence[str]) -> Iterator[list[Entry]]:
         """The rows of each visit of these channels, and apart from them those that name no visit."""
@@ -613,7 +625,7 @@ class Ledger:
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
             if positions:
                 said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
-                receipt = CallRef("-", None, "", queue, "").row(Turn.ROWS_ERASED, said)
+                receipt = CallRef(NO_CALL, None, "", queue, "").row(Turn.ROWS_ERASED, said)
                 self._extend(connection, [receipt], {})
         return len(positions)
 
