@@ -57,6 +57,8 @@ def _seal(below: Path, path: str) -> dict[str, Any]:
     if not file.is_relative_to(below):
         return {"path": path, "why": "not below recordings.folder"}
     try:
+        if file.exists() and is_unfinished(file):
+            repair(file)  # the switch died while it recorded: the samples are there
         return {"path": path, **asdict(fingerprint(file))}
     except OSError as error:
         return {"path": path, "why": error.strerror or str(error)}
@@ -86,10 +88,14 @@ class Sealer:
         """Takes a recording that has ended; returns at once."""
         self._to_seal.put((about, path))
 
-    def erase(self, about: CallRef, paths: Sequence[str], why: str) -> None:
-        """Erase files that must not be, in the middle of a call; returns at once."""
+    def erase(self, about: CallRef, paths: Sequence[str], why: str, *, ours: bool) -> None:
+        """Erase files that must not be, in the middle of a call; returns at once.
+
+        A file that is not ``ours`` and has the name of some visit is put into quarantine instead: it may be
+        somebody's evidence, or on hold, whatever records to it now.
+        """
         for path in paths:
-            self._to_erase.put((about, path, why))
+            self._to_erase.put((about, path, why, ours))
 
     def stop(self, timeout: float = 10.0) -> None:
         """Finish. What is left to seal, ``retention run`` seals."""
@@ -111,9 +117,13 @@ class Sealer:
 
     def _erase_all(self) -> None:
         while True:
-            about, path, why = self._to_erase.get()
-            outcome = self._pool.apply(_erase_or_error, (self._erasable, path))
-            if isinstance(outcome, Exception):
+            about, path, why, ours = self._to_erase.get()
+            away = not ours and _may_be_evidence(self._folder, path)
+            erase = _quarantine_or_error if away else _erase_or_error
+            outcome = self._pool.apply(erase, (self._erasable, path))
+            if isinstance(outcome, str):
+                self._note(about.row(Turn.QUARANTINED, {"why": why, "path": path, "to": outcome}))
+            elif isinstance(outcome, Exception):
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(outcome))
             elif outcome.erased:
                 self._note(about.row(Turn.RECORDING_ERASED, {"why": why, "path": path}))
@@ -124,6 +134,20 @@ class Sealer:
             self._ledger.submit(row)
         except LedgerUnavailable as error:
             log.warning("row lost", channel=row.channel_uuid, turn=row.turn, why=str(error))
+
+
+def _may_be_evidence(folder: Path, path: str) -> bool:
+    return visit_of(Path(path).stem) is not None and Path(path).resolve().is_relative_to(folder.resolve())
+
+
+def _quarantine_or_error(folders: Sequence[Path], path: str) -> str | Exception | ErasedAudio:
+    """In the worker thread, where gevent would print what is raised."""
+    try:
+        if not Path(path).exists():
+            return ErasedAudio(0, 1)
+        return str(quarantine(folders[0].resolve(), Path(path).resolve()))
+    except (OSError, ValueError) as error:
+        return error
 
 
 def _erase_or_error(folders: Sequence[Path], path: str) -> ErasedAudio | Exception:

@@ -6,7 +6,7 @@ can be older than a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,18 +79,18 @@ def _stopped(known: Told, row: Row) -> Told:
     return known._replace(unclosed=tuple(path for path in known.unclosed if path != row.evidence["path"]))
 
 
-_FOLDS = {
-    Turn.DECISION: _decided,
-    Turn.WITHDRAWN: _withdrawn,
-    Turn.AGREED_LATE: _agreed_late,
-    Turn.RECORDING_STARTED: _started,
-    Turn.RECORDING_STOPPED: _stopped,
-    Turn.RECORDING_PAUSED: lambda known, row: known._replace(paused=True),
-    Turn.RECORDING_RESUMED: lambda known, row: known._replace(paused=False),
-    Turn.RECORDING_MASKED: lambda known, row: known._replace(span=row.evidence.get("why")),
-    Turn.RECORDING_UNMASKED: lambda known, row: known._replace(span=None),
-    Turn.AGENT_ANSWERED: lambda known, row: known._replace(agent=row.evidence.get("agent") or known.agent),
-    Turn.CALL_ENDED: lambda known, row: known._replace(ended=True),
+_FOLDS: dict[str, Callable[[Told, Row], Told]] = {
+    Turn.DECISION.value: _decided,
+    Turn.WITHDRAWN.value: _withdrawn,
+    Turn.AGREED_LATE.value: _agreed_late,
+    Turn.RECORDING_STARTED.value: _started,
+    Turn.RECORDING_STOPPED.value: _stopped,
+    Turn.RECORDING_PAUSED.value: lambda known, row: known._replace(paused=True),
+    Turn.RECORDING_RESUMED.value: lambda known, row: known._replace(paused=False),
+    Turn.RECORDING_MASKED.value: lambda known, row: known._replace(span=row.evidence.get("why")),
+    Turn.RECORDING_UNMASKED.value: lambda known, row: known._replace(span=None),
+    Turn.AGENT_ANSWERED.value: lambda known, row: known._replace(agent=row.evidence.get("agent") or known.agent),
+    Turn.CALL_ENDED.value: lambda known, row: known._replace(ended=True),
 }
 
 

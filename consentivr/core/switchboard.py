@@ -80,9 +80,7 @@ class Switchboard:
         return touched
 
     def unbridged(self, leg: str, other: str) -> set[str]:
-        """Two legs hear each other no longer; a hold ends with its bridge. What was told late, of a bridge that is over,
-        changes nothing.
-        """
+        """Two legs hear each other no longer; a hold ends with its bridge. What is told late changes nothing."""
         if self.partner(leg) != other:
             return set()
         for one, partner in ((leg, other), (other, leg)):

@@ -2,7 +2,7 @@
 
 from consentivr.watch.alarm import Alarm
 from consentivr.watch.house import House
-from consentivr.watch.lease import FileLease, Lease
+from consentivr.watch.lease import Lease
 from consentivr.watch.watch import Watch
 
-__all__ = ["Alarm", "FileLease", "House", "Lease", "Watch"]
+__all__ = ["Alarm", "House", "Lease", "Watch"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -170,7 +171,7 @@ class Doing:
                 self._tell(visit, ev.LegsSeen(tuple(seen[leg] for leg in legs)))
 
         for leg in legs:
-            self._connection.api(switch.taps_of(leg), lambda said, leg=leg: looked(leg, said))
+            self._connection.api(switch.taps_of(leg), partial(looked, leg))
 
     # --- files, people, the end --------------------------------------------------------------
 

@@ -154,6 +154,10 @@ class Following:
     def _found(self, leg: str) -> None:
         self.refresh({leg})
 
+    def listed(self, leg: str, list_: str) -> None:
+        """The answer to ``uuid_buglist``."""
+        self.bugs_seen(leg, switch.media_bugs(list_))
+
     def bugs_seen(self, leg: str, bugs: tuple[tuple[str, str], ...] | None) -> None:
         """What the switch says listens to a leg, held against what the stream told (None: it did not say)."""
         if bugs is None:

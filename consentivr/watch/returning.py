@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -78,11 +79,11 @@ class Returning:
         for leg in {leg for leg, count in times.items() if count > 1}:
             mine = [pair for pair in twice if leg in pair]
             command = switch.variable_of(leg, "signal_bond")
-            self._following.connection.api(command, lambda bond, leg=leg, mine=mine: self._consults(leg, mine, bond))
+            self._following.connection.api(command, partial(self._consults, mine))
         self._following.connection.bgapi(switch.CONFERENCES, self._conferences)
         gevent.spawn(self._read)
 
-    def _consults(self, leg: str, pairs: list[tuple[str, str]], bond: str) -> None:
+    def _consults(self, pairs: list[tuple[str, str]], bond: str) -> None:
         board = self._following.board
         for a, b in sorted(pairs, key=lambda pair: bond.strip() in pair):
             board.bridged(a, b)
@@ -134,7 +135,7 @@ class Returning:
                 self._told(leg, rows, said)
 
         for name in _VARIABLES:
-            connection.api(switch.variable_of(leg, name), lambda text, name=name: answer(name, text))
+            connection.api(switch.variable_of(leg, name), partial(answer, name))
 
     def _told(self, leg: str, rows: list[Entry], said: dict[str, str]) -> None:
         following = self._following
@@ -157,9 +158,7 @@ class Returning:
 
     def _look_at_leg(self, leg: str) -> None:
         if is_channel_uuid(leg):
-            self._following.connection.api(
-                switch.taps_of(leg), lambda said: self._following.bugs_seen(leg, switch.media_bugs(said))
-            )
+            self._following.connection.api(switch.taps_of(leg), partial(self._following.listed, leg))
 
 
 def rows_of(said: str) -> list[dict[str, Any]] | None:

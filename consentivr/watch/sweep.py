@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consentivr import switch
@@ -111,7 +112,7 @@ class Sweep:
                 self._following.adopting.take_up(Channel(leg, lambda name: said[name] or None), "", None)
 
         for name in variables:
-            self._following.connection.api(switch.variable_of(leg, name), lambda text, name=name: answer(name, text))
+            self._following.connection.api(switch.variable_of(leg, name), partial(answer, name))
 
     def _bridges(self, said: str, before: dict[str, str | None]) -> None:
         """Of whom we follow. Who consults is in two rows, and is left to the stream."""
@@ -141,8 +142,5 @@ class Sweep:
             return
         start = self._next_leg % len(legs)
         for leg in islice((legs[start:] + legs[:start]), LEGS_AT_ONCE):
-            self._following.connection.api(
-                switch.taps_of(leg),
-                lambda list_, leg=leg: self._following.bugs_seen(leg, switch.media_bugs(list_)),
-            )
+            self._following.connection.api(switch.taps_of(leg), partial(self._following.listed, leg))
         self._next_leg = start + LEGS_AT_ONCE

@@ -108,7 +108,10 @@ class Watch:
         """For the time of one connection; the other one, for executions, ends with it."""
         executions = InboundConnection(self.address, self._password)
         following = Following(connection, self._house, self._ledger, self._sealer, self._alarm)
-        beside = gevent.spawn(self._listen, executions, connection, following)
+        beside = [
+            gevent.spawn(self._listen, executions, connection, following),
+            gevent.spawn(self._keep_lease, connection, following),
+        ]
         try:
             blind = round(time.time() - (self.blind_since or time.time()), 1)
             log.info("watching", switch="{}:{}".format(*self.address), blind_s=blind)
@@ -117,7 +120,7 @@ class Watch:
         finally:
             self._following = None
             self.blind_since = time.time()
-            beside.kill()
+            gevent.killall(beside)
             executions.stop()
             connection.stop()
 
@@ -132,6 +135,14 @@ class Watch:
             log.error("the watch hears of no executions; it begins anew", why=str(error))
             connection.stop()
             following.post(lambda: None)
+
+    def _keep_lease(self, connection: InboundConnection, following: Following) -> None:
+        """Who has lost the lease must not act any more: somebody else may have it."""
+        while self._lease.holds():
+            gevent.sleep(LEASE_PAUSE_S)
+        log.error("the lease on this switch is lost; somebody else may watch it", switch="{}:{}".format(*self.address))
+        connection.stop()
+        following.post(lambda: None)
 
     # --- from outside ------------------------------------------------------------------------
 
