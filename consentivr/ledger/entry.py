@@ -140,10 +140,12 @@ def chained(entry: Entry, position: int, previous: str, key: str, commitment: st
         "evidence": _evidence_text(entry.evidence),
         "commitment": commitment,
         "position": position,
-        "visit": storable(entry.visit) if entry.visit is not None else None,
     }
-    digest = chain.digest_of(key, hashed(said))
+    if entry.visit is not None:
+        said["visit"] = storable(entry.visit)
+    digest = chain.digest_of(key, said)
     return {
+        "visit": None,
         **said,
         "submission": entry.submission,
         "key": key,
