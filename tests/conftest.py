@@ -14,7 +14,7 @@ import structlog
 
 from consentivr.config import Configuration, loads
 from consentivr.config.model import SAMPLE_RATES
-from consentivr.core.dialogue import Announcement
+from consentivr.core.policy import Announcement
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.native import find_freeswitch
 from tests.postgres import Server, find_postgres
@@ -24,7 +24,7 @@ structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 YAML = """
 sounds: {{folder: {sounds}}}
 ledger: {{commit_timeout_ms: {commit_timeout_ms}}}
-agents: {{must_agree: {must_agree}, pause_max_s: 5}}
+agents: {{must_agree: {must_agree}}}
 language: de
 question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}{keys}}}
 lines:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentivr.config import ConfigError, Configuration, Mistake, load, loads
-from consentivr.core.recording import RecordingMode
+from consentivr.core.policy import RecordingMode
 from consentivr.resources import shipped
 
 GOOD = """\

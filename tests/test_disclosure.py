@@ -17,7 +17,7 @@ from consentivr import custody, disclosure
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import AnswerOutcome, ConsentDecision, NoticeVersion, Reason
 from consentivr.core.evidence import Turn
-from consentivr.core.recording import RecordingMode
+from consentivr.core.policy import RecordingMode
 from consentivr.handover.words import WORDS
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
 from consentivr.ledger.export import verify_export

@@ -13,7 +13,7 @@ import consentivr
 from consentivr.cli import main
 from consentivr.core.consent import Reason
 from consentivr.core.evidence import Turn
-from consentivr.core.recording import RecordingMode
+from consentivr.core.policy import RecordingMode
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

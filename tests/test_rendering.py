@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentivr.app import rendered
+from consentivr.service.build import rendered
 from consentivr.config import Configuration
-from consentivr.core.recording import RecordingMode
+from consentivr.core.policy import RecordingMode
 from consentivr.rendering import DialplanLine, Queue, differences, render, write
 from consentivr.resources import shipped
 

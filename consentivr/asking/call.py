@@ -43,14 +43,19 @@ class Call:
         lines: Mapping[str, Line],
         ledger: LedgerWriter,
         commit_timeout: float,
-        is_again: Callable[[str], bool] = lambda channel_uuid: True,
+        is_again: Callable[[str], bool],
+        is_watched: Callable[[], bool],
     ) -> None:
-        """``is_again``: whether the switch itself says that this channel, which is being asked, arrived anew."""
+        """``is_again``: whether the switch itself says that this channel, which is being asked, arrived anew.
+
+        ``is_watched``: whether somebody will follow what is recorded. Nobody: a yes is not recorded.
+        """
         self._session = session
         self._lines = lines
         self._ledger = ledger
         self._commit_timeout = commit_timeout
         self._is_again = is_again
+        self._is_watched = is_watched
         self._state = AskingState()
         self._signals: deque[ev.AskingEvent] = deque()
         self._deadline: float | None = None
@@ -161,7 +166,11 @@ class Call:
             if not action.permits:
                 self._ledger.submit(entry)
                 return None
-            return ev.Committed(row, self._ledger.commit(entry, self._commit_timeout))
+            count = self._ledger.commit(entry, self._commit_timeout)
+            if self._is_watched():
+                return ev.Committed(row, count)
+            self._log.error("recording withheld: nobody watches the switch; see 'switches'")
+            return ev.CommitFailed(row, "nobody watches the switch")
         except LedgerUnavailable as error:
             self._log.error("recording withheld" if action.permits else "row lost", turn=entry.turn, why=str(error))
             return ev.CommitFailed(row, str(error)) if action.permits else None

@@ -38,7 +38,7 @@ class Refused(click.ClickException):
 def load_configuration(path: Path) -> Configuration:
     """The configuration. Raises Refused with every mistake in it."""
     try:
-        return load(path)
+        return load(path, lambda text: click.echo(text, err=True))
     except ConfigError as error:
         raise Refused(f"{len(error.mistakes)} mistake(s) in the configuration:\n{error}") from None
 
@@ -84,11 +84,11 @@ def configure_log(level: str, *, json_lines: bool) -> None:
 @contextmanager
 def opened(config_path: Path, *, signs: bool = False, create: bool = False) -> Iterator[Ledger]:
     """The ledger; its troubles become refusals."""
-    from consentivr import app
+    from consentivr.service import build
 
     configuration = load_configuration(config_path)
     try:
-        book = app.open_ledger(configuration, signs=signs, create=create)
+        book = build.open_ledger(configuration, signs=signs, create=create)
         try:
             yield book
         finally:

@@ -44,16 +44,17 @@ def main() -> None:
 @click.option(
     "--grace",
     type=click.FloatRange(0, 3600),
-    default=0.0,
+    default=20.0,
     show_default=True,
-    help="Seconds to let calls end when told to stop.",
+    help="Seconds to let questions under way end when told to stop; conversations go on in any case.",
 )
 def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> None:
     """Answer for the calls that FreeSWITCH hands over, until told to stop."""
     import gevent
     import gevent.event
 
-    from consentivr.app import Application, CannotServe
+    from consentivr.service.build import CannotServe
+    from consentivr.service.service import Application
 
     configuration = load_configuration(config_path)
     configure_log(log_level, json_lines=log_json)
@@ -79,9 +80,9 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> No
 @click.option("--no-port", is_flag=True, help="Do not look at the port (consentivr is running).")
 def check(config_path: Path, print_json: bool, no_port: bool) -> None:
     """Say whether 'serve' could work: configuration, sounds, ledger, recordings folder, port."""
-    from consentivr import app
+    from consentivr.service.check import check as look
 
-    findings = app.check(load_configuration(config_path), port=not no_port)
+    findings = look(load_configuration(config_path), port=not no_port)
     if print_json:
         print_json_value([finding.__dict__ for finding in findings])
     else:
@@ -103,9 +104,10 @@ def check(config_path: Path, print_json: bool, no_port: bool) -> None:
 )
 def render(config_path: Path, out: Path, only_diff: bool) -> None:
     """Write FreeSWITCH's XML: dialplan, queues, and the default that makes calls unrecordable."""
-    from consentivr import app, rendering
+    from consentivr import rendering
+    from consentivr.service.build import rendered
 
-    files = app.rendered(load_configuration(config_path))
+    files = rendered(load_configuration(config_path))
     try:
         changes = rendering.differences(out, files)
         click.echo(changes or "nothing to change\n", nl=False)
@@ -172,9 +174,9 @@ def prompts() -> None:
 @click.option("--force", is_flag=True, help="Also replace files that we did not make.")
 def prompts_build(config_path: Path, out: Path | None, program: str | None, force: bool) -> None:
     """Make the announcements from their texts, where they are missing or out of date."""
-    from consentivr.app import sounds_folder
     from consentivr.prompts import BuildError, build
     from consentivr.prompts.build import DEFAULT_PROGRAM
+    from consentivr.service.build import sounds_folder
 
     configuration = load_configuration(config_path)
     folder = out or sounds_folder(configuration)

@@ -38,13 +38,13 @@ def run(config_path: Path, print_json: bool, dry_run: bool) -> None:
 
     Safe to interrupt and to run again.
     """
-    from consentivr import app
+    from consentivr.service import build
 
     def progress(what: str) -> None:
         click.echo(f"{what} ...", err=True)
 
     try:
-        report = app.retain(load_configuration(config_path), dry_run=dry_run, progress=progress)
+        report = build.retain(load_configuration(config_path), dry_run=dry_run, progress=progress)
     except LedgerError as error:
         raise Refused(str(error)) from None
     said = asdict(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -97,8 +98,8 @@ class _Document:
         return value
 
 
-def load(path: Path) -> Configuration:
-    """Read a configuration file.
+def load(path: Path, warn: Callable[[str], None] = lambda text: None) -> Configuration:
+    """Read a configuration file. ``warn`` hears of keys of an older version, and what was made of them.
 
     Raises ConfigError with every mistake in it.
     """
@@ -110,14 +111,17 @@ def load(path: Path) -> Configuration:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Mistake(str(path), 1, "", f"cannot be read: {error}")]) from None
-    return loads(text, str(path))
+    return loads(text, str(path), warn)
 
 
-def loads(text: str, file: str = "<string>") -> Configuration:
+def loads(text: str, file: str = "<string>", warn: Callable[[str], None] = lambda text: None) -> Configuration:
     """The same from a text."""
     document = _Document(text, file)
     if document.mistakes and not document.data:
         raise ConfigError(document.mistakes)
+    if isinstance(document.data, dict):
+        for said in _renewed(document.data):
+            warn(f"{file}: {said}")
     configuration: Configuration | None = None
     try:
         configuration = Configuration.model_validate(document.data)
@@ -133,6 +137,24 @@ def loads(text: str, file: str = "<string>") -> Configuration:
     if document.mistakes or configuration is None:
         raise ConfigError(document.mistakes)
     return configuration
+
+
+def _renewed(data: dict[str, Any]) -> list[str]:
+    """Read keys of 0.1.0 as those of today; what was changed."""
+    said = []
+    guard = data.pop("guard", None)
+    if isinstance(guard, dict):
+        switch = {name: guard.pop(name) for name in ("address", "password_file") if name in guard}
+        if switch:
+            data.setdefault("switches", [switch])
+        if guard:
+            data.setdefault("watch", guard)
+        said.append("'guard' is now 'switches' (address, password_file) and 'watch' (erase_below, command)")
+    agents = data.get("agents")
+    if isinstance(agents, dict) and "pause_max_s" in agents:
+        del agents["pause_max_s"]
+        said.append("'agents.pause_max_s' is gone: a pause stays until somebody resumes; see 'agents.resume_after_s'")
+    return said
 
 
 def _explain(document: _Document, path: _PathKey, problem: dict[str, Any]) -> tuple[str, str]:

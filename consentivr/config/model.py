@@ -19,8 +19,16 @@ from pydantic import (
     model_validator,
 )
 
-from consentivr.core.dialogue import AgentWish, Announcement, CallPolicy
-from consentivr.core.recording import RecordingMode
+from consentivr.core.policy import (
+    AgentWish,
+    Announcement,
+    LinePolicy,
+    Outsiders,
+    RecordingMode,
+    TalkPolicy,
+    Taps,
+    WhileHeld,
+)
 from consentivr.core.retention import RetentionTerms
 
 SAMPLE_RATES = (8000, 16000)
@@ -98,6 +106,12 @@ def _time_of_day(value: object) -> object:
     return value
 
 
+def _directory_user(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.+\-]+@[A-Za-z0-9_.\-]+", value):
+        raise ValueError("is not user@domain, as in FreeSWITCH's directory")
+    return value
+
+
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", value):
         raise ValueError("must be a small letter, then small letters, digits or _ (at most 40)")
@@ -121,6 +135,7 @@ Number = Annotated[StrictStr, AfterValidator(_number)]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
+DirectoryUser = Annotated[StrictStr, AfterValidator(_directory_user)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
 SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
 
@@ -227,6 +242,13 @@ class Question(_Section):
         5000, ge=500, le=60_000, description="How long we wait for a key after the question's end."
     )
     hear_to_end: StrictBool = Field(False, description="Count a key only once the question has been heard to its end.")
+    min_heard_ms: Optional[StrictInt] = Field(  # noqa: UP045
+        None,
+        ge=0,
+        le=120_000,
+        description="So much of the question must have been heard before a yes counts; who presses earlier is asked "
+        "again. Without it: up to the mark | in the question's text, else until both keys have been named.",
+    )
     withdrawal_keys: KeySequence = Field(
         "*9", description="Takes a yes back while waiting or talking. Name it in the announcement 'accepted'."
     )
@@ -251,12 +273,20 @@ class Agents(_Section):
         description="Record only talks with agents who are in the register ('consentivr agents'). False: you have made "
         "sure of their consent by other means, for each agent of every queue.",
     )
-    pause_max_s: StrictInt = Field(
-        120, ge=5, le=3600, description="A pause that nobody ends is ended after so many seconds."
+    users: dict[DirectoryUser, StrictStr] = Field(
+        default_factory=dict,
+        description="Agents by the user of FreeSWITCH's directory that is dialled to reach them, user@domain: so that "
+        "a colleague who is consulted or takes over is known. Everybody else is an outsider.",
+    )
+    remind_paused_s: Optional[StrictInt] = Field(  # noqa: UP045
+        120, ge=5, le=3600, description="So long after a pause began, and again, the agent hears that it goes on."
+    )
+    resume_after_s: Optional[StrictInt] = Field(  # noqa: UP045
+        None, ge=5, le=3600, description="So long after a pause began it ends by itself. Without it: never."
     )
     keys: dict[AgentWish, KeySequence] = Field(
         default_factory=dict,
-        description="What agents press in a talk for start, stop, pause and resume. Needs 'guard', which hears them.",
+        description="What agents press in a talk for start, stop, pause and resume; withdraw: the caller said it.",
     )
 
     @model_validator(mode="after")
@@ -266,29 +296,48 @@ class Agents(_Section):
         return self
 
 
-class GuardSection(_Section):
-    """The watch over every channel of the switch, on a connection of our own to mod_event_socket."""
+class Talks(_Section):
+    """What a recorder hears while a talk goes on."""
 
-    address: Optional[Endpoint] = Field(  # noqa: UP045
-        None, description="Where FreeSWITCH's event socket listens, such as 127.0.0.1:8021; without it nobody watches."
+    while_held: WhileHeld = Field(
+        WhileHeld.SILENCE, description="silence | record: while somebody is on hold, or waits for a consultation."
     )
-    password_file: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="A file that holds its password, readable by its owner only."
+    outsiders: Outsiders = Field(
+        Outsiders.SILENCE,
+        description="silence | announce | allow: while somebody is heard who is neither the caller nor a known agent. "
+        "'announce' plays 'outsider' and records on; you need a basis for that, and for 'allow'.",
     )
+    taps: Taps = Field(
+        Taps.ALARM,
+        description="note | alarm | end: when something else than a recorder listens to a caller who did not agree.",
+    )
+
+
+class Switch(_Section):
+    """One FreeSWITCH: its event socket, over which conversations are followed."""
+
+    address: Endpoint = Field("127.0.0.1:8021", description="Where its event socket listens.")
+    password_file: StrictStr = Field(
+        "/etc/consentivr/event_socket.password",
+        min_length=1,
+        description="A file that holds its password, readable by its owner only.",
+    )
+
+
+class Watch(_Section):
+    """What follows from watching the switches."""
+
     erase_below: tuple[SwitchPath, ...] = Field(
         (), description="Besides recordings.folder: folders below which forbidden recordings of others are erased."
     )
     command: Optional[tuple[StrictStr, ...]] = Field(  # noqa: UP045
         None,
         min_length=1,
-        description="A program and its arguments, run for each forbidden recording; it gets JSON on its input.",
+        description="A program and its arguments, run for each incident; it gets JSON on its input.",
     )
-
-    @model_validator(mode="after")
-    def _with_a_password(self) -> GuardSection:
-        if (self.address is None) != (self.password_file is None):
-            raise ValueError("'address' and 'password_file' go together")
-        return self
+    sweep_s: StrictInt = Field(
+        5, ge=1, le=300, description="So often the switch's own lists are held against what it told."
+    )
 
 
 class Http(_Section):
@@ -428,7 +477,14 @@ class Configuration(_Section):
     recordings: Recordings = Field(default_factory=Recordings)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     agents: Agents = Field(default_factory=Agents)
-    guard: GuardSection = Field(default_factory=GuardSection)
+    talks: Talks = Field(default_factory=Talks)
+    switches: tuple[Switch, ...] = Field(
+        (Switch(),),
+        min_length=1,
+        description="Every FreeSWITCH whose calls are handed to us. Required: after the question a conversation is "
+        "followed over its event socket.",
+    )
+    watch: Watch = Field(default_factory=Watch)
     http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
@@ -442,26 +498,58 @@ class Configuration(_Section):
         description="For each language the wording of each announcement. All but 'question' may be left out.",
     )
 
-    def policy(self, line_name: str) -> CallPolicy:
-        """What the dialogue needs to know of a line."""
-        line = self.lines[line_name]
-        queue = self.queues[line.queue]
+    def line_policy(self, line_name: str, question_ms: int) -> LinePolicy:
+        """How callers of a line are asked; ``question_ms`` is how long its question lasts, in milliseconds."""
+        recording = self.queues[self.lines[line_name].queue].recording
         question = self.question_of(line_name)
-        return CallPolicy(
-            mode=queue.recording.mode,
+        talk = self.talk_policy(line_name, self.lines[line_name].queue)
+        least = question.min_heard_ms
+        return LinePolicy(
+            mode=recording.mode,
+            purpose=recording.purpose,
+            legal_basis=recording.legal_basis,
             consent_key=question.consent_key,
             objection_key=question.objection_key,
             max_attempts=question.attempts,
-            purpose=queue.recording.purpose,
-            legal_basis=queue.recording.legal_basis,
-            every=queue.recording.every or 1,
-            agents_must_agree=self.agents.must_agree,
+            min_heard_ms=int(question_ms * self.enough_of(line_name)) if least is None else least,
+            starts_at_answer=talk.starts_at_answer,
+        )
+
+    def talk_policy(self, line_name: str, queue_name: str) -> TalkPolicy:
+        """What decides in a talk in a queue (a key of ``queues``), with a caller whom this line asked."""
+        recording = self.queues[queue_name].recording
+        question = self.question_of(line_name)
+        return TalkPolicy(
+            mode=recording.mode,
+            purpose=recording.purpose,
+            legal_basis=recording.legal_basis,
+            every=recording.every or 1,
+            erase_withdrawn=recording.erase_withdrawn,
             withdrawal_keys=question.withdrawal_keys,
             late_consent_keys=question.late_consent_keys,
-            erase_withdrawn=queue.recording.erase_withdrawn,
+            agents_must_agree=self.agents.must_agree,
             agent_keys=tuple((keys, wish) for wish, keys in self.agents.keys.items()),
-            transfer_when_unanswered=queue.unanswered.extension,
+            while_held=self.talks.while_held,
+            outsiders=self.talks.outsiders,
+            taps=self.talks.taps,
         )
+
+    def enough_of(self, line_name: str) -> float:
+        """How much of the question, of 1, must be heard to know what is asked (promise P2).
+
+        Up to the mark in its text; without one until the second of the two keys has been named; a question that
+        names them otherwise must be heard to its end. A text takes as long as its share of the letters.
+        """
+        line, question = self.lines[line_name], self.question_of(line_name)
+        texts = self.announcements.get(self.language_of(line_name), {})
+        text = line.announcements.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
+        if ENOUGH in text:
+            return text.index(ENOUGH) / max(1, len(text) - 1)
+        named = [
+            re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text) for key in (question.consent_key, question.objection_key)
+        ]
+        ends = [found.end() for found in named if found is not None]
+        return max(ends) / len(text) if len(ends) == 2 else 1.0
 
     def question_of(self, line_name: str) -> Question:
         """How callers of a line are asked."""
@@ -475,11 +563,11 @@ class Configuration(_Section):
         """For each announcement of a line its file's stem and its text."""
         line = self.lines[line_name]
         texts = {
-            announcement: (announcement.value, text)
+            announcement: (announcement.value, spoken(text))
             for announcement, text in self.announcements.get(self.language_of(line_name), {}).items()
         }
         own = {
-            announcement: (f"{line_name}-{announcement.value}", text)
+            announcement: (f"{line_name}-{announcement.value}", spoken(text))
             for announcement, text in line.announcements.items()
         }
         return {**texts, **own}
@@ -487,7 +575,7 @@ class Configuration(_Section):
     def sound_files(self) -> dict[tuple[str, str], str]:
         """Every announcement in use, as (language, file's stem) -> text."""
         files = {
-            (language, announcement.value): text
+            (language, announcement.value): spoken(text)
             for language, texts in self.announcements.items()
             for announcement, text in texts.items()
         }
@@ -531,16 +619,21 @@ class Configuration(_Section):
                             "the caller must be told",
                         )
                     )
-        if self.agents.keys and self.guard.address is None:
-            mistakes.append(
-                (("agents", "keys"), "agents' keys are heard by the guard, and there is none", "set guard.address")
-            )
         names: dict[str, str] = {}
         for key, queue in self.queues.items():
             if queue.name in names:
                 mistakes.append((("queues", key, "name"), f"queue '{names[queue.name]}' has this name already", ""))
             names.setdefault(queue.name, key)
         return mistakes
+
+
+ENOUGH = "|"
+"""In a question's text: here the caller knows what is asked. It is not spoken."""
+
+
+def spoken(text: str) -> str:
+    """A text as it is said."""
+    return text.replace(ENOUGH, "")
 
 
 def endpoint(value: str) -> tuple[str, int]:

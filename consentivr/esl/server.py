@@ -102,14 +102,21 @@ class OutboundServer:
         """Listen until ``stop`` is called."""
         self._server.serve_forever()
 
-    def stop(self, grace: float = 0.0) -> None:
-        """Stop accepting, give the calls under way ``grace`` seconds, then close them (row P).
+    def stop_listening(self) -> None:
+        """Take no more calls."""
+        self._server.stop(timeout=0)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the calls under way, but not longer."""
+        self._calls.join(timeout=seconds)
+
+    def stop(self) -> None:
+        """Stop accepting and close what is left (row P).
 
         Closing is safe: callers in the queue or in a talk stay there, callers who are being asked go
         to the queue unrecorded (FREESWITCH.md, section 1).
         """
-        self._server.stop(timeout=0)
-        self._calls.join(timeout=grace)
+        self.stop_listening()
         self._calls.kill(timeout=1.0)
         self._turned_away.kill(timeout=1.0)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import gevent
 
 from consentivr import custody
-from consentivr.app import Application, queues, rendered
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel, SimulatedSwitch
 from consentivr.ledger import Entry, Ledger, Search
+from consentivr.service.build import queues, rendered
+from consentivr.service.service import Application
 
 
 def simulated_switch(

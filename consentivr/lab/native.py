@@ -13,11 +13,11 @@ from pathlib import Path
 import gevent
 import gevent.socket
 
-from consentivr.app import queues, rendered
 from consentivr.config import Configuration
 from consentivr.esl.codec import Decoder, Message, encode
 from consentivr.rendering import render_lab, write
 from consentivr.resources import shipped
+from consentivr.service.build import queues, rendered
 
 ADDRESS = "127.0.0.1"
 

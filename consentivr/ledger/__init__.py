@@ -2,6 +2,7 @@
 
 from consentivr.ledger.entry import CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
 from consentivr.ledger.store import NO_CALL, REGISTER, Ledger, Search
 from consentivr.ledger.writer import LedgerWriter
@@ -11,13 +12,16 @@ __all__ = [
     "REGISTER",
     "CallRef",
     "Entry",
+    "FileLease",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
     "LedgerWriter",
+    "PostgresLease",
     "Search",
     "SignedCheckpoint",
     "Signer",
     "Verifier",
+    "lease_for",
     "make_key",
 ]

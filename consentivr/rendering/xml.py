@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from consentivr.core.recording import RecordingMode
+from consentivr.core.policy import RecordingMode
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from itertools import islice
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from consentivr import switch

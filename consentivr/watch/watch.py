@@ -71,6 +71,11 @@ class Watch:
         self._lease.release()
 
     @property
+    def blind_for(self) -> float:
+        """Seconds without sight."""
+        return 0.0 if self.blind_since is None else time.time() - self.blind_since
+
+    @property
     def conversations(self) -> int:
         """How many are followed now."""
         return len(self._following.visits) if self._following else 0

@@ -12,7 +12,7 @@ from gevent.pywsgi import WSGIServer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from werkzeug.exceptions import HTTPException
 
-from consentivr.core.dialogue import AgentWish
+from consentivr.core.policy import AgentWish
 
 log = structlog.get_logger(__name__)
 
@@ -21,24 +21,25 @@ MAX_BODY_BYTES = 4096
 
 @dataclass(frozen=True)
 class Status:
-    """How the service is: calls under way, rows that are not durable yet, why rows cannot be written, whether the
-    guard watches (None: there is none); since the start: how many forbidden recordings were stopped, how many rows
-    were made durable, in how many transactions."""
+    """How the service is: calls that are being asked, conversations that are followed, rows that are not durable yet,
+    why rows cannot be written, whether every switch is watched (here, or by another process); since the start: how many
+    incidents there were, how many rows were made durable, in how many transactions."""
 
     calls: int
+    conversations: int
     ledger_rows_pending: int
     ledger_failure: str | None
-    guard_watches: bool | None
-    forbidden_recordings: int
+    watching: bool
+    incidents: int
     ledger_rows: int
     ledger_transactions: int
 
 
 class Desk(Protocol):
-    """What the desktops may ask of. None: no such call; False: not now, or not in this mode."""
+    """What the desktops may ask of; the answers are those of ``Watch.ask``."""
 
-    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> bool | None: ...
-    def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> bool | None: ...
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> str: ...
+    def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str: ...
     def status(self) -> Status: ...
 
 
@@ -69,10 +70,9 @@ def application(desk: Desk, token: str) -> Flask:
     metrics = CollectorRegistry()
     calls = Gauge("consentivr_calls", "Calls under way", registry=metrics)
     pending = Gauge("consentivr_ledger_rows_pending", "Rows that are not durable yet", registry=metrics)
-    watching = Gauge("consentivr_guard_watching", "1 while the guard watches, 0 while it is blind", registry=metrics)
-    forbidden = Gauge(
-        "consentivr_forbidden_recordings", "Forbidden recordings stopped since the start", registry=metrics
-    )
+    talks = Gauge("consentivr_conversations", "Conversations that are followed", registry=metrics)
+    watching = Gauge("consentivr_watching", "1 while every switch is watched, 0 while one is not", registry=metrics)
+    incidents = Gauge("consentivr_incidents", "Incidents since the start", registry=metrics)
     rows = Gauge("consentivr_ledger_rows", "Rows made durable since the start", registry=metrics)
     transactions = Gauge("consentivr_ledger_transactions", "Transactions that took them there", registry=metrics)
     writable = Gauge("consentivr_ledger_writable", "1 while rows can be written", registry=metrics)
@@ -92,7 +92,7 @@ def application(desk: Desk, token: str) -> Flask:
     @app.get("/health")
     def health() -> tuple[Response, int]:
         status = desk.status()
-        good = status.ledger_failure is None and status.guard_watches is not False
+        good = status.ledger_failure is None and status.watching
         return jsonify(good=good), 200 if good else 503
 
     @app.get("/v1/status")
@@ -104,8 +104,9 @@ def application(desk: Desk, token: str) -> Flask:
         now = desk.status()
         calls.set(now.calls)
         pending.set(now.ledger_rows_pending)
-        watching.set(bool(now.guard_watches))
-        forbidden.set(now.forbidden_recordings)
+        talks.set(now.conversations)
+        watching.set(now.watching)
+        incidents.set(now.incidents)
         rows.set(now.ledger_rows)
         transactions.set(now.ledger_transactions)
         writable.set(now.ledger_failure is None)
@@ -127,11 +128,14 @@ def application(desk: Desk, token: str) -> Flask:
             known = ", ".join(wish.value for wish in AgentWish)
             abort(400, f"wanted is a JSON object with 'wish', one of: {known}")
 
-    def answer(passed_on: bool | None) -> tuple[Response, int]:
-        if passed_on is None:
-            abort(404, "no such call is under way")
-        if not passed_on:
+    def answer(said: str) -> tuple[Response, int]:
+        """200 only for what the switch was seen to do."""
+        if said == "unknown":
+            abort(404, "no such conversation is followed here")
+        if said == "refused":
             abort(409, "that means nothing now, or the queue's mode does not allow it")
-        return jsonify(passed_on=True), 202
+        if said == "unconfirmed":
+            abort(504, "the switch has not confirmed it: do not rely on it; it is tried on, and an alarm was raised")
+        return jsonify(done=True), 200
 
     return app

@@ -1,0 +1,189 @@
+"""The only reader of the configuration: what it says, as the other rooms want it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from consentivr.asking import Line
+from consentivr.config import Configuration
+from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
+from consentivr.core.policy import Announcement
+from consentivr.custody import Report, Retention
+from consentivr.ledger import Ledger, Signer
+from consentivr.prompts import AudioProblem, Spoken, inspect
+from consentivr.rendering import DialplanLine, Queue, render
+from consentivr.resources import read_secret, shipped
+from consentivr.watch import House
+
+
+class CannotServe(Exception):
+    """``serve`` will not start. The message says what to do."""
+
+
+def sounds_folder(configuration: Configuration) -> Path:
+    """Where the announcements are: the administrator's folder, or the one that we ship."""
+    return path_of(configuration.sounds.folder) if configuration.sounds.folder else shipped("sounds")
+
+
+# --- FreeSWITCH's XML ------------------------------------------------------------------------
+
+
+def queues(configuration: Configuration) -> dict[str, Queue]:
+    """The queues as the templates want them."""
+    return {
+        name: Queue(
+            name=queue.name,
+            mode=queue.recording.mode,
+            strategy=queue.strategy,
+            music=queue.music,
+            max_wait_s=queue.max_wait_s,
+            max_wait_no_agent_s=queue.max_wait_no_agent_s,
+            recordings_folder=configuration.recordings.folder,
+            legal_basis=queue.recording.legal_basis,
+            unanswered_extension=queue.unanswered.extension,
+        )
+        for name, queue in configuration.queues.items()
+    }
+
+
+def dialplan_lines(configuration: Configuration) -> list[DialplanLine]:
+    """The lines as the templates want them."""
+    known = queues(configuration)
+    folder = sounds_folder(configuration)
+    lines = []
+    for name, line in configuration.lines.items():
+        unanswered = configuration.announcements_of(name).get(Announcement.UNANSWERED)
+        sound = (
+            folder / configuration.language_of(name) / str(SAMPLE_RATES[0]) / f"{unanswered[0]}.wav"
+            if unanswered
+            else None
+        )
+        lines.append(DialplanLine(name, line.number, known[line.queue], str(sound) if sound else None))
+    return lines
+
+
+def rendered(configuration: Configuration) -> dict[str, str]:
+    """Everything that ``consentivr render`` writes."""
+    return render(
+        shipped("freeswitch_xml"),
+        lines=dialplan_lines(configuration),
+        queues=list(queues(configuration).values()),
+        context=configuration.freeswitch.context,
+        hosts=configuration.service.hosts,
+        watchdog_s=configuration.freeswitch.connect_watchdog_s,
+    )
+
+
+# --- the ledger ------------------------------------------------------------------------------
+
+
+def signer(configuration: Configuration) -> Signer | None:
+    """The key that signs checkpoints, if there is to be one. Raises LedgerError."""
+    key = configuration.ledger.signing_key
+    return Signer.of_file(path_of(key)) if key else None
+
+
+def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:
+    """The ledger, for the command line. Only who writes needs the key. Raises LedgerError."""
+    key = signer(configuration) if signs else None
+    return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key)
+
+
+def retain(
+    configuration: Configuration, *, dry_run: bool = False, progress: Callable[[str], None] = lambda what: None
+) -> Report:
+    """Erase what is due and account for every file. Raises LedgerError."""
+    ledger = open_ledger(configuration, signs=True)
+    try:
+        return Retention(
+            ledger,
+            Path(configuration.recordings.folder),
+            {queue.name: queue.retention.terms() for queue in configuration.queues.values()},
+            dry_run=dry_run,
+            progress=progress,
+        ).run()
+    finally:
+        ledger.close()
+
+
+# --- serving ---------------------------------------------------------------------------------
+
+
+def build_lines(configuration: Configuration) -> dict[str, Line]:
+    """The lines by the number that callers dial.
+
+    Raises CannotServe when an announcement cannot be heard: a caller who is not asked properly
+    cannot agree.
+    """
+    folder = sounds_folder(configuration)
+    problems: list[str] = []
+    lines: dict[str, Line] = {}
+    for template in dialplan_lines(configuration):
+        name = template.name
+        language = configuration.language_of(name)
+        sounds: dict[int, dict[Announcement, Spoken]] = {rate: {} for rate in SAMPLE_RATES}
+        for announcement, (stem, text) in configuration.announcements_of(name).items():
+            for rate in SAMPLE_RATES:
+                try:
+                    sounds[rate][announcement] = inspect(folder, language, rate, stem, text)
+                except AudioProblem as problem:
+                    problems.append(str(problem))
+        question = configuration.question_of(name)
+        lines[template.number] = Line(
+            name=name,
+            policy=configuration.line_policy(name, _question_ms(sounds)),
+            queue_name=template.queue.name,
+            context=configuration.freeswitch.context,
+            fallback=template.fallback,
+            answer_timeout_ms=question.answer_timeout_ms,
+            hear_to_end=question.hear_to_end,
+            recordings_folder=configuration.recordings.folder,
+            stereo=configuration.recordings.stereo,
+            sounds=sounds,
+        )
+    if problems:
+        raise CannotServe("\n".join(sorted(set(problems))))
+    return lines
+
+
+def _question_ms(sounds: dict[int, dict[Announcement, Spoken]]) -> int:
+    """Of the longest, in milliseconds."""
+    return max(
+        (said[Announcement.QUESTION].duration_ms for said in sounds.values() if Announcement.QUESTION in said),
+        default=0,
+    )
+
+
+def house(configuration: Configuration, lines: dict[str, Line]) -> House:
+    """What the watch needs to know; ``lines`` as ``build_lines`` made them."""
+    agents = configuration.agents
+    return House(
+        lines={line.name: line for line in lines.values()},
+        policies={
+            (line, queue.name): configuration.talk_policy(line, key)
+            for line in configuration.lines
+            for key, queue in configuration.queues.items()
+        },
+        folder=configuration.recordings.folder,
+        stereo=configuration.recordings.stereo,
+        users=agents.users,
+        commit_timeout=configuration.ledger.commit_timeout_ms / 1000,
+        sweep_s=configuration.watch.sweep_s,
+        remind_paused_s=agents.remind_paused_s,
+        resume_after_s=agents.resume_after_s,
+    )
+
+
+def switches(configuration: Configuration) -> list[tuple[tuple[str, int], str]]:
+    """Address and password of each switch's event socket. Raises CannotServe with what to do."""
+    found = []
+    for switch in configuration.switches:
+        try:
+            found.append((endpoint(switch.address), read_secret(path_of(switch.password_file))))
+        except OSError as error:
+            raise CannotServe(
+                f"the event socket {switch.address}: {error}; put FreeSWITCH's password (event_socket.conf.xml) into "
+                f"{switch.password_file}, readable by its owner only, or see 'switches'"
+            ) from error
+    return found

@@ -1,0 +1,190 @@
+"""The service: asking on one side, watching on the other, the ledger between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from consentivr.asking import Call
+from consentivr.config import Configuration
+from consentivr.config.model import endpoint, path_of
+from consentivr.core import events as ev
+from consentivr.core.policy import AgentWish, Announcement
+from consentivr.custody import DailyRetention, Sealer
+from consentivr.esl.server import OutboundServer
+from consentivr.esl.session import OutboundSession
+from consentivr.ledger import LedgerError, LedgerWriter, lease_for
+from consentivr.resources import read_secret, room_for_calls
+from consentivr.service.build import CannotServe, build_lines, house, retain, signer, switches
+from consentivr.service.check import too_few
+from consentivr.switch import VISIT
+from consentivr.watch import Alarm, Lease, Watch
+from consentivr.web import Status, WebServer
+
+log = structlog.get_logger(__name__)
+
+BLIND_SECONDS = 3.0
+"""A switch that nobody has watched for so long is one on which nothing is recorded."""
+
+
+class Application:
+    """Started, it answers for every call that a switch hands over, and follows every conversation."""
+
+    def __init__(self, configuration: Configuration, *, listen: tuple[str, int] | None = None) -> None:
+        """``listen`` instead of the configured address; port 0 takes a free one."""
+        self._lines = build_lines(configuration)
+        self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
+        try:
+            key = signer(configuration)
+        except LedgerError as error:
+            raise CannotServe(str(error)) from error
+        self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
+        self._asked: dict[str, Call] = {}
+        self._max_connections = configuration.service.max_connections
+        self._web = self._web_server(configuration)
+        others = [path_of(path) for path in configuration.watch.erase_below]
+        self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger, others)
+        self._alarm = Alarm(configuration.watch.command)
+        self._house = house(configuration, self._lines)
+        self._watches = [
+            Watch(
+                address,
+                password,
+                self._house,
+                self.ledger,
+                self._sealer,
+                self._alarm,
+                self._lease(configuration, address),
+            )
+            for address, password in switches(configuration)
+        ]
+        daily_at = configuration.retention.daily_at
+        self._retention = DailyRetention(daily_at, lambda: retain(configuration)) if daily_at else None
+        self._server = OutboundServer(
+            listen or endpoint(configuration.service.listen),
+            self._serve_call,
+            allowed_peers=configuration.service.allowed_peers,
+            max_connections=self._max_connections,
+        )
+
+    @staticmethod
+    def _lease(configuration: Configuration, address: tuple[str, int]) -> Lease:
+        return lease_for(configuration.ledger.location, "watch {}:{}".format(*address))
+
+    def _web_server(self, configuration: Configuration) -> WebServer | None:
+        if configuration.http.listen is None:
+            return None
+        try:
+            token = read_secret(path_of(configuration.http.token_file or ""), shortest=16)
+        except OSError as error:
+            raise CannotServe(str(error)) from error
+        return WebServer(endpoint(configuration.http.listen), self, token)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return self._server.address
+
+    @property
+    def calls(self) -> int:
+        """Calls that are being asked."""
+        return self._server.calls
+
+    def start(self) -> None:
+        """Open the ledger, note the announcements' versions, watch, listen.
+
+        Raises CannotServe; nothing is left open then.
+        """
+        try:
+            self.ledger.start()
+            for line in self._lines.values():
+                for sounds in line.sounds.values():
+                    for announcement in (Announcement.QUESTION, Announcement.TOLD):
+                        if announcement in sounds:
+                            self.ledger.add_notice(sounds[announcement].notice)
+        except LedgerError as error:
+            raise CannotServe(str(error)) from error
+        room = room_for_calls(self._max_connections)
+        if room < self._max_connections:
+            log.warning("too few descriptors", why=too_few(self._max_connections, room))
+        try:
+            self._server.start()
+        except OSError as error:
+            self.ledger.stop()
+            raise CannotServe(f"cannot listen: {error}; see service.listen") from error
+        if self._web is not None:
+            try:
+                self._web.start()
+            except OSError as error:
+                self._server.stop()
+                self.ledger.stop()
+                raise CannotServe(f"cannot listen: {error}; see http.listen") from error
+        if self._retention is not None:
+            self._retention.start()
+        for watch in self._watches:
+            watch.start()
+        log.info("serving", address="{}:{}".format(*self.address), lines=[line.name for line in self._lines.values()])
+
+    def stop(self, grace: float = 0.0) -> None:
+        """Take no more calls, let questions under way end within ``grace`` seconds, write the last rows, close.
+
+        Conversations go on, and are taken up by the next process.
+        """
+        self._server.stop_listening()
+        self._server.join(grace)
+        for call in list(self._asked.values()):
+            call.signal(ev.ServiceStops())
+        self._server.join(1.0)
+        self._server.stop()
+        for watch in self._watches:
+            watch.stop()
+        if self._web is not None:
+            self._web.stop()
+        if self._retention is not None:
+            self._retention.stop()
+        self._sealer.stop()
+        self.ledger.stop()
+
+    def _serve_call(self, session: OutboundSession) -> None:
+        Call(session, self._lines, self.ledger, self._commit_timeout, self._is_again, self._is_watched).run(self._asked)
+
+    def _is_again(self, channel_uuid: str) -> bool:
+        """Whether a switch has this channel, and does not say that it is in the visit that we are asking it in."""
+        said = [watch.variable_of(channel_uuid, VISIT) for watch in self._watches]
+        return any(word == "_undef_" for word in said)
+
+    def _is_watched(self) -> bool:
+        """Whether somebody follows what will be recorded: this process, or the one that has the lease."""
+        return all(watch.stands_by or watch.blind_for < BLIND_SECONDS for watch in self._watches)
+
+    # --- for the agents' desktops ------------------------------------------------------------
+
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> str:
+        """What became of a wish; see ``Watch.ask``."""
+        return self._ask(lambda watch: watch.ask(wish, by, channel_uuid=channel_uuid))
+
+    def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str:
+        """The same for the talk that an agent is in."""
+        return self._ask(lambda watch: watch.ask(wish, by, agent=agent))
+
+    def _ask(self, ask: Callable[[Watch], str]) -> str:
+        for watch in self._watches:
+            said = ask(watch)
+            if said != "unknown":
+                return said
+        return "unknown"
+
+    def status(self) -> Status:
+        """How it is now."""
+        return Status(
+            self.calls,
+            sum(watch.conversations for watch in self._watches),
+            self.ledger.pending,
+            self.ledger.failure,
+            all(watch.blind_since is None or watch.stands_by for watch in self._watches),
+            self._alarm.incidents,
+            self.ledger.rows,
+            self.ledger.transactions,
+        )
