@@ -15,7 +15,7 @@ import gevent
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.dialplan import Dialplan
-from consentivr.lab.simulated.bridges import consult, start_bridge
+from consentivr.lab.simulated.bridges import consult, end_bridge, join, start_bridge
 from consentivr.lab.simulated.channel import Channel
 from consentivr.lab.simulated.commands import Commands
 from consentivr.lab.simulated.conferences import Conference
@@ -124,31 +124,89 @@ class SimulatedSwitch:
         leg.appear()
         return leg
 
+    def dialled(self, by: Leg, number: str = "2001", *, directory: bool = True, role: str = "colleague") -> Leg:
+        """Somebody whom another leg dials, through the directory or past it; both legs say so."""
+        variables = {"originating_leg_uuid": by.uuid, "originator": by.uuid}
+        if directory:
+            dialed = {"dialed_user": number, "dialed_domain": "127.0.0.1"}
+            by.variables |= dialed
+            variables |= {**dialed, "presence_id": f"{number}@127.0.0.1"}
+        return self.leg(role, number, variables=variables)
+
     # --- what may happen ---------------------------------------------------------------------
 
     def bridge(self, a: Leg, b: Leg) -> None:
         """As ``uuid_bridge A B``: also two callers with one another; who is left alone hangs up."""
         start_bridge(a, b)
 
-    def consult(self, agent: Leg, colleague: Leg | None = None) -> Leg:
-        """The agent asks a colleague (``att_xfer``). Whoever hangs up first decides: the agent hands the caller over,
-        the colleague declines."""
-        colleague = colleague or self.leg("colleague", "1002")
+    def consult(self, agent: Leg, number: str = "2001", *, directory: bool = True) -> Leg:
+        """The agent asks a colleague (``att_xfer``), who has answered. Whoever hangs up first decides: the agent hands
+        the caller over, the colleague declines."""
+        agent.execute("att_xfer", f"user/{number}@127.0.0.1" if directory else f"sofia/lab/{number}@127.0.0.1")
+        colleague = self.dialled(agent, number, directory=directory)
         consult(agent, colleague)
         return colleague
 
+    def second_line(self, agent: Leg, number: str = "2001") -> tuple[Leg, Leg]:
+        """The agent's phone puts the caller on hold and calls a colleague by itself: its second leg, and the colleague.
+
+        ``replace`` completes it; or the second leg hangs up, and the agent's ``unhold``.
+        """
+        agent.hold()
+        second = self.leg("agent", agent.number)
+        colleague = self.dialled(second, number)
+        start_bridge(second, colleague, "")
+        return second, colleague
+
+    def replace(self, agent: Leg, second: Leg) -> None:
+        """REFER with Replaces: the caller, as A, is with the colleague; the second leg is parked until it hangs up."""
+        held, inner = agent.bridge, second.bridge
+        assert held is not None, "the agent talks to nobody"
+        assert inner is not None, "the second line is with nobody"
+        caller, colleague = held.other(agent), inner.other(second)
+        second.is_parked = True
+        end_bridge(inner)
+        agent.unhold()
+        agent.end_first("NORMAL_CLEARING")
+        end_bridge(held, colleague)
+        join(caller, colleague)
+
+    def refer(self, agent: Leg, extension: str) -> None:
+        """The agent's phone sends the caller to another extension, and is gone."""
+        bridge = agent.bridge
+        assert bridge is not None, "the agent talks to nobody"
+        agent.end_first("NORMAL_CLEARING")
+        end_bridge(bridge)
+        bridge.other(agent).transfer(extension)
+
     def listen_in(self, to: Leg, *, three_way: bool = False) -> Leg:
         """A supervisor listens (``eavesdrop``), or an outsider joins in and is heard (``three_way``)."""
-        leg = self.leg("outsider" if three_way else "eavesdropper", "1003" if three_way else "1009")
+        leg = self.leg("outsider" if three_way else "eavesdropper", "3001" if three_way else "3009")
         leg.execute("three_way" if three_way else "eavesdrop", to.uuid)
         to.tap("eavesdrop", to.uuid, leg, heard=three_way)
         return leg
 
     def intercept(self, taken: Leg) -> Leg:
-        """A colleague picks the call up: told on the colleague's leg."""
-        colleague = self.leg("colleague", "1002")
+        """A colleague picks the call up: told on the colleague's leg, A."""
+        colleague = self.leg("colleague", "2002")
         colleague.execute("intercept", taken.uuid)
-        start_bridge(colleague, taken)
+        start_bridge(colleague, taken, cause="PICKED_OFF")
+        return colleague
+
+    def park(self, leg: Leg, lot: str = "lot 8001") -> None:
+        """Into a parking lot (``valet_park``); whoever it was with hangs up."""
+        left = leg.disconnect()
+        leg.is_parked = True
+        leg.execute("valet_park", lot)
+        leg.taken()
+        for other, side in left:
+            other.left_alone(side)
+
+    def fetch(self, parked: Leg) -> Leg:
+        """A colleague takes it out again: told on the parked leg, A."""
+        colleague = self.leg("colleague", "2003")
+        parked.is_parked = False
+        join(parked, colleague)
         return colleague
 
     def conference(self, name: str) -> Conference:

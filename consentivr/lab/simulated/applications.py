@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import gevent
 import gevent.socket
@@ -15,9 +14,6 @@ from consentivr.lab.simulated.bridges import start_bridge
 from consentivr.lab.simulated.execution import FRAME_MS, Execution, HungUp, Transferred
 from consentivr.lab.simulated.outbound import OutboundSocket
 from consentivr.lab.simulated.recorders import RATE
-
-if TYPE_CHECKING:
-    from consentivr.lab.simulated.legs import Leg
 
 _KEYS = "0123456789*#"
 
@@ -157,7 +153,8 @@ class Applications(Execution):
                 self.end_message(message)
 
     def _app_bridge(self, argument: str) -> None:
-        other = self.switch.leg("colleague", argument.rpartition("/")[2].partition("@")[0])
+        number = argument.rpartition("/")[2].partition("@")[0]
+        other = self.switch.dialled(self, number, directory=argument.startswith("user/"))
         start_bridge(self, other, "")
         self.stay_connected()
 
@@ -184,23 +181,26 @@ class Applications(Execution):
     def _app_intercept(self, argument: str) -> None:
         taken = self.switch.legs.get(argument)
         if taken is not None:
-            start_bridge(self, taken)
+            start_bridge(self, taken, cause="PICKED_OFF")
             self.stay_connected()
+
+    @property
+    def is_with_somebody(self) -> bool:
+        """Or waits for somebody in a parking lot."""
+        return self.bridge is not None or self.conference is not None or self.is_parked
 
     def stay_connected(self) -> None:
         """Until nobody is there any more."""
-        left: list[tuple[Leg, str]] = []
         self.state = "CS_SOFT_EXECUTE"
         self.is_connected = True
         try:
-            while self.bridge is not None or self.conference is not None:
+            while self.is_with_somebody:
                 side = self.wait(None, ends_with=("released",))
-                if self.bridge is None and self.conference is None and side == "released b":
+                if not self.is_with_somebody and side == "released b":
                     raise HungUp("NORMAL_CLEARING")  # only the A side of a bridge goes on in its dialplan
         finally:
             self.is_connected = False
-            left = self.disconnect()
-            self.left_behind += left
+            self.left_behind += self.disconnect()
             self.state = "CS_EXECUTE"
 
     # --- the application's socket ------------------------------------------------------------

@@ -22,10 +22,9 @@ class Bridge:
         """Not this one."""
         return self.b if leg is self.a else self.a
 
-    def headers(self) -> dict[str, str]:
-        """Of CHANNEL_BRIDGE and CHANNEL_UNBRIDGE."""
-        named = {"Bridge-A-Unique-ID": self.a.uuid, "Bridge-B-Unique-ID": self.b.uuid}
-        return named | {"Other-Leg-Unique-ID": self.b.uuid}
+    def side(self, leg: Leg) -> str:
+        """'a' or 'b'."""
+        return "a" if leg is self.a else "b"
 
 
 @dataclass(eq=False)
@@ -37,17 +36,23 @@ class Consultation:
     waiting: Bridge
 
 
-def start_bridge(a: Leg, b: Leg, application: str = "uuid_bridge") -> None:
-    """Connect two legs, as ``uuid_bridge A B``: whatever they were in ends, and who is left alone hangs up.
+def start_bridge(a: Leg, b: Leg, application: str = "uuid_bridge", cause: str = "NORMAL_CLEARING") -> None:
+    """Connect two legs, as ``uuid_bridge A B``: what they were in ends, and who is left alone hangs up for ``cause``.
 
     Without an ``application`` nothing is said to be executed.
     """
     left = []
-    for leg in (a, b):
-        if leg.bridge is not None:
-            left.append(end_bridge(leg.bridge, leg))
+    for leg, new in ((a, b), (b, a)):
+        bridge = leg.bridge
+        if bridge is not None:
+            other = bridge.other(leg)
+            if other.bridge is bridge and other is not new:
+                other.end_first(cause)
+                left.append((other, bridge.side(other)))
+            end_bridge(bridge, new)
         if leg.conference is not None:
             leg.conference.remove(leg)
+        leg.is_parked = False
     if application:
         a.execute(application, b.uuid)
         b.execute(application, a.uuid)
@@ -64,53 +69,59 @@ def join(a: Leg, b: Leg) -> None:
     a.bridged(bridge)
     b.bridged(bridge)
     for leg, other in ((a, b), (b, a)):
-        leg.variables |= {"bridge_uuid": other.uuid, "bridge_channel": other.channel_name}
+        leg.variables |= {"bridge_uuid": other.uuid, "signal_bond": other.uuid, "bridge_channel": other.channel_name}
     a.switch.note()
-    a.event("CHANNEL_BRIDGE", bridge.headers())
+    legs = {"Bridge-A-Unique-ID": a.uuid, "Bridge-B-Unique-ID": b.uuid}
+    a.event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": b.uuid})
     for leg in (a, b):
         leg.connected()
 
 
-def end_bridge(bridge: Bridge, leg: Leg) -> tuple[Leg, str]:
-    """End it; returns who is at its other end from ``leg``, and on which side, 'a' or 'b'."""
-    cause = {"bridge_hangup_cause": "NORMAL_CLEARING", "last_bridge_hangup_cause": "NORMAL_CLEARING"}
-    for side in (bridge.a, bridge.b):
-        side.variables |= cause
-    bridge.a.event("CHANNEL_UNBRIDGE", bridge.headers())
-    bridge.a.unbridged(bridge)
-    bridge.b.unbridged(bridge)
+def end_bridge(bridge: Bridge, now: Leg | None = None) -> None:
+    """End it. The event names whom A is with ``now`` as its other leg, and nobody if there is none."""
+    for leg in (bridge.a, bridge.b):
+        leg.variables |= {"bridge_hangup_cause": "NORMAL_CLEARING", "last_bridge_hangup_cause": "NORMAL_CLEARING"}
+        leg.unbridged(bridge)
     bridge.a.switch.note()
-    other = bridge.other(leg)
-    return other, "a" if other is bridge.a else "b"
+    legs = {"Bridge-A-Unique-ID": bridge.a.uuid, "Bridge-B-Unique-ID": bridge.b.uuid}
+    bridge.a.event("CHANNEL_UNBRIDGE", legs | ({"Other-Leg-Unique-ID": now.uuid} if now is not None else {}))
 
 
 def consult(agent: Leg, colleague: Leg) -> None:
-    """As ``att_xfer`` on the agent's leg: A=agent B=colleague, and no end of the caller's bridge."""
+    """As ``att_xfer`` on the agent's leg, once the colleague has answered: no end of the caller's bridge."""
     waiting = agent.bridge
     assert waiting is not None, "the agent talks to nobody"
-    agent.execute("att_xfer", f"sofia/lab/{colleague.number}@127.0.0.1")
     agent.consultation = colleague.consultation = Consultation(agent, colleague, waiting)
     join(agent, colleague)
 
 
-def after_consultation(leg: Leg) -> None:
+def end_consultation(leg: Leg, cause: str) -> None:
     """One of the two hangs up: the caller is connected with the other one, who is A."""
     consultation = leg.consultation
-    if consultation is None:
-        return
+    assert consultation is not None
     agent, colleague, waiting = consultation.agent, consultation.colleague, consultation.waiting
     agent.consultation = colleague.consultation = None
-    caller = waiting.other(agent)
-    leg.up = False
-    if agent.bridge is not None and agent.bridge.other(agent) is colleague:
-        end_bridge(agent.bridge, agent)
-    if caller.bridge is not waiting:
-        return  # the caller went elsewhere meanwhile
+    caller, inner = waiting.other(agent), agent.bridge
+    waits = caller.bridge is waiting
+    if leg is colleague:
+        colleague.gone(cause)
+    elif waits:
+        end_bridge(waiting, agent)
+    if inner is not None:
+        end_bridge(inner, colleague)
+    if leg is agent:
+        agent.gone(cause)
+    elif waits:
+        end_bridge(waiting, agent)
     stays = colleague if leg is agent else agent
-    end_bridge(waiting, agent)
-    stays.execute("uuid_bridge", caller.uuid)
-    caller.execute("uuid_bridge", stays.uuid)
-    join(stays, caller)
+    if waits and caller.up:
+        stays.execute("uuid_bridge", caller.uuid)
+        caller.execute("uuid_bridge", stays.uuid)
+        join(stays, caller)
+    else:
+        stays.left_alone("a")
+        if waits:
+            caller.left_alone("a")
 
 
 def voice_of(leg: Leg) -> frozenset[int]:

@@ -37,10 +37,11 @@ class Commands:
     def _about(self, rest: str, do: Callable[[Leg, str], str], missing: str = NO_CHANNEL) -> str:
         which, _, more = rest.partition(" ")
         leg = self._switch.legs.get(which)
-        return do(leg, more) if leg is not None else missing
+        return do(leg, more) if leg is not None and leg.up else missing
 
     def _do_uuid_exists(self, rest: str) -> str:
-        return "true" if rest in self._switch.legs else "false"
+        leg = self._switch.legs.get(rest)
+        return "true" if leg is not None and leg.up else "false"
 
     def _do_uuid_getvar(self, rest: str) -> str:
         return self._about(rest, lambda leg, name: leg.value_of(name) or "_undef_")
@@ -68,7 +69,7 @@ class Commands:
         return self._about(rest, lambda leg, _format: words.as_json(leg.headers("CHANNEL_DATA")))
 
     def _do_uuid_buglist(self, rest: str) -> str:
-        return self._about(rest, lambda leg, _: leg.bug_list())
+        return self._about(rest, lambda leg, _: leg.bug_list(), missing="")
 
     def _do_uuid_kill(self, rest: str) -> str:
         def do(leg: Leg, cause: str) -> str:
@@ -143,13 +144,9 @@ class Commands:
         if rest == "channels as json":
             return words.listing([leg.row() for leg in legs])
         if rest == "calls as json":
-            rows = []
-            for leg in legs:
-                bridge = leg.bridge
-                if bridge is None:
-                    rows.append(words.call_row(leg.row(), None))
-                elif bridge.a is leg:
-                    rows.append(words.call_row(leg.row(), bridge.b.row()))
+            bridges = {bridge: None for leg in legs if (bridge := leg.bridge) is not None}
+            rows = [words.call_row(bridge.a.row(), bridge.b.row()) for bridge in bridges]
+            rows += [words.call_row(leg.row(), None) for leg in legs if leg.bridge is None]
             return words.listing(rows)
         return "-USAGE: channels|calls as json\n"
 
@@ -167,10 +164,7 @@ class Commands:
         if action == "record":
             return "+OK Record file " + path + "\n" if room.record(path) else "-ERR cannot record\n"
         if action == "norecord":
-            paths = list(room.recorders) if path == "all" else [path]
-            stopped = sum([room.stop_recording(path) for path in paths])
-            missing = "" if stopped or path == "all" else f"-ERR non-existant recording '{path}'\n"
-            return f"{missing}+OK Stopped recording {stopped} file{'' if stopped == 1 else 's'}\n"
+            return room.norecord(path)
         return "-ERR unknown command\n"
 
     def _do_json(self, rest: str) -> str:

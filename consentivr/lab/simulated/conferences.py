@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from consentivr.lab.simulated import words
-from consentivr.lab.simulated.bridges import end_bridge, voice_of
+from consentivr.lab.simulated.bridges import voice_of
 from consentivr.lab.simulated.recorders import Audible, Recorder
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Conference:
         self.uuid = str(uuid.uuid4())
         self.members: list[Leg] = []
         self.recorders: dict[str, Recorder] = {}
+        self._by_itself: set[str] = set()
         self.recorded: dict[str, int] = {}
         """Path -> milliseconds of every recording that was kept."""
         self._ids: dict[Leg, int] = {}
@@ -63,7 +64,7 @@ class Conference:
 
     def add(self, *legs: Leg) -> None:
         """They leave their bridges and come in, one after the other; who is left alone hangs up."""
-        left = [end_bridge(leg.bridge, leg) for leg in legs if leg.bridge is not None]
+        left = [gone for leg in legs for gone in leg.disconnect()]
         for leg in legs:
             leg.execute("conference", f"{self.name}@default")
             self.members.append(leg)
@@ -88,8 +89,11 @@ class Conference:
             self.switch.conferences.pop(self.name, None)
             self._tell("conference-destroy")
 
-    def record(self, path: str) -> bool:
-        """Everybody into one file: no RECORD_START, no media bug. False when the file cannot be created."""
+    def record(self, path: str, *, by_itself: bool = False) -> bool:
+        """Everybody into one file: no RECORD_START, no media bug. False when the file cannot be created.
+
+        ``by_itself``: the profile's auto-record.
+        """
 
         def audible() -> Audible:
             return frozenset().union(*(voice_of(member) for member in self.members)), frozenset(), True
@@ -100,6 +104,7 @@ class Conference:
             self._tell("start-recording", Path=path, Error="File could not be opened for recording")
             return False
         self.switch.recording.add(recorder)
+        self._by_itself |= {path} if by_itself else set()
         self._tell("start-recording", Path=path)
         return True
 
@@ -115,6 +120,19 @@ class Conference:
         more = {"Other-Recordings": "true" if self.recorders else "false", "Milliseconds-Elapsed": str(duration)}
         self._tell("stop-recording", Path=path, **more)
         return True
+
+    def norecord(self, which: str) -> str:
+        """``conference NAME norecord``; what it answers."""
+        said, count = "", 0
+        for path in list(self.recorders) if which == "all" else [which]:
+            if not self.stop_recording(path):
+                said += f"-ERR non-existant recording '{path}'\n"
+            elif path in self._by_itself:
+                said += f"Stopped AUTO recording file {path} (Auto Recording Now Disabled)\n"
+            else:
+                said += f"Stopped recording file {path}\n"
+                count += which != "all"
+        return f"{said}+OK Stopped recording {count} file{'' if count == 1 else 's'}\n"
 
     def described(self) -> dict[str, object]:
         """Of ``conference json_list``."""

@@ -98,6 +98,9 @@ class Execution(Leg):
         """As ``uuid_transfer``: on to another extension, whatever it does."""
         self.tell_itself("transfer", extension)
 
+    def end_first(self, cause: str) -> None:
+        """A caller goes on in the dialplan instead: ``left_alone`` follows."""
+
     def taken(self) -> None:
         """It was connected to somebody while it did something else."""
         if not self.is_connected:
@@ -216,9 +219,8 @@ class Execution(Leg):
         """Once; with ``linger`` the first notice follows at once, before the last events (section 2)."""
         if self.ending:
             return
-        self.ending = True
         self.tell(f"the call ends ({cause})")
-        self.event("CHANNEL_HANGUP", {"Hangup-Cause": cause})
+        super().tell_hangup(cause)
         if self.outbound is not None and self.outbound.lingers:
             self.outbound.notice("linger")
 
@@ -255,11 +257,12 @@ class Execution(Leg):
             except gevent.queue.Empty:
                 return None
             if kind == "hangup":
+                self._wait_for_the_consultation()
                 self.tell_hangup(value)
                 raise HungUp(value)
             if kind == "transfer":
                 raise Transferred(value)
-            if kind == "taken" and not self.is_connected and (self.bridge or self.conference):
+            if kind == "taken" and not self.is_connected and (self.bridge or self.conference or self.is_parked):
                 raise Taken
             if kind == "dtmf":
                 self.tell(f"presses {value}")
@@ -273,6 +276,13 @@ class Execution(Leg):
                 self.socket_is_gone(value)
             if kind in ends_with:
                 return f"{kind} {value}" if kind == "released" else str(kind)
+
+    def _wait_for_the_consultation(self) -> None:
+        """A caller who hangs up while the agent consults is gone, but nothing is told of it until that ends."""
+        while (agent := self.partner) is not None and agent.consultation is not None:
+            self.up = False
+            self.switch.note()
+            self._mail.get()
 
     def forget_keys(self) -> None:
         """Keys that nobody has taken yet are gone, and not told."""

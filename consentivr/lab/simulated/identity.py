@@ -110,10 +110,6 @@ class Identity:
         if self.switch.listeners and self.switch.alive:
             self.switch.publish({**self.headers(name, variables=name != "DTMF"), **(extra or {})})
 
-    def custom(self, subclass: str, extra: dict[str, str]) -> None:
-        """An event of a module about this leg."""
-        self.event("CUSTOM", {"Event-Subclass": subclass, **extra})
-
     def row(self) -> dict[str, str]:
         """Of ``show channels as json``."""
         row = dict.fromkeys(words.CHANNEL_FIELDS, "")
@@ -124,6 +120,7 @@ class Identity:
         row |= {"application": self.application, "application_data": self.application_data}
         row |= {"dialplan": self.dialplan, "context": "public", "read_codec": "PCMA", "read_rate": "8000"}
         row |= {"read_bit_rate": "64000", "write_codec": "PCMA", "write_rate": "8000", "write_bit_rate": "64000"}
+        row |= {"presence_id": self.variables.get("presence_id", "")}
         row |= {"hostname": words.SWITCHNAME, "callstate": self.call_state}
         row |= {"initial_cid_name": self.name, "initial_cid_num": self.number, "initial_ip_addr": "127.0.0.1"}
         return row | {"initial_dest": self.destination, "call_uuid": self.bridge.a.uuid if self.bridge else ""}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from consentivr.lab.simulated.bridges import Bridge, Consultation, after_consultation, end_bridge, heard_on, voice_of
+from consentivr.lab.simulated.bridges import Bridge, Consultation, end_bridge, end_consultation, heard_on, voice_of
 from consentivr.lab.simulated.listened import Listened
 from consentivr.lab.simulated.recorders import Audible, Recorder, Tap
 
@@ -34,6 +34,7 @@ class Leg(Listened):
         self.pitch = PITCHES[role]
         self.up = True
         self.conference: Conference | None = None
+        self.is_parked = False
         self.consultation: Consultation | None = None
         self.on_gone: list[Callable[[str], None]] = []
         """Called with the cause once it has hung up."""
@@ -67,6 +68,8 @@ class Leg(Listened):
         self.held = True
         self.switch.note()
         self.event("CHANNEL_HOLD")
+        if self.partner is not None:
+            self.partner.execute("playback", "local_stream://moh")
 
     def unhold(self) -> None:
         """And back."""
@@ -91,11 +94,12 @@ class Leg(Listened):
         """One has ended; it may not be the one it is in now."""
         if self.bridge is was:
             self.bridge = None
+            self.variables.pop("signal_bond", None)
             self._bridged_ms, self._bridged_since = float(self.talked_ms), None
 
     def left_alone(self, side: str) -> None:
         """Whoever it was bridged to is gone; ``side`` is its own in that bridge, 'a' or 'b'."""
-        if self.up and self.bridge is None and self.conference is None:
+        if self.up and self.bridge is None and self.conference is None and not self.is_parked:
             self.hang_up()
 
     def connected(self) -> None:
@@ -109,24 +113,47 @@ class Leg(Listened):
         self.hang_up()
 
     def hang_up(self, cause: str = "NORMAL_CLEARING") -> None:
-        """End, and tell in the order of a real switch."""
+        """End, and tell in the order of a real switch: of a bridge's end after the leg's own, unless it is A."""
         if self.ending or not self.switch.alive:
             return
-        self.ending = True
-        self.event("CHANNEL_HANGUP", {"Hangup-Cause": cause})
-        after_consultation(self)
-        left = self.disconnect()
-        self.gone(cause)
-        for leg, side in left:
-            leg.left_alone(side)
-
-    def disconnect(self) -> list[tuple[Leg, str]]:
-        """End its bridge and leave its conference; returns who is left alone, and on which side."""
-        left: list[tuple[Leg, str]] = []
-        if self.bridge is not None:
-            left.append(end_bridge(self.bridge, self))
+        self.tell_hangup(cause)
+        if self.consultation is not None:
+            end_consultation(self, cause)
+            return
+        bridge = self.bridge
+        if bridge is not None and bridge.a is self:
+            end_bridge(bridge, bridge.b)
         if self.conference is not None:
             self.conference.remove(self)
+        self.gone(cause)
+        if bridge is not None:
+            other = bridge.other(self)
+            if bridge.b is self:
+                end_bridge(bridge, self)
+            other.left_alone(bridge.side(other))
+
+    def end_first(self, cause: str) -> None:
+        """Hang up because the other side is taken away: before the bridge's end is told."""
+        if not self.ending:
+            self.tell_hangup(cause)
+            self.gone(cause)
+
+    def tell_hangup(self, cause: str) -> None:
+        """Once."""
+        self.ending = True
+        self.event("CHANNEL_HANGUP", {"Hangup-Cause": cause})
+
+    def disconnect(self) -> list[tuple[Leg, str]]:
+        """Leave bridge and conference without hanging up; returns who is left alone, and on which side."""
+        left: list[tuple[Leg, str]] = []
+        bridge = self.bridge
+        if bridge is not None:
+            other = bridge.other(self)
+            end_bridge(bridge, other if self.ending else None)
+            left.append((other, bridge.side(other)))
+        if self.conference is not None:
+            self.conference.remove(self)
+        self.is_parked = False
         return left
 
     def gone(self, cause: str) -> None:

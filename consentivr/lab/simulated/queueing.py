@@ -6,6 +6,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from consentivr.lab.simulated import words
 from consentivr.lab.simulated.applications import Applications
 from consentivr.lab.simulated.bridges import start_bridge
 from consentivr.lab.simulated.execution import FRAME_MS
@@ -62,7 +63,10 @@ class Queueing(Applications):
 
     def _offered(self, queue: str, name: str) -> Leg:
         """The agent's leg, answered; the queue's own recorder has started."""
-        self._tell_queue(self, "agent-offering", **{"CC-Agent": name, "CC-Agent-Type": "callback"})
+        for declines in self.caller.declined_by:
+            self._tell_queue(None, "agent-offering", **{"CC-Agent": declines, "CC-Agent-Type": "callback"})
+            self._tell_queue(None, "bridge-agent-fail", **{"CC-Agent": declines, "CC-Hangup-Cause": "USER_BUSY"})
+        self._tell_queue(None, "agent-offering", **{"CC-Agent": name, "CC-Agent-Type": "callback"})
         variables = {
             "cc_queue": queue,
             "cc_queue_joined_epoch": self.variables["cc_queue_joined_epoch"],
@@ -77,13 +81,23 @@ class Queueing(Applications):
         variables |= {export: self.variables[export] for export in exported if export in self.variables}
         agent = self.switch.leg("agent", name.partition("@")[0], variables=variables)
         called = {"CC-Agent": name, "CC-Agent-System": "single_box", "CC-Agent-UUID": agent.uuid}
+        if self.caller.agent_recorder is not None:
+            agent.record(self.caller.agent_recorder)
         self._tell_queue(agent, "bridge-agent-start", **called)
 
+        visit = self._visit()
+        core = self.switch.core_uuid
+
         def ended(cause: str) -> None:
-            over = called | {"CC-Hangup-Cause": cause}
-            self._tell_queue(agent, "bridge-agent-end", **over)
-            if self.variables.get("cc_cause") == "answered":
-                self._tell_queue(self, "member-queue-end", **over, **{"CC-Cause": "Terminated"})
+            """The queue looks every 100 ms: by then the caller may be in another."""
+            self.switch.later(0.08, tell, cause)
+
+        def tell(cause: str) -> None:
+            if self.switch.core_uuid == core:
+                over = visit | called | {"CC-Hangup-Cause": cause}
+                self._tell_queue(agent, "bridge-agent-end", **over)
+                if "cc_agent_bridged" in agent.variables:
+                    self._tell_queue(self, "member-queue-end", **over, **{"CC-Cause": "Terminated"})
 
         agent.on_gone.append(ended)
         template = self.switch.queues[queue]
@@ -93,18 +107,22 @@ class Queueing(Applications):
             self.record(path)
         return agent
 
-    def _tell_queue(self, about: Leg, action: str, **more: str) -> None:
-        joined = self.variables["cc_queue_joined_epoch"]
-        member = {
+    def _visit(self) -> dict[str, str]:
+        return {
             "CC-Queue": self.variables["cc_queue"],
-            "CC-Action": action,
             "CC-Member-UUID": self.variables["cc_member_uuid"],
             "CC-Member-Session-UUID": self.uuid,
             "CC-Member-CID-Name": self.name,
             "CC-Member-CID-Number": self.number,
+            "CC-Member-Joined-Time": self.variables["cc_queue_joined_epoch"],
         }
-        times = {} if action in ("member-queue-start", "agent-offering") else {"CC-Member-Joined-Time": joined}
-        about.custom(CALLCENTER, {**member, **times, **more})
+
+    def _tell_queue(self, about: Leg | None, action: str, **more: str) -> None:
+        event = {"Event-Subclass": CALLCENTER, **self._visit(), "CC-Action": action, **more}
+        if about is not None:
+            about.event("CUSTOM", event)
+        elif self.switch.listeners and self.switch.alive:
+            self.switch.publish({**words.without_a_channel("CUSTOM", self.switch.core_uuid), **event})
 
     # --- the talk ----------------------------------------------------------------------------
 

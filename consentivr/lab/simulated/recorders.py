@@ -19,7 +19,7 @@ import soundfile
 if TYPE_CHECKING:
     from consentivr.lab.simulated.legs import Leg
 
-RATE = 8000
+RATE, FRAME_MS = 8000, 20
 SESSION_RECORD = "session_record"
 Audible = tuple[frozenset[int], frozenset[int], bool]
 """Pitches in Hz on the left and on the right, and whether this is in the file at all."""
@@ -69,6 +69,9 @@ class Recorder:
         self._clock = clock
         self._audible = audible
         self.masked = False
+        self.only_bridged = False
+        """Only the talk is in the file: RECORD_BRIDGE_REQ."""
+        self._begins_anew = False
         self._moments: list[Moment] = []
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +86,9 @@ class Recorder:
     def note(self) -> None:
         """Something may have changed."""
         moment = Moment(self._clock(), *self._audible(), self.masked)
+        if self._begins_anew and moment.counts:
+            self._moments.clear()
+            self._begins_anew = False
         last = self._moments[-1] if self._moments else None
         if last is None or (last.left, last.right, last.counts, last.masked) != (
             moment.left,
@@ -91,6 +97,10 @@ class Recorder:
             moment.masked,
         ):
             self._moments.append(moment)
+
+    def begin_anew(self) -> None:
+        """With the next bridge; what was in the file is lost (seen with RECORD_BRIDGE_REQ after a transfer)."""
+        self._begins_anew = self.only_bridged
 
     def follow(self, audible: Callable[[], Audible]) -> None:
         """Go on with another leg."""
@@ -104,7 +114,8 @@ class Recorder:
 
     def _spans(self) -> list[tuple[Moment, float]]:
         """What is in the file, in order: who, and for how many ms."""
-        ends = [moment.at_ms for moment in self._moments[1:]] + [self._clock()]
+        last = self._moments[-1]
+        ends = [moment.at_ms for moment in self._moments[1:]] + [max(self._clock(), last.at_ms + FRAME_MS)]
         return [(moment, end - moment.at_ms) for moment, end in zip(self._moments, ends, strict=True) if moment.counts]
 
     @property

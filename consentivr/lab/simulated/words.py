@@ -47,7 +47,7 @@ def call_row(a: Mapping[str, str], b: Mapping[str, str] | None) -> dict[str, str
 
 def listing(rows: list[dict[str, str]]) -> str:
     """What ``show ... as json`` prints."""
-    return as_json({"row_count": len(rows)} | ({"rows": rows} if rows else {}))
+    return as_json({"row_count": len(rows), "rows": rows}) + "\n" if rows else '{"row_count": 0}\n'
 
 
 def as_json(value: object) -> str:
