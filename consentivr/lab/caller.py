@@ -24,5 +24,13 @@ class Caller:
     agent_hangs_up: bool = False
     drops_socket_at: int | None = None
     """Break the connection to the application when the n-th application starts."""
+    agents: dict[str, str | None] = field(default_factory=dict)
+    """By queue, who takes the call there instead of ``agent``: a caller may come to another line."""
+    declined_by: tuple[str, ...] = ()
+    """Agents who are offered the call first, and decline."""
+    agent_recorder: str | None = None
+    """A file to which something else records the agent's leg from its first moment."""
+    role: str = "caller"
+    """'other caller' hums at a pitch of its own."""
     headers: dict[str, str] = field(default_factory=dict)
     """More channel headers, such as those that a hostile INVITE brings."""

@@ -395,13 +395,13 @@ def test_p9_garbage_harms_only_itself(laboratory: Laboratory, garbage: bytes) ->
 
 
 def test_p5_what_records_the_agents_leg_of_a_no_is_stopped(laboratory: Laboratory) -> None:
-    channel = laboratory.switch.call("5000", Caller(keys={1: ("9", 500)}, talks_ms=4000))
-    channel.agent_recorders.append("/elsewhere/agent.wav")
+    other = str(laboratory.folder / "agent.wav")
+    channel = laboratory.switch.call("5000", Caller(keys={1: ("9", 500)}, talks_ms=4000, agent_recorder=other))
     channel.greenlet.join(20)
     assert channel.agent_recorders == [], "stopped on the agent's leg"
     found = rows(laboratory, channel)
     assert found["looked_for_recorders"].evidence["recorders"] == 1
-    assert found["forbidden_recording"].evidence == {"path": "/elsewhere/agent.wav", "leg": "agent"}
+    assert found["forbidden_recording"].evidence == {"path": other, "leg": "agent"}
 
 
 def test_who_agreed_is_not_asked_about(laboratory: Laboratory) -> None:

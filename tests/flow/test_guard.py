@@ -131,7 +131,7 @@ def test_p5_what_is_recorded_by_law_is_left_alone(configure: Configure, tmp_path
             channel = talking(guarded.laboratory, Caller(talks_ms=60_000))
             if not known:
                 forget(guarded.laboratory)
-                channel._agent_variables["consent_no_record"] = "true"
+                channel.agent.variables["consent_no_record"] = "true"
             channel.record_without_asking(str(guarded.elsewhere / f"{known}.wav"), agent=True)
             gevent.sleep(0.1)
             assert channel.recorders
@@ -147,8 +147,7 @@ def test_p5_a_blind_guard_looks_at_everything_when_it_sees_again(guarded: Guarde
     channel = talking(laboratory, Caller(keys=NO, talks_ms=600_000))
     gevent.sleep(0.05)
     if not known:
-        channel._socket.close()  # the call's own connection is gone as well
-        channel._socket = None
+        channel.cut_socket()  # the call's own connection is gone as well
         gevent.sleep(0.05)
         forget(laboratory)
     guarded.socket.cut()
@@ -169,10 +168,9 @@ def test_p5_a_leg_that_is_recorded_already_comes_together_with_who_declined(guar
     gevent.sleep(0.05)
     forget(guarded.laboratory)
     file = guarded.elsewhere / "before.wav"
-    file.parent.mkdir()
-    file.write_bytes(b"RIFF")
-    channel.agent_recorders.append(str(file))  # it began before the guard connected, and before the bridge
-    channel._event("CHANNEL_BRIDGE", {"Other-Leg-Unique-ID": channel.agent_leg})
+    # It began before the guard connected, and before the bridge.
+    channel.record_without_asking(str(file), agent=True, told=False)
+    channel.event("CHANNEL_BRIDGE", {"Other-Leg-Unique-ID": channel.agent_leg})
     until(lambda: not channel.agent_recorders)
     until(lambda: not file.exists())
     ended(channel)
