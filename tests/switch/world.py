@@ -230,11 +230,14 @@ class World(Looking):
         self.outside.hold(phone)
         consultation = self.outside.dial("1001", number)
         eventually(lambda: self.outside.variable(consultation, "endpoint_disposition") == "ANSWER")
+        eventually(lambda: self.leg_of(consultation))
         return consultation
 
     def complete(self, call: Call, consultation: str) -> None:
-        """The second half of ``refer_attended``."""
+        """The second half of ``refer_attended``: the telephone is out of both calls."""
         self.outside.refer_attended(self.phone_of(call.agent), consultation)
+        eventually(lambda: not self.exists(call.agent))
+        self.outside.hang_up(consultation)
 
     def dial(self, phone: str, number: str) -> str:
         """A telephone dials a number of the switch in the middle; returns its leg outside."""
