@@ -81,8 +81,10 @@ class NativeSwitch(FreeSwitchProcess):
         agents: Mapping[str, Sequence[str]] | None = None,
         colleagues: Iterable[str] = (),
         outside: int | None = None,
+        event_socket_port: int | None = None,
+        password: str | None = None,
     ) -> None:
-        super().__init__(folder)
+        super().__init__(folder, event_socket_port=event_socket_port, password=password)
         if agents is None:
             agents = {f"{1001 + index}@default": [q.name] for index, q in enumerate(queues(configuration).values())}
         self.agents = dict(agents)

@@ -92,11 +92,12 @@ class EventSocket:
 class FreeSwitchProcess:
     """One FreeSWITCH with everything below ``folder``, its configuration in ``folder/conf``. Use it with ``with``.
 
-    It is killed when the block ends, however it ends, and by the kernel when this process dies.
-    Raises FileNotFoundError without a binary, TimeoutError when it does not come up.
+    The event socket's port and password are made up unless given. It is killed when the block ends, however it ends,
+    and by the kernel when this process dies. Raises FileNotFoundError without a binary, TimeoutError when it does not
+    come up.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, event_socket_port: int | None = None, password: str | None = None) -> None:
         binary = find_freeswitch()
         if binary is None:
             raise FileNotFoundError("no FreeSWITCH: put it on PATH, or point CONSENTIVR_FREESWITCH at it")
@@ -104,8 +105,8 @@ class FreeSwitchProcess:
         self._modules = _modules_of(self._binary)
         self.folder = folder
         self.sip_port = free_port(gevent.socket.SOCK_DGRAM)
-        self.event_socket_port = free_port()
-        self.password = secrets.token_hex(16)
+        self.event_socket_port = event_socket_port or free_port()
+        self.password = password or secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: EventSocket | None = None
 

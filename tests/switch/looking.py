@@ -25,6 +25,8 @@ class Looking:
     configuration: Configuration
     switch: NativeSwitch
     outside: Outside
+    earlier: frozenset[Path] = frozenset()
+    """Files of calls before ``settle``."""
 
     @property
     def log(self) -> str:
@@ -34,18 +36,21 @@ class Looking:
 
     @property
     def files(self) -> list[Path]:
-        """Our recordings."""
-        return sorted((self.folder / "recordings").rglob("*.wav"))
+        """Our recordings; like the others, those made since ``settle``."""
+        return self._new("recordings")
 
     @property
     def elsewhere(self) -> list[Path]:
         """What others have recorded: the lab's recorders that consentivr does not know."""
-        return sorted((self.folder / "elsewhere").rglob("*.wav"))
+        return self._new("elsewhere")
 
     @property
     def mailbox(self) -> list[Path]:
         """Voice messages."""
-        return sorted((self.folder / "mailbox").rglob("*.wav"))
+        return self._new("mailbox")
+
+    def _new(self, name: str) -> list[Path]:
+        return sorted(set((self.folder / name).rglob("*.wav")) - self.earlier)
 
     def rows(self, call: Call | None = None) -> list[Entry]:
         """The ledger's rows in order, of one caller number or all."""

@@ -6,6 +6,7 @@ looks at afterwards is in ``tests/switch/looking.py``, which they extend.
 
 from __future__ import annotations
 
+import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ class World(Looking):
 
     ``change`` may alter the configuration's data before it is written. With ``sales`` (default) there is a second line,
     5002, with the queue ``sales@default``. ``served=False`` leaves ``consentivr serve`` out: ``start_serve`` it later.
+    ``watched`` gives serve the switch's event socket.
     """
 
     def __init__(
@@ -42,39 +44,43 @@ class World(Looking):
         change: Callable[[dict[str, Any]], None] = lambda data: None,
         sales: bool = True,
         served: bool = True,
+        watched: bool = True,
         max_wait_s: int = 30,
     ) -> None:
         self.folder = folder
         self.yaml = localize(configuration, folder, free_port(), music=MUSIC, max_wait_s=max_wait_s)
+        event_socket_port, password = free_port(), secrets.token_hex(16)
         data = yaml.safe_load(self.yaml.read_text())
         if sales:
             add_sales(data)
+        if watched:
+            data["guard"] = {
+                "address": f"127.0.0.1:{event_socket_port}",
+                "password_file": str(self._secret(password)),
+                "erase_below": [str(folder / "elsewhere")],
+            }
         change(data)
-        self._write(data)
+        self.yaml.write_text(yaml.safe_dump(data))
+        self.configuration = load(self.yaml)
         self.outside = Outside(folder / "outside")
         self.switch = NativeSwitch(
-            load(self.yaml), folder, agents=agents, colleagues=COLLEAGUES, outside=self.outside.sip_port
+            self.configuration,
+            folder,
+            agents=agents,
+            colleagues=COLLEAGUES,
+            outside=self.outside.sip_port,
+            event_socket_port=event_socket_port,
+            password=password,
         )
         self.outside.central = self.switch.sip_port
         self._served = served
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _write(self, data: dict[str, Any]) -> None:
-        self.yaml.write_text(yaml.safe_dump(data))
-        self.configuration = load(self.yaml)
-
-    def watch(self, **section: Any) -> None:
-        """Before ``start_serve``: give serve the switch's event socket, with what else its section of the YAML says."""
-        secret = self.folder / "event_socket.password"
-        secret.write_text(self.switch.password)
-        secret.chmod(0o600)
-        data = yaml.safe_load(self.yaml.read_text())
-        data["guard"] = {
-            "address": f"127.0.0.1:{self.switch.event_socket_port}",
-            "password_file": str(secret),
-            "erase_below": [str(self.folder / "elsewhere")],
-        } | section
-        self._write(data)
+    def _secret(self, password: str) -> Path:
+        path = self.folder / "event_socket.password"
+        path.write_text(password)
+        path.chmod(0o600)
+        return path
 
     # --- its life --------------------------------------------------------------------------------
 
@@ -102,14 +108,15 @@ class World(Looking):
 
     def start_serve(self) -> None:
         """Start ``consentivr serve`` (again) and wait until it serves; its log is appended to ``serve.log``."""
+        self.stop_serve(signal.SIGKILL)
         before = self.log.count("serving")
         self.process = serve(self.yaml)
-        eventually(lambda: self.log.count("serving") > before or self._gone())
-        assert not self._gone(), self.log[-3000:]
+        eventually(lambda: self.log.count("serving") > before or not self.is_served)
+        assert self.is_served, self.log[-3000:]
 
     def stop_serve(self, how: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
         """End serve: SIGTERM, or SIGKILL for a crash; waits until it is gone."""
-        if self.process is not None and not self._gone():
+        if self.process is not None and self.is_served:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(how)
             self.process.wait(seconds)
@@ -118,8 +125,10 @@ class World(Looking):
         """As a crash or the kernel does."""
         self.stop_serve(signal.SIGKILL)
 
-    def _gone(self) -> bool:
-        return self.process is None or self.process.poll() is not None
+    @property
+    def is_served(self) -> bool:
+        """Whether serve runs."""
+        return self.process is not None and self.process.poll() is None
 
     def kill_switch(self) -> None:
         """The switch in the middle crashes."""
@@ -139,12 +148,17 @@ class World(Looking):
             self.outside.declines(phone, whether=False)
             self.outside.answers_after(phone, 0)
         self.switch.agents_wait()
+        self.earlier = frozenset(self.folder.rglob("*.wav"))
 
     # --- a call until the talk -------------------------------------------------------------------
 
-    def call(self, line: str = SUPPORT, *, agents: bool = True, name: str = "Erika Mustermann") -> Call:
-        """Somebody calls a line; ``agents`` says whether agents are there. Returns once the switch has the call."""
-        self.switch.agents_wait(available=agents)
+    def call(self, line: str = SUPPORT, *, agents: bool | None = True, name: str = "Erika Mustermann") -> Call:
+        """Somebody calls a line; returns once the switch has the call.
+
+        ``agents`` says whether agents are there; None leaves them as they are, for several calls at once.
+        """
+        if agents is not None:
+            self.switch.agents_wait(available=agents)
         number = next(NUMBERS)
         call = Call(number, self.outside.call(line, number, name=name))
         call.leg = eventually(lambda: self._leg_of(call))
@@ -187,9 +201,9 @@ class World(Looking):
         call.agent = eventually(bridged, seconds)
         return call.agent
 
-    def consenting(self, key: str = "1", line: str = SUPPORT) -> Call:
+    def consenting(self, key: str = "1", line: str = SUPPORT, *, agents: bool | None = True) -> Call:
         """A call whose caller presses the key and talks with the agent."""
-        call = self.call(line)
+        call = self.call(line, agents=agents)
         self.press(call, key)
         self.talking(call)
         return call
