@@ -34,7 +34,7 @@ def prepare(folder: Path) -> None:
         sip_port=5080,
         event_socket_port=8021,
         event_socket_password="lab-only",  # noqa: S106 - loopback of the lab's containers
-        agents={"1001@default": "support@default"},
+        agents={"1001@default": ["support@default"]},
     )
     shutil.copytree(shipped("sounds"), folder / "sounds", dirs_exist_ok=True)
     for name in ("recordings", "db", "log", "run"):
