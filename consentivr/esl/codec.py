@@ -44,7 +44,8 @@ _REPLY = re.compile(rb"(Content-Type: command/reply\nReply-Text: [\x20-\x7e]{0,5
 
 _ACCEPTED = b"Content-Type: command/reply\nReply-Text: +OK"
 
-_EVENT_BEGINS = b'{"Event-Name":"'
+_EVENT_BEGINS = (b'{"Event-Name":"', b'{"Event-Subclass":"')
+"""The first header of an event; the second of those two of a custom one."""
 _JSON_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*(?=")', re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
@@ -148,11 +149,11 @@ class Event(_Searched):
 
     def get(self, name: str, default: Any = None) -> Any:
         body = self._body
-        if name == "Event-Name":
-            start = len(_EVENT_BEGINS)
+        mark = b',"%s":"' % name.encode()
+        if body.startswith(mark[1:], 1):
+            start = len(mark)
         else:
             # Backwards it goes three times as fast: of commas there are fewer than of quotes.
-            mark = b',"%s":"' % name.encode()
             start = body.rfind(mark) + len(mark)
             if start < len(mark):
                 return default

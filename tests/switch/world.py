@@ -32,7 +32,6 @@ class World(Looking):
 
     ``change`` may alter the configuration's data before it is written. With ``sales`` (default) there is a second line,
     5002, with the queue ``sales@default``. ``served=False`` leaves ``consentivr serve`` out: ``start_serve`` it later.
-    ``watched`` gives serve the switch's event socket.
     """
 
     def __init__(
@@ -44,7 +43,6 @@ class World(Looking):
         change: Callable[[dict[str, Any]], None] = lambda data: None,
         sales: bool = True,
         served: bool = True,
-        watched: bool = True,
         max_wait_s: int = 30,
     ) -> None:
         self.folder = folder
@@ -53,12 +51,10 @@ class World(Looking):
         data = yaml.safe_load(self.yaml.read_text())
         if sales:
             add_sales(data)
-        if watched:
-            data["guard"] = {
-                "address": f"127.0.0.1:{event_socket_port}",
-                "password_file": str(self._secret(password)),
-                "erase_below": [str(folder / "elsewhere")],
-            }
+        data["switches"] = [
+            {"address": f"127.0.0.1:{event_socket_port}", "password_file": str(self._secret(password))}
+        ]
+        data["watch"] = {"erase_below": [str(folder / "elsewhere")], "sweep_s": 1}
         change(data)
         self.yaml.write_text(yaml.safe_dump(data))
         self.configuration = load(self.yaml)
