@@ -151,6 +151,7 @@ def permission(path: str, *, stereo: bool) -> dict[str, str]:
         **NEUTRAL,
         RECORD_FILE: path,
         NO_RECORD: "false",
+        DECISION: "given",
     }
 
 

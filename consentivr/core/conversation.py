@@ -59,11 +59,18 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
 
 
 def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) -> Result:
-    """Ours that began to record; and, in a queue that records by law, whatever records the caller."""
+    """Ours that began to record, known by their names; in a queue that records by law, whatever records the caller."""
     new = [recorder for recorder in state.now.recorders if recorder not in before.recorders]
-    if policy.mode is RecordingMode.PERMANENT:
-        own = [recorder.path for recorder in new if recorder.leg == state.channel and recorder.path not in state.files]
-        state = state._replace(files=(*state.files, *own))
+    own = [
+        recorder.path
+        for recorder in new
+        if recorder.path not in state.files
+        and (
+            recorder.path.startswith(state.stem)  # whoever asked armed it
+            or (policy.mode is RecordingMode.PERMANENT and recorder.leg == state.channel)
+        )
+    ]
+    state = state._replace(files=(*state.files, *own))
     started = [recorder for recorder in new if recorder.path in state.files and recorder.path not in state.unclosed]
     there = state.now.recorders
     state = state._replace(

@@ -74,10 +74,11 @@ class Adopting:
         channel = Channel(leg, lambda name: event.get(f"variable_{name}"))
         self.take_up(channel, queue, event.get("CC-Member-UUID"))
 
-    def from_event(self, leg: str, event: Event) -> None:
-        """Any event of a leg that has a line's word."""
-        if event.get(f"variable_{switch.LINE}") and event.get("Unique-ID") == leg:
-            self.take_up(Channel(leg, lambda name: event.get(f"variable_{name}")), "", None)
+    def from_event(self, leg: str, event: Event) -> bool:
+        """Any event of a leg that has a line's word; whether there is something to read."""
+        channel = Channel(leg, lambda name: event.get(f"variable_{name}"))
+        self.take_up(channel, "", None)
+        return leg in self._reading
 
     def take_up(self, channel: Channel, queue: str, member: str | None) -> None:
         """Follow this visit from now on; another one of the same channel is over."""
@@ -141,6 +142,7 @@ class Adopting:
                 told = adoption.told(rows.get(channel.visit, ()))
                 decision, durable = adoption.word(told, channel.says)
                 self._following.tell(known, ev.WordChanged(decision, durable, told.purpose))
+                self._following.refresh({leg})
             else:
                 self.begin(channel, queue, member, rows.get(channel.visit, []), why=None)
 
@@ -158,8 +160,6 @@ class Adopting:
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
         visit.member = member
         following.visits[channel.uuid] = visit
-        for path in state.files:
-            following.owners[path] = visit
         if why is not None:
             row = Adopted(why)
             self._submit(ref.row(row.turn, row.evidence()))

@@ -72,7 +72,6 @@ class Doing:
 
     def start(self, visit: Visit, action: do.StartRecorder) -> None:
         house = self._following.house
-        self._following.owners[action.path] = visit
 
         def outcome(done: bool, said: str, took_ms: int) -> None:
             if not done:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from pathlib import PurePosixPath
 
 import structlog
 
@@ -24,6 +25,7 @@ from consentivr.esl.codec import Event
 from consentivr.esl.errors import WaitTimedOut
 from consentivr.esl.inbound import InboundConnection
 from consentivr.ledger import LedgerWriter
+from consentivr.recordings import visit_of
 from consentivr.watch.adopting import Adopting
 from consentivr.watch.alarm import Alarm
 from consentivr.watch.doing import Doing
@@ -57,8 +59,8 @@ class Following:
         self.board = Switchboard()
         self.visits: dict[str, Visit] = {}
         """By the caller's leg."""
-        self.owners: dict[str, Visit] = {}
-        """By the path of each file that is theirs."""
+        self._owners: dict[str, Visit] = {}
+        """By the path of each file that is theirs, until it is complete."""
         self.people = People(connection, house, ledger, self.board, self._found, self.post)
         self._stream = Stream(self)
         self._doing = Doing(self)
@@ -97,6 +99,8 @@ class Following:
         """Something happened to a conversation; whether anything follows from it."""
         before = visit.state.decision
         visit.state, actions = step(visit.policy, visit.state, event)
+        for path in visit.state.files:
+            self._owners.setdefault(path, visit)
         for action in actions:
             self._doing.perform(visit, action)
         visit.look()
@@ -112,8 +116,9 @@ class Following:
                 if member in self.visits:
                     affected[member] = self.visits[member]
             for path in self.board.recorders_on(leg):
-                if path in self.owners:
-                    affected[self.owners[path].channel] = self.owners[path]
+                owner = self.owner_of(path)
+                if owner is not None and self.visits.get(owner.channel) is owner:
+                    affected[owner.channel] = owner
         for visit in affected.values():
             now = self.situation(visit)
             if now != visit.state.now:
@@ -137,11 +142,21 @@ class Following:
             parties=tuple(parties),
             held=board.waits(channel) or any(board.holds(leg) for leg in room),
             recorders=tuple(
-                recorder for recorder in board.recorders(room) if self.owners.get(recorder.path, visit) is visit
+                recorder for recorder in board.recorders(room) if self.owner_of(recorder.path) in (None, visit)
             ),
             astray=tuple(Recorder(path, leg) for path in mine for leg in board.where(path) if leg not in room),
             taps=taps,
         )
+
+    def owner_of(self, path: str) -> Visit | None:
+        """Whose file it is: a visit's own files have its name."""
+        owner = self._owners.get(path)
+        if owner is None:
+            name = visit_of(PurePosixPath(path).stem)
+            owner = next((visit for visit in self.visits.values() if visit.state.visit == name), None) if name else None
+            if owner is not None and not path.startswith(owner.state.stem):
+                owner = None
+        return owner
 
     def _party(self, leg: str, visit: Visit) -> Party:
         other = self.visits.get(leg)
@@ -213,10 +228,13 @@ class Following:
             self._party(leg, visit)  # the register is asked before the first word
         self.refresh({leg})
 
-    def recorder_found(self, leg: str, event: Event) -> None:
-        """Something records a leg that carries our word, and that nobody follows yet: at once."""
-        if leg not in self.visits:
-            self.adopting.from_event(leg, event)
+    def recorder_found(self, leg: str, event: Event) -> bool:
+        """Something records a leg that carries our word. False when the word must be read before it is judged:
+        nobody follows the leg yet, or whoever asks has just decided."""
+        visit = self.visits.get(leg)
+        if visit is not None and visit.state.decision is not None:
+            return True
+        return not self.adopting.from_event(leg, event)
 
     def pressed(self, leg: str, key: str, at_ms: int) -> None:
         visit = self.visits.get(leg)
@@ -229,11 +247,11 @@ class Following:
 
     def closed(self, path: str, duration_ms: int | None, cause: str | None) -> None:
         event = ev.RecordingClosed(path, duration_ms, cause)
-        owner = self.owners.get(path)
+        owner = self._owners.get(path)
         if owner is not None:
             self.tell(owner, event)
             if self.visits.get(owner.channel) is not owner:
-                del self.owners[path]
+                self._owners.pop(path, None)
             return
         for visit in list(self.visits.values()):
             if path in visit.state.forbidden:
@@ -255,7 +273,7 @@ class Following:
             self.adopting.over(visit, None)
         for path in visit.state.files:
             if path not in visit.state.unclosed:
-                self.owners.pop(path, None)
+                self._owners.pop(path, None)
         visit.look(over=True)
 
     # --- from outside ------------------------------------------------------------------------
