@@ -148,7 +148,7 @@ NAMES = {
 
 @pytest.mark.sipp
 def test_p7_hostile_names(world: World, tmp_path: Path) -> None:
-    text = (SCENARIOS / "press_nothing.xml").read_text().replace('"60000"', '"6000"')
+    text = (SCENARIOS / "press_nothing.xml").read_text().replace('"45000"', '"6000"')
     before = len(decisions(world))
     running = []
     for name, said in NAMES.items():
@@ -190,7 +190,7 @@ def test_twenty_callers_at_once(world: World, tmp_path: Path) -> None:
     for name, calls in counts.items():
         quick = tmp_path / f"{name}.xml"
         text = (SCENARIOS / f"{name}.xml").read_text()
-        quick.write_text(text.replace('"6000"', '"1200"').replace('"9000"', '"12000"').replace('"60000"', '"13000"'))
+        quick.write_text(text.replace('"6000"', '"1200"').replace('"18000"', '"12000"').replace('"45000"', '"13000"'))
         running.append(sipp(world, quick, calls))
     while any(process.poll() is None for process in running):
         gevent.sleep(0.2)

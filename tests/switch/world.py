@@ -148,14 +148,21 @@ class World(Looking):
 
     # --- a call until the talk -------------------------------------------------------------------
 
-    def call(self, line: str = SUPPORT, *, agents: bool | None = True, name: str = "Erika Mustermann") -> Call:
+    def call(
+        self,
+        line: str = SUPPORT,
+        *,
+        agents: bool | None = True,
+        name: str = "Erika Mustermann",
+        number: str | None = None,
+    ) -> Call:
         """Somebody calls a line; returns once the switch has the call.
 
         ``agents`` says whether agents are there; None leaves them as they are, for several calls at once.
         """
         if agents is not None:
             self.switch.agents_wait(available=agents)
-        number = next(NUMBERS)
+        number = number or next(NUMBERS)
         call = Call(number, self.outside.call(line, number, name=name))
         call.leg = eventually(lambda: self._leg_of(call))
         return call
@@ -197,9 +204,11 @@ class World(Looking):
         call.agent = eventually(bridged, seconds)
         return call.agent
 
-    def consenting(self, key: str = "1", line: str = SUPPORT, *, agents: bool | None = True) -> Call:
+    def consenting(
+        self, key: str = "1", line: str = SUPPORT, *, agents: bool | None = True, number: str | None = None
+    ) -> Call:
         """A call whose caller presses the key and talks with the agent."""
-        call = self.call(line, agents=agents)
+        call = self.call(line, agents=agents, number=number)
         self.press(call, key)
         self.talking(call)
         return call
