@@ -229,12 +229,17 @@ class Following:
         self.refresh({leg})
 
     def recorder_found(self, leg: str, event: Event) -> bool:
-        """Something records a leg that carries our word. False when the word must be read before it is judged:
-        nobody follows the leg yet, or whoever asks has just decided."""
+        """Something records a leg that carries our word. False when the word must be read before it is judged: nobody
+        follows the leg yet, whoever asks has just decided, or the caller is on another visit by now."""
         visit = self.visits.get(leg)
-        if visit is not None and visit.state.decision is not None:
+        if visit is not None and visit.state.decision is not None and self._is_on(visit, event):
             return True
         return not self.adopting.from_event(leg, event)
+
+    @staticmethod
+    def _is_on(visit: Visit, event: Event) -> bool:
+        """Whether the channel still is on this visit, by its own word."""
+        return bool(event.get(f"variable_{switch.VISIT}", visit.state.visit) == visit.state.visit)
 
     def pressed(self, leg: str, key: str, at_ms: int) -> None:
         visit = self.visits.get(leg)
