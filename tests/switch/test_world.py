@@ -117,6 +117,15 @@ def test_the_caller_holds_and_the_agent_hangs_up(world: World) -> None:
     eventually(lambda: not world.switch.channels())
 
 
+def test_a_telephone_forwards(world: World) -> None:
+    call = talk(world)
+    world.outside.forwards("2001", "mobile")
+    world.refer(call.agent, "2001")
+    eventually(lambda: world.outside.legs_of("mobile"))
+    gevent.sleep(0.3)
+    assert world.heard_by(call.phone) == {"mobile"}
+
+
 def test_keys_arrive_as_keys(world: World) -> None:
     call = talk(world)
     tap = Tap(world.switch.event_socket_port, world.switch.password, "DTMF")

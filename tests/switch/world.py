@@ -147,6 +147,7 @@ class World(Acting):
         for phone in self.outside.phones:
             self.outside.declines(phone, whether=False)
             self.outside.answers_after(phone, 0)
+            self.outside.forwards(phone)
         self.switch.agents_wait()
         self.earlier = frozenset(self.folder.rglob("*.wav"))
 
