@@ -78,6 +78,10 @@ class Outside(FreeSwitchProcess):
         """Whether a telephone is busy; it answers otherwise."""
         self.api(f"global_setvar declines_{phone}={'true' if whether else ''}")
 
+    def forwards(self, phone: str, to: str = "") -> None:
+        """Calls to a telephone go to another one, by a redirection (302); empty ends that."""
+        self.api(f"global_setvar forwards_{phone}={f'phone-{to}' if to else ''}")
+
     def answers_after(self, phone: str, milliseconds: int) -> None:
         """How long a telephone rings."""
         self.api(f"global_setvar answers_after_{phone}={milliseconds}")
@@ -119,6 +123,11 @@ class Outside(FreeSwitchProcess):
     def resume(self, leg: str) -> None:
         """Take the other side back: re-INVITE, sendrecv."""
         self.api(f"uuid_hold off {leg}")
+
+    def records(self, leg: str) -> None:
+        """Ask the switch in the middle to record this call: INFO with ``Record: on``."""
+        self.api(f"uuid_setvar_multi {leg} fs_send_unsupported_info=true;sip_info_h_Record=on")
+        self.api(f"uuid_send_info {leg} record")
 
     def hang_up(self, leg: str) -> None:
         """BYE, or CANCEL before the answer."""
