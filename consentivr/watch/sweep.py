@@ -44,7 +44,7 @@ class Sweep:
         self._under_way = True
         self._due = now + self._following.house.sweep_s
         for visit in list(self._following.visits.values()):
-            if visit.state.failed:
+            if visit.state.failed or visit.state.mute:
                 self._following.tell(visit, ev.TryAgain())
         board = self._following.board
         # The list is older than its answer: only what was known before it was asked for can be missing from it.
