@@ -79,12 +79,17 @@ def _stopped(known: Told, row: Row) -> Told:
     return known._replace(unclosed=tuple(path for path in known.unclosed if path != row.evidence["path"]))
 
 
+def _forbidden(known: Told, row: Row) -> Told:
+    return known._replace(forbidden=(*known.forbidden, str(row.evidence["path"])))
+
+
 _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
     Turn.DECISION.value: _decided,
     Turn.WITHDRAWN.value: _withdrawn,
     Turn.AGREED_LATE.value: _agreed_late,
     Turn.RECORDING_STARTED.value: _started,
     Turn.RECORDING_STOPPED.value: _stopped,
+    Turn.FORBIDDEN_RECORDING.value: _forbidden,
     Turn.RECORDING_PAUSED.value: lambda known, row: known._replace(paused=True),
     Turn.RECORDING_RESUMED.value: lambda known, row: known._replace(paused=False),
     Turn.RECORDING_MASKED.value: lambda known, row: known._replace(span=row.evidence.get("why")),
@@ -130,6 +135,7 @@ def restored(visit: str, channel: str, stem: str, queue: str, known: Told, says:
         unclosed=known.unclosed,
         paused=known.paused or says.paused,
         span=known.span,
+        forbidden=known.forbidden,
         agent=known.agent,
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,
