@@ -66,8 +66,8 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         ``then`` gets its answer, or NO_ANSWER after ``seconds``. Needs the event BACKGROUND_JOB.
         """
         job = f"consentivr-{next(_JOBS)}"
-        self._jobs[job] = time.monotonic() + seconds, then
         self._queue(encode(f"bgapi {literal(command)}", {"Job-UUID": job}), "bgapi")
+        self._jobs[job] = time.monotonic() + seconds, then
 
     @property
     def job_due(self) -> float | None:
