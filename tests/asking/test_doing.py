@@ -135,7 +135,7 @@ def test_permitting_and_arming() -> None:
         assert permit.startswith("multiset ^^|RECORD_STEREO=true|RECORD_BRIDGE_REQ=true|")
         for word in ("RECORD_APPEND=false", "recording_follow_transfer=false", "RECORD_TOGGLE_ON_REPEAT=false"):
             assert word in permit, "a global variable of that name must not change our recordings"
-        assert permit.endswith(f"|consent_record_file={made.recording_path}|consent_no_record=false")
+        assert f"|consent_record_file={made.recording_path}|consent_no_record=false" in permit
         assert said.perform(do.ArmRecorder()) == [f"record_session {made.recording_path}"]
 
 

@@ -19,23 +19,21 @@ from consentivr.esl.session import SUBSCRIPTIONS
 from tests.asking.lines import UUID, channel, line
 from tests.recorded import NAMES, from_switch, messages
 
-MYEVENTS = set(
-    [
-        "CHANNEL_ANSWER",
-        "CHANNEL_BRIDGE",
-        "CHANNEL_CALLSTATE",
-        "CHANNEL_EXECUTE",
-        "CHANNEL_EXECUTE_COMPLETE",
-        "CHANNEL_HANGUP",
-        "CHANNEL_HANGUP_COMPLETE",
-        "CHANNEL_PARK",
-        "CHANNEL_STATE",
-        "CHANNEL_UNBRIDGE",
-        "CHANNEL_UNPARK",
-        "DTMF",
-        "PRESENCE_IN",
-    ]
-)
+MYEVENTS = {
+    "CHANNEL_ANSWER",
+    "CHANNEL_BRIDGE",
+    "CHANNEL_CALLSTATE",
+    "CHANNEL_EXECUTE",
+    "CHANNEL_EXECUTE_COMPLETE",
+    "CHANNEL_HANGUP",
+    "CHANNEL_HANGUP_COMPLETE",
+    "CHANNEL_PARK",
+    "CHANNEL_STATE",
+    "CHANNEL_UNBRIDGE",
+    "CHANNEL_UNPARK",
+    "DTMF",
+    "PRESENCE_IN",
+}
 """Of what ``myevents`` brings, what a call that is asked can cause."""
 
 
@@ -114,6 +112,7 @@ def answer(*, hear_to_end: bool = False, number: int = 1, **headers: str) -> Att
     return found.attempt
 
 
+_WRONG = AnswerOutcome.WRONG_KEY
 KEY = {"variable_read_result": "success", "variable_consent_key_1": "1"}
 
 
