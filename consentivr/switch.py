@@ -96,6 +96,10 @@ def taps_of(leg: str) -> str:
 # --- channels --------------------------------------------------------------------------------
 
 
+def exists(leg: str) -> str:
+    return f"uuid_exists {_leg(leg)}"
+
+
 def dump(leg: str) -> str:
     return f"uuid_dump {_leg(leg)} json"
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.evidence import Row, Turn
-from consentivr.core.state import TalkState
+from consentivr.core.policy import RecordingMode, TalkPolicy
+from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import Withdrawn
 
 
@@ -37,7 +38,10 @@ class Told(NamedTuple):
     paused: bool = False
     span: str | None = None
     agent: str | None = None
+    agents: tuple[tuple[str, int | None], ...] = ()
+    """Of the last talk: the leg of each agent whose row there is, and its count."""
     erase: bool = False
+    asked: bool = True
     decided: bool = False
     ended: bool = False
 
@@ -79,7 +83,13 @@ def _stopped(known: Told, row: Row) -> Told:
     return known._replace(unclosed=tuple(path for path in known.unclosed if path != row.evidence["path"]))
 
 
+def _agent(known: Told, row: Row) -> Told:
+    answered = (str(row.evidence.get("agent_uuid")), row.evidence.get("count"))
+    return known._replace(agent=row.evidence.get("agent") or known.agent, agents=(*known.agents, answered))
+
+
 _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
+    Turn.ARRIVED.value: lambda known, row: known._replace(asked=row.evidence.get("asked", True)),
     Turn.DECISION.value: _decided,
     Turn.WITHDRAWN.value: _withdrawn,
     Turn.AGREED_LATE.value: _agreed_late,
@@ -89,7 +99,7 @@ _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
     Turn.RECORDING_RESUMED.value: lambda known, row: known._replace(paused=False),
     Turn.RECORDING_MASKED.value: lambda known, row: known._replace(span=row.evidence.get("why")),
     Turn.RECORDING_UNMASKED.value: lambda known, row: known._replace(span=None),
-    Turn.AGENT_ANSWERED.value: lambda known, row: known._replace(agent=row.evidence.get("agent") or known.agent),
+    Turn.AGENT_ANSWERED.value: _agent,
     Turn.CALL_ENDED.value: lambda known, row: known._replace(ended=True),
 }
 
@@ -111,8 +121,15 @@ def word(known: Told, says: ChannelSays) -> tuple[ConsentDecision | None, bool]:
     return found, False
 
 
-def restored(visit: str, channel: str, stem: str, queue: str, known: Told, says: ChannelSays) -> TalkState:
+def restored(
+    visit: str, channel: str, stem: str, queue: str, policy: TalkPolicy, known: Told, says: ChannelSays
+) -> TalkState:
     """The state of a conversation that goes on; ``stem`` is the path of its recordings, without their numbers."""
+    nth = policy.mode is RecordingMode.EVERY_NTH
+    noted = tuple(
+        AgentNoted(leg, proven=True, is_nth=not nth or (count is not None and count % policy.every == 0))
+        for leg, count in known.agents
+    )
     decision, durable = word(known, says)
     files = known.files
     if says.file is not None and says.file not in files:
@@ -131,6 +148,7 @@ def restored(visit: str, channel: str, stem: str, queue: str, known: Told, says:
         paused=known.paused or says.paused,
         span=known.span,
         agent=known.agent,
+        noted=noted,
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,
     )

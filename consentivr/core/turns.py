@@ -45,6 +45,8 @@ class Arrived(Row):
     switch: str
     core: str
     """Of this run of the switch: after another start no channel of it exists."""
+    asked: bool = True
+    """Whether we had the call: else nobody answered for the line, and the dialplan took it to the queue."""
 
 
 @dataclass(frozen=True)

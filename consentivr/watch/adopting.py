@@ -116,7 +116,7 @@ class Adopting:
         self._following.connection.bgapi(command, lambda said: None)
         line = self._following.house.lines.get(channel.line)
         ref = CallRef(channel.uuid, channel.visit, channel.line, line.queue_name if line else "", _mode(line))
-        self._submit(ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name).evidence()))
+        self._submit(ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name, asked=False).evidence()))
 
     def _read(self) -> None:
         """In a greenlet of its own: the ledger may be slow."""
@@ -154,7 +154,8 @@ class Adopting:
         policy = following.house.policy(channel.line, queue)
         began = rows[0].at if rows else datetime.now(timezone.utc)
         stem = recording_stem(following.house.folder, channel.visit, began.date())
-        state = adoption.restored(channel.visit, channel.uuid, stem, queue, adoption.told(rows), channel.says)
+        told = adoption.told(rows)
+        state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says)
         ref = CallRef(channel.uuid, channel.visit, channel.line, queue, policy.mode.value)
         sounds = line.sounds_at(channel.rate) if line else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
@@ -176,6 +177,10 @@ class Adopting:
     def orphan(self, rows: list[Entry], why: str) -> None:
         """A visit that nobody ended, and whose channel is gone."""
         self._settling.orphan(rows, why)
+
+    def young(self, rows: list[Entry], why: str) -> None:
+        """The same, of one that may have begun just now."""
+        self._settling.young(rows, why)
 
     def _submit(self, entry: Entry) -> None:
         try:

@@ -7,6 +7,7 @@ what must be waited for - the ledger, the register - is waited for elsewhere, an
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -67,6 +68,8 @@ class Following:
         self.adopting = Adopting(self)
         self.returning = Returning(self)
         self._sweep = Sweep(self)
+        self.vanished: dict[str, float] = {}
+        """Files that nothing records to any more, without a word of the stream so far; since when."""
         self._inbox: deque[Callable[[], None]] = deque()
 
     def run(self) -> None:
@@ -183,7 +186,7 @@ class Following:
         for path in there.symmetric_difference(board.recorders_on(leg)):
             touched |= board.recording(leg, path, on=path in there)
             if path not in there:
-                self.closed(path, None, None)
+                self.vanished[path] = time.monotonic()
         functions = {what for what, _ in bugs if what != switch.RECORDS}
         for function in functions.symmetric_difference(tap.function for tap in board.taps((leg,))):
             touched |= board.tapped(leg, function, on=function in functions)
@@ -229,12 +232,17 @@ class Following:
         self.refresh({leg})
 
     def recorder_found(self, leg: str, event: Event) -> bool:
-        """Something records a leg that carries our word. False when the word must be read before it is judged:
-        nobody follows the leg yet, or whoever asks has just decided."""
+        """Something records a leg that carries our word. False when the word must be read before it is judged: nobody
+        follows the leg yet, whoever asks has just decided, or the caller is on another visit by now."""
         visit = self.visits.get(leg)
-        if visit is not None and visit.state.decision is not None:
+        if visit is not None and visit.state.decision is not None and self._is_on(visit, event):
             return True
         return not self.adopting.from_event(leg, event)
+
+    @staticmethod
+    def _is_on(visit: Visit, event: Event) -> bool:
+        """Whether the channel still is on this visit, by its own word."""
+        return bool(event.get(f"variable_{switch.VISIT}", visit.state.visit) == visit.state.visit)
 
     def pressed(self, leg: str, key: str, at_ms: int) -> None:
         visit = self.visits.get(leg)
@@ -246,6 +254,7 @@ class Following:
                     self.tell(self.visits[member], ev.KeyPressed(key, at_ms, by_agent=True))
 
     def closed(self, path: str, duration_ms: int | None, cause: str | None) -> None:
+        self.vanished.pop(path, None)
         event = ev.RecordingClosed(path, duration_ms, cause)
         owner = self._owners.get(path)
         if owner is not None:

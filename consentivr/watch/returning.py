@@ -73,8 +73,10 @@ class Returning:
                 times[leg] = times.get(leg, 0) + 1
         # A leg in two rows consults: its partner is who it talks to now, and the other one waits for it.
         plain = [pair for pair in pairs if all(times[leg] == 1 for leg in pair)]
+        board = self._following.board
         for a, b in plain:
-            self._following.board.bridged(a, b)
+            if board.partner(a) is None and board.partner(b) is None:  # else the stream has told more since
+                board.bridged(a, b)
         twice = [pair for pair in pairs if pair not in plain]
         for leg in {leg for leg, count in times.items() if count > 1}:
             mine = [pair for pair in twice if leg in pair]
@@ -117,8 +119,10 @@ class Returning:
         for channel, rows in newest.items():
             if channel in self._channels and _core(rows) in ("", following.switch_name[1]):
                 self._ask(channel, rows)
-            elif channel not in following.visits and asked - rows[-1].at > YOUNG:
+            elif channel not in following.visits and asked - rows[0].at > YOUNG:
                 following.adopting.orphan(rows, "the channel was gone")
+            elif channel not in following.visits:
+                following.adopting.young(rows, "the channel was gone")
         for channel in self._channels:
             if channel not in newest and self._channels[channel].get("direction") == "inbound":
                 self._ask(channel, [])
@@ -127,28 +131,29 @@ class Returning:
     def _ask(self, leg: str, rows: list[Entry]) -> None:
         """The channel's own words, then what listens to it."""
         connection = self._following.connection
+        waits = "waiting" if self._channels[leg].get("application") == "callcenter" else None
         said: dict[str, str] = {}
 
         def answer(name: str, text: str) -> None:
             said[name] = "" if text.strip() == "_undef_" or text.startswith("-ERR") else text.strip()
             if len(said) == len(_VARIABLES):
-                self._told(leg, rows, said)
+                self._told(leg, rows, said, waits)
 
         for name in _VARIABLES:
             connection.api(switch.variable_of(leg, name), partial(answer, name))
 
-    def _told(self, leg: str, rows: list[Entry], said: dict[str, str]) -> None:
+    def _told(self, leg: str, rows: list[Entry], said: dict[str, str], waits: str | None) -> None:
         following = self._following
         channel = Channel(leg, lambda name: said.get(name) or None)
         if not channel.line or leg in following.visits:
             return
         if rows and rows[0].visit == channel.visit:
-            visit = following.adopting.begin(channel, "", None, rows, why="taken up again")
+            visit = following.adopting.begin(channel, "", waits, rows, why="taken up again")
             self._look_at(visit.channel)
         else:
             if rows:
                 following.adopting.orphan(rows, "another visit began")
-            following.adopting.take_up(channel, "", None)
+            following.adopting.take_up(channel, "", waits)
             self._look_at(leg)
 
     def _look_at(self, leg: str) -> None:

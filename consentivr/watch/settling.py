@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import gevent
 import structlog
 
+from consentivr import switch
 from consentivr.core import events as ev
 from consentivr.core.adoption import Told, told
 from consentivr.core.consent import Consent, ConsentDecision, Reason
@@ -26,8 +27,8 @@ log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 3.0
 """So long whoever asked has to hand in what they decided."""
 
-YOUNG = timedelta(seconds=15)
-"""A visit so young may be on a switch whose list was made before it."""
+YOUNG = timedelta(seconds=5)
+"""A visit so young may be on a switch whose list was made before it: looked at once more."""
 
 
 class Settling:
@@ -55,20 +56,41 @@ class Settling:
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
             self._following.sealer.erase(ref, known.files, "consent withdrawn", ours=True)
         if not known.decided:
-            self._write(ref, self._not_obtained(ref, known, asked=True))
+            self._write(ref, self._not_obtained(ref, known))
         self._write(ref, CallEnded(None, known.agent, why))
+
+    def young(self, rows: Sequence[Entry], why: str) -> None:
+        """The same for one that may have begun just now: in a while, when the switch does not know its channel."""
+        gevent.spawn_later(YOUNG.total_seconds(), self._once_more, rows[0].about, why)
+
+    def _once_more(self, ref: CallRef, why: str) -> None:
+        def exists(said: str) -> None:
+            if said.strip() == "false" and ref.channel_uuid not in self._following.visits:
+                gevent.spawn(self._still_open, ref, why)
+
+        command = switch.exists(ref.channel_uuid)
+        self._following.post(lambda: self._following.connection.bgapi(command, exists))
+
+    def _still_open(self, ref: CallRef, why: str) -> None:
+        try:
+            visits = self._following.ledger.rows_of_visits([ref.visit or ""])
+        except LedgerError as error:
+            log.error("a visit cannot be settled now; the next start does it", visit=ref.visit, why=str(error))
+            return
+        for rows in visits:
+            self.orphan(rows, why)
 
     # --- inside, in greenlets of their own ---------------------------------------------------
 
     def _decide(self, visit: Visit) -> None:
         """Only a caller in a queue has been decided about: whoever is still being asked is left alone."""
-        if visit.state.decision is not None or not visit.member:
+        if visit.state.decision is not None or not (visit.member or visit.state.talking):
             return
         known = self._read(visit.ref)
         if known is None:
             return
         if not known.decided and visit.state.decision is None:
-            self._write(visit.ref, self._not_obtained(visit.ref, known, asked=known.queue != ""))
+            self._write(visit.ref, self._not_obtained(visit.ref, known))
             word = ev.WordChanged(ConsentDecision.NOT_OBTAINED, True, None)
             self._following.post(lambda: self._tell(visit, word))
 
@@ -81,7 +103,7 @@ class Settling:
         if known is None or known.ended:
             return
         if not known.decided:
-            self._write(ref, self._not_obtained(ref, known, asked=known.queue != ""))
+            self._write(ref, self._not_obtained(ref, known))
         self._write(ref, CallEnded(cause, known.agent, why))
 
     def _read(self, ref: CallRef) -> Told | None:
@@ -92,10 +114,10 @@ class Settling:
             return None
         return told(rows)
 
-    def _not_obtained(self, ref: CallRef, known: Told, *, asked: bool) -> Decided:
+    def _not_obtained(self, ref: CallRef, known: Told) -> Decided:
         policy = self._following.house.policy(ref.line, ref.queue)
         reasons = {RecordingMode.OFF: Reason.MODE_OFF, RecordingMode.PERMANENT: Reason.LEGAL_BASIS}
-        reason = reasons.get(policy.mode, Reason.APPLICATION_FAILED if asked else Reason.NOT_ASKED)
+        reason = reasons.get(policy.mode, Reason.APPLICATION_FAILED if known.asked else Reason.NOT_ASKED)
         return Decided(
             Consent(ConsentDecision.NOT_OBTAINED, reason),
             _said(policy),

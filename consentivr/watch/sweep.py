@@ -1,4 +1,8 @@
-"""Every few seconds: what the stream missed, what was not done, what was forgotten."""
+"""Every few seconds: what the stream missed, what was not done, what was forgotten.
+
+The switch's lists come from a database that it fills behind its events, so one list proves nothing: what two sweeps in
+a row find otherwise than the switchboard has it, and the stream has not touched between them, is so.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 LEGS_AT_ONCE = 200
 """So many legs a sweep asks what listens to them; the next sweep goes on with the next."""
 
+CLOSED_SECONDS = 2.0
+"""A file that nothing records to for so long is complete, also when no event said so (it comes 1 s late at times)."""
+
 
 class Sweep:
     """Looks now and then."""
@@ -30,6 +37,9 @@ class Sweep:
         self._due = time.monotonic() + following.house.sweep_s
         self._under_way = False
         self._next_leg = 0
+        self._odd: dict[tuple[str, ...], object] = {}
+        """What the last sweep found otherwise than the switchboard has it, and how that had it."""
+        self._odd_now: dict[tuple[str, ...], object] = {}
         self._asked: dict[str, tuple[str, str]] = {}
         """Channels that are no visits of ours, by what they did when they were asked."""
 
@@ -41,15 +51,20 @@ class Sweep:
                 self._remind(visit)
         if now < self._due or self._under_way:
             return
+        for path in [path for path, since in self._following.vanished.items() if now - since > CLOSED_SECONDS]:
+            self._following.closed(path, None, None)
         self._under_way = True
         self._due = now + self._following.house.sweep_s
         for visit in list(self._following.visits.values()):
             if visit.state.failed:
                 self._following.tell(visit, ev.TryAgain())
-        board = self._following.board
-        # The list is older than its answer: only what was known before it was asked for can be missing from it.
-        known = {leg: board.partner(leg) for leg in (*board.legs(), *self._following.visits)}
-        self._following.connection.bgapi(switch.CHANNELS, lambda said: self._channels(said, known), LIST_SECONDS)
+        self._odd, self._odd_now = self._odd_now, {}
+        self._following.connection.bgapi(switch.CHANNELS, self._channels, LIST_SECONDS)
+
+    def _is_so(self, what: tuple[str, ...], known: object) -> bool:
+        """Whether the sweep before found the same, with the switchboard as it is now."""
+        self._odd_now[what] = known
+        return what in self._odd and self._odd[what] == known
 
     def _remind(self, visit: Visit) -> None:
         """A pause stays until somebody ends it; the agent is told, or it ends by itself where that was chosen."""
@@ -65,15 +80,15 @@ class Sweep:
 
     # --- held against the switch's own lists -------------------------------------------------
 
-    def _channels(self, said: str, known: dict[str, str | None]) -> None:
+    def _channels(self, said: str) -> None:
         following = self._following
         rows = rows_of(said)
         self._under_way = False
         if rows is None:
             return
         there = {row.get("uuid", ""): row for row in rows}
-        for leg in known:
-            if leg not in there and is_channel_uuid(leg):
+        for leg in {*following.board.legs(), *following.visits}:
+            if leg not in there and is_channel_uuid(leg) and self._is_so(("gone", leg), following.board.partner(leg)):
                 following.gone(leg, "")
         self._asked = {leg: known for leg, known in self._asked.items() if leg in there}
         for leg, row in there.items():
@@ -93,8 +108,7 @@ class Sweep:
                 if any(tap.function == "eavesdrop" for tap in following.board.taps((target,))):
                     speaks = does[1] == "three_way"
                     following.refresh(following.board.listening(leg, target, speaks=speaks))
-        now = {leg: following.board.partner(leg) for leg in following.visits}
-        following.connection.bgapi(switch.CALLS, lambda said: self._bridges(said, now), LIST_SECONDS)
+        following.connection.bgapi(switch.CALLS, self._bridges, LIST_SECONDS)
         self._legs()
         if following.board.conferences():
             following.connection.bgapi(switch.CONFERENCES, following.conferences_seen)
@@ -114,24 +128,25 @@ class Sweep:
         for name in variables:
             self._following.connection.api(switch.variable_of(leg, name), partial(answer, name))
 
-    def _bridges(self, said: str, before: dict[str, str | None]) -> None:
+    def _bridges(self, said: str) -> None:
         """Of whom we follow. Who consults is in two rows, and is left to the stream."""
         following, board = self._following, self._following.board
-        pairs = [(row.get("uuid", ""), row.get("b_uuid", "")) for row in rows_of(said) or ()]
+        rows = rows_of(said)
+        if rows is None:
+            return
         partners: dict[str, set[str]] = {}
-        for a, b in pairs:
+        for a, b in [(row.get("uuid", ""), row.get("b_uuid", "")) for row in rows]:
             if a and b:
                 partners.setdefault(a, set()).add(b)
                 partners.setdefault(b, set()).add(a)
-        for leg, known in before.items():
-            if leg not in following.visits or board.partner(leg) != known:
-                continue
-            now = partners.get(leg, set())
+        for leg in list(following.visits):
+            now, known = partners.get(leg, set()), board.partner(leg)
             if len(now) == 1:
                 (partner,) = now
-                if partner != known and len(partners[partner]) == 1:
+                found = partner != known and len(partners[partner]) == 1
+                if found and self._is_so(("bridged", leg, partner), known):
                     following.refresh(board.bridged(leg, partner))
-            elif not now and known is not None:
+            elif not now and known is not None and self._is_so(("alone", leg), known):
                 following.refresh(board.unbridged(leg, known))
 
     def _legs(self) -> None:

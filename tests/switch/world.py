@@ -51,9 +51,7 @@ class World(Looking):
         data = yaml.safe_load(self.yaml.read_text())
         if sales:
             add_sales(data)
-        data["switches"] = [
-            {"address": f"127.0.0.1:{event_socket_port}", "password_file": str(self._secret(password))}
-        ]
+        data["switches"] = [{"address": f"127.0.0.1:{event_socket_port}", "password_file": str(self._secret(password))}]
         data["watch"] = {"erase_below": [str(folder / "elsewhere")], "sweep_s": 1}
         change(data)
         self.yaml.write_text(yaml.safe_dump(data))
