@@ -305,6 +305,10 @@ def test_j_nobody_there() -> None:
         InboundConnection(address, "x").connect(timeout=0.5)
 
 
+def test_what_was_never_connected_can_be_closed() -> None:
+    InboundConnection(("127.0.0.1", 1), "x").stop()
+
+
 def test_greenswitchs_own_authentication_is_gone() -> None:
     with dialled() as (connection, _), pytest.raises(NotImplementedError):
         connection.authenticate()
