@@ -97,6 +97,9 @@ class Watch:
                 if str(error) != why:
                     why = str(error)
                     log.error("the watch is blind: see switches", switch="{}:{}".format(*self.address), why=why)
+            except Exception:
+                # Whatever it is, nobody else would watch; what is begun anew is asked of the switch (promise P11).
+                log.exception("the watch failed; it begins anew", switch="{}:{}".format(*self.address))
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
