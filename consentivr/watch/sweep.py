@@ -97,12 +97,9 @@ class Sweep:
             if new and row.get("direction") == "inbound" and is_channel_uuid(leg):
                 self._asked[leg] = does
                 self._ask(leg)
-            if (
-                leg in known
-                and leg in following.board
-                and (row.get("callstate") == "HELD") != following.board.is_on_hold(leg)
-            ):
-                following.refresh(following.board.held(leg, row.get("callstate") == "HELD"))
+            holds, known = row.get("callstate") == "HELD", following.board.is_on_hold(leg)
+            if leg in following.board and holds != known and self._is_so(("holds", leg), known):
+                following.refresh(following.board.held(leg, holds))
             if does[1] in ("eavesdrop", "three_way") and following.board.listens_to(leg) is None:
                 target = row.get("application_data", "").strip()
                 if any(tap.function == "eavesdrop" for tap in following.board.taps((target,))):

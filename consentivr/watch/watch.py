@@ -98,7 +98,7 @@ class Watch:
                     why = str(error)
                     log.error("the watch is blind: see switches", switch="{}:{}".format(*self.address), why=why)
             except Exception:
-                # Whatever it is, nobody else would watch; what is begun anew is asked of the switch (promise P11).
+                self.blind_since = self.blind_since or time.time()
                 log.exception("the watch failed; it begins anew", switch="{}:{}".format(*self.address))
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
