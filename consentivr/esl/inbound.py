@@ -37,6 +37,7 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         """Rows H, I, N: no background greenlet that could die and leave a waiter behind."""
         self._address = address
         self._password = password
+        self.sock = None
         self._jobs: dict[str, tuple[float, Answer]] = {}
         """Background jobs under way, the oldest first: when each is given up, and who gets its answer."""
 
@@ -60,14 +61,19 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
             self.stop()
             raise
 
+    def stop(self) -> None:
+        """Close at once, if there is something to close. Row P: nothing here can wait."""
+        if self.sock is not None:
+            super().stop()
+
     def bgapi(self, command: str, then: Answer, seconds: float = JOB_SECONDS) -> None:
         """Queue an API command that runs in a thread of its own on the switch: a hung one holds up no other.
 
         ``then`` gets its answer, or NO_ANSWER after ``seconds``. Needs the event BACKGROUND_JOB.
         """
         job = f"consentivr-{next(_JOBS)}"
-        self._jobs[job] = time.monotonic() + seconds, then
         self._queue(encode(f"bgapi {literal(command)}", {"Job-UUID": job}), "bgapi")
+        self._jobs[job] = time.monotonic() + seconds, then
 
     @property
     def job_due(self) -> float | None:

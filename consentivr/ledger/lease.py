@@ -45,6 +45,16 @@ class FileLease:
             self._file = None
 
 
+_SILENT_PEER = (
+    ("tcp_keepalives_idle", 2),
+    ("tcp_keepalives_interval", 2),
+    ("tcp_keepalives_count", 3),
+    ("tcp_user_timeout", 6000),
+)
+"""PostgreSQL's own settings, in seconds, the last in milliseconds: when the other end is taken for dead. Its defaults
+would keep a lock for hours after the machine of its holder lost power."""
+
+
 class PostgresLease:
     """A session's advisory lock: it ends when the connection does, on whichever machine its holder was."""
 
@@ -73,7 +83,17 @@ class PostgresLease:
         if self._is_alive():
             return True
         try:
-            connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=5,
+                keepalives_idle=2,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=6000,
+            )
+            for name, value in _SILENT_PEER:
+                connection.execute(f"SET {name} = {value}")
             found = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._key,)).fetchone()
         except psycopg.Error as error:
             raise OSError(f"the ledger's database does not answer: {error}") from None

@@ -185,8 +185,8 @@ class Doing:
 
     def remind(self, visit: Visit, action: do.Remind) -> None:
         house = self._following.house
-        times = [seconds for seconds in (house.remind_paused_s, house.resume_after_s) if seconds is not None]
-        visit.remind_after(min(times) if action.on and times else None)
+        visit.remind_after(house.remind_paused_s if action.on else None)
+        visit.resume_after(house.resume_after_s if action.on else None)
 
     def forget(self, visit: Visit, action: do.Forget) -> None:
         self._following.forget(visit)

@@ -101,14 +101,15 @@ def _of_conference(recorder: Recorder) -> list[str]:
 
 
 def _is_gone(recorder: Recorder, list_: str) -> bool:
-    """Whether the switch's list has the recorder no longer. No answer proves nothing; a leg that is gone records no
-    more."""
+    """Whether the switch's list has the recorder no longer. No answer, and what is no list, proves nothing; a leg that
+    is gone (``-ERR``) records no more."""
     if list_ == NO_ANSWER:
         return False
     if recorder.leg is None:
-        return recorder.path not in recordings_of(list_).get(recorder.conference or "", ())
+        rooms = _rooms(list_)
+        return rooms is not None and recorder.path not in recordings_of(list_).get(recorder.conference or "", ())
     bugs = switch.media_bugs(list_)
-    return bugs is None or (switch.RECORDS, recorder.path) not in bugs
+    return list_.startswith("-ERR") if bugs is None else (switch.RECORDS, recorder.path) not in bugs
 
 
 def recordings_of(json_list: str) -> dict[str, tuple[str, ...]]:

@@ -47,7 +47,10 @@ class Sweep:
         """Called often; does something every ``House.sweep_s``."""
         now = time.monotonic()
         for visit in list(self._following.visits.values()):
-            if visit.remind_at is not None and visit.remind_at <= now:
+            if visit.resume_at is not None and visit.resume_at <= now:
+                visit.resume_after(None)
+                self._following.tell(visit, ev.AgentAsked(AgentWish.RESUME, "timer"))
+            elif visit.remind_at is not None and visit.remind_at <= now:
                 self._remind(visit)
         if now < self._due or self._under_way:
             return
@@ -67,12 +70,8 @@ class Sweep:
         return what in self._odd and self._odd[what] == known
 
     def _remind(self, visit: Visit) -> None:
-        """A pause stays until somebody ends it; the agent is told, or it ends by itself where that was chosen."""
-        house = self._following.house
-        visit.remind_after(house.remind_paused_s)
-        if house.resume_after_s is not None:
-            self._following.tell(visit, ev.AgentAsked(AgentWish.RESUME, "timer"))
-            return
+        """A pause stays until somebody ends it: the agent is told so, again and again."""
+        visit.remind_after(self._following.house.remind_paused_s)
         sound = visit.sounds.get(Announcement.STILL_PAUSED)
         for party in visit.state.now.parties:
             if sound is not None and party.kind == "agent":

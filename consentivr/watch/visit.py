@@ -18,7 +18,7 @@ from consentivr.prompts import Spoken
 class Visit:
     """One visit of a caller. Only the greenlet of its watch touches it."""
 
-    __slots__ = ("began", "day", "member", "policy", "ref", "remind_at", "sounds", "state", "waiting")
+    __slots__ = ("began", "day", "member", "policy", "ref", "remind_at", "resume_at", "sounds", "state", "waiting")
 
     def __init__(
         self,
@@ -39,6 +39,9 @@ class Visit:
         self.member: str | None = None
         """mod_callcenter's name for the caller's place in the queue: what is told late names an older one."""
         self.remind_at: float | None = None
+        """When the agent is told that the pause goes on (time.monotonic); None: not at all."""
+        self.resume_at: float | None = None
+        """When the pause ends by itself, likewise."""
         self.waiting: list[tuple[Callable[[TalkState], bool], gevent.event.AsyncResult]] | None = None
 
     @property
@@ -74,4 +77,12 @@ class Visit:
 
     def remind_after(self, seconds: float | None) -> None:
         """When the pause is to be reminded of; None: not at all."""
-        self.remind_at = None if seconds is None else time.monotonic() + seconds
+        self.remind_at = _in(seconds)
+
+    def resume_after(self, seconds: float | None) -> None:
+        """When the pause is to end by itself; None: not at all."""
+        self.resume_at = _in(seconds)
+
+
+def _in(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds

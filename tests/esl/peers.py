@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
 import gevent.socket
 
-from consentivr.esl.session import OutboundSession
+from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.session import SUBSCRIPTIONS, OutboundSession
 
 CONNECT_REPLY = (
     b"Event-Name: CHANNEL_DATA\nUnique-ID: 26c9d23f-fed1-4cfe-b05e-66ccabca7936\n"
@@ -18,10 +20,19 @@ OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 
 
 def event(name: str, **headers: str) -> bytes:
-    import json
-
+    """As FreeSWITCH writes it."""
     body = json.dumps({"Event-Name": name, **headers}, separators=(",", ":")).encode()
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
+
+
+def answer(text: str) -> bytes:
+    """To a plain API command."""
+    return b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(text.encode()), text.encode())
+
+
+def done(job: str, text: str) -> bytes:
+    """The end of a background job."""
+    return event("BACKGROUND_JOB", **{"Job-UUID": job, "_body": text})
 
 
 def complete(event_uuid: str, application: str = "playback") -> bytes:
@@ -44,10 +55,34 @@ def pair() -> Iterator[tuple[OutboundSession, gevent.socket.socket]]:
 def connected() -> Iterator[tuple[OutboundSession, gevent.socket.socket]]:
     """The same after a good ``connect``."""
     with pair() as (session, switch):
-        switch.sendall(CONNECT_REPLY + OK * 4)
+        switch.sendall(CONNECT_REPLY + OK * len(SUBSCRIPTIONS))
         session.connect()
         switch.recv(65536)
         yield session, switch
+
+
+@contextmanager
+def dialled(*subscriptions: str) -> Iterator[tuple[InboundConnection, gevent.socket.socket]]:
+    """Our connection to a switch that lets us in, and the socket at its other end."""
+    listener = gevent.socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    connection = InboundConnection(listener.getsockname(), "ClueCon")
+    connecting = gevent.spawn(connection.connect, *subscriptions)
+    switch, _ = listener.accept()
+    try:
+        switch.sendall(b"Content-Type: auth/request\n\n")
+        for _ in ("auth", *subscriptions):
+            switch.recv(65536)
+            switch.sendall(OK)
+        connecting.get(timeout=5)
+        yield connection, switch
+    finally:
+        connecting.kill()
+        if hasattr(connection, "sock"):
+            connection.stop()
+        switch.close()
+        listener.close()
 
 
 def within(seconds: float, what: Callable[[], object]) -> object:

@@ -165,6 +165,31 @@ def test_p7_a_callers_text_cannot_forge_an_events_header(name: str, ascii_only: 
     assert not found.is_of("forged")
 
 
+CUSTOM = b'{"Event-Subclass":"callcenter::info","Event-Name":"CUSTOM","Core-UUID":"c","CC-Action":"x","Unique-ID":"u"}'
+
+
+def test_a_custom_event_begins_with_its_subclass() -> None:
+    """Seen on a running switch: the subclass stands before the name, and the name is a header like any other."""
+    found = event(CUSTOM)
+    assert (found["Event-Name"], found["Event-Subclass"], found["CC-Action"]) == ("CUSTOM", "callcenter::info", "x")
+    assert found.is_of("u")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CUSTOM.replace(b'"callcenter::info"', b'["callcenter::info"]'),
+        CUSTOM.replace(b'"callcenter::info"', b"1"),
+        CUSTOM.replace(b"Event-Subclass", b"Event-Subclasses"),
+        b'{"Core-UUID":"c",' + CUSTOM[1:],
+        b" " + CUSTOM,
+    ],
+)
+def test_any_other_beginning_is_refused(body: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        event(body)
+
+
 @pytest.mark.parametrize("path", TOLERATED, ids=lambda path: path.stem)
 def test_odd_bytes_of_a_caller_do_not_cost_the_event(path: Path) -> None:
     """FreeSWITCH hands on what it was sent: a display name in Latin-1 must not keep a caller from being asked."""

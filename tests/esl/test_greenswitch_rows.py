@@ -16,6 +16,7 @@ import gevent.socket
 import pytest
 from greenswitch import esl as bare
 
+from consentivr.esl.connection import Refused
 from consentivr.esl.errors import (
     ESLError,
     LocalProtocolError,
@@ -592,7 +593,7 @@ def test_a_refused_command_is_an_event() -> None:
     with connected() as (session, switch):
         session.call_command("answer")
         switch.sendall(b"Content-Type: command/reply\nReply-Text: -ERR invalid session id [x]\n\n")
-        assert session.receive(1) == {"Event-Name": "COMMAND_REFUSED", "Command": "sendmsg answer"}
+        assert session.receive(1) == Refused("sendmsg answer"), "a type of its own, and without arguments"
 
 
 def test_a_reply_to_nothing_is_refused() -> None:

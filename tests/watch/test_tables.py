@@ -1,0 +1,39 @@
+"""What the watch hears and does: each table against what it must be complete for."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from consentivr.core import actions as do
+from consentivr.watch import stream
+from consentivr.watch.doing import PERFORM
+
+
+def subscribed(commands: tuple[str, ...]) -> tuple[set[str], set[str]]:
+    """The kinds of events that ``event json`` names, and the subclasses of custom ones."""
+    (words,) = [command.split()[2:] for command in commands if command.startswith("event json ")]
+    if "CUSTOM" not in words:
+        return set(words), set()
+    at = words.index("CUSTOM")
+    return set(words[: at + 1]), set(words[at + 1 :])
+
+
+def test_every_action_of_a_conversation_is_in_the_table() -> None:
+    assert set(PERFORM) == set(get_args(do.TalkAction))
+
+
+def test_every_kind_that_is_subscribed_is_understood() -> None:
+    events, custom = subscribed(stream.SUBSCRIPTIONS)
+    executions, _ = subscribed(stream.EXECUTIONS)
+    # The ends of background jobs go to who waits for them (esl.inbound).
+    assert set(stream.KINDS) == (events - {"BACKGROUND_JOB"}) | executions
+    assert "BACKGROUND_JOB" in events
+    assert custom == {"callcenter::info", "conference::maintenance"}
+
+
+def test_executions_are_filtered_on_a_connection_of_their_own() -> None:
+    """A filter is a connection's: on the other one it would take everything else away."""
+    assert not any(command.startswith("filter") for command in stream.SUBSCRIPTIONS)
+    assert [command for command in stream.EXECUTIONS if command.startswith("filter")] == [
+        f"filter Application {application}" for application in stream.APPLICATIONS
+    ]
