@@ -50,6 +50,7 @@ def queues(configuration: Configuration) -> dict[str, Queue]:
             max_wait_s=queue.max_wait_s,
             max_wait_no_agent_s=queue.max_wait_no_agent_s,
             recordings_folder=configuration.recordings.folder,
+            stereo=configuration.recordings.stereo,
             legal_basis=queue.recording.legal_basis,
             unanswered_extension=queue.unanswered.extension,
         )

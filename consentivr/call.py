@@ -39,7 +39,7 @@ SLACK_SECONDS = 5.0
 _AGENT_ASKED, _OTHER_LEG = "AGENT_ASKED", "OTHER_LEG"
 """Names of events that do not come over the call's own socket."""
 
-_UNHEEDED = ("sched_cancel", "sched_transfer", "answer", "multiset", "record_session", "socket")
+_UNHEEDED = ("sched_cancel", "answer", "multiset", "record_session", "socket")
 """Applications whose end tells us nothing; where a question need not be heard to its end, nor does "playback"."""
 
 _UNDECIDED = (Phase.ARRIVING, Phase.ASKING, Phase.DECIDING)
@@ -344,9 +344,10 @@ class Call:
         session, line = self._session, self._line
         if isinstance(action, dialogue.TakeOver):
             session.decline(*_UNHEEDED, *(() if line.hear_to_end else ("playback",)))
+            session.api(f"sched_del consentivr-{self._uuid}")
             session.execute("sched_cancel")
-            moved = f"+{line.watchdog_s} {line.fallback} XML {line.context}"
-            session.execute("sched_transfer", moved)
+            moved = f"uuid_transfer {self._uuid} {line.fallback} XML {line.context}"
+            session.api(f"sched_api +{line.watchdog_s} consentivr-{self._uuid} {moved}")
             self._ours_until = time.monotonic() + line.watchdog_s - 1
             session.execute("answer")
             session.set_variables({"playback_terminators": "none"})
@@ -394,6 +395,7 @@ class Call:
         elif isinstance(action, dialogue.JoinQueue):
             if line.policy.mode.asks:
                 session.hear_keys()
+            session.api(f"sched_del consentivr-{self._uuid}")
             session.execute("sched_cancel")
             session.set_variables(self._for_the_agent() | {"consent_handled": "true"})
             self._awaited[session.call_command("callcenter", line.queue_name)] = self._queue_done

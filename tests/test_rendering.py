@@ -59,20 +59,41 @@ def test_the_dialplan_never_loses_a_call_and_never_records_by_accident() -> None
     assert actions(text, "consentivr-support") == [
         ("set", "consent_record_file=/dev/null/no-record/${uuid}.wav"),
         ("set", "consent_no_record=true"),
+        ("set", "consent_line=support"),
+        ("unset", "consent_visit"),
+        ("unset", "consent_decision"),
         ("set", "consent_handled=false"),
-        ("unset", "cc_queue_joined_epoch"),
-        ("unset", "cc_cause"),
-        ("sched_transfer", "+20 consentivr-fallback-support XML public"),
+        ("set", "consent_joined_before=${cc_queue_joined_epoch}"),
+        ("set", "sip_disable_recording=true"),
+        (
+            "set",
+            "consent_watchdog=${sched_api(+20 consentivr-${uuid} uuid_transfer ${uuid} "
+            "consentivr-fallback-support XML public)}",
+        ),
         ("socket", "127.0.0.1:8184|127.0.0.1:8185 async full"),
         ("transfer", "consentivr-fallback-support XML public"),
     ]
     assert actions(text, "consentivr-support-to-queue") == [
-        ("sched_cancel", ""),
+        ("set", "consent_watchdog=${sched_del(consentivr-${uuid})}"),
         ("answer", ""),
         ("callcenter", "support@default"),
         ("transfer", "consentivr-ended-support XML public"),
     ]
     assert "socket_resume" not in text
+    assert "sched_cancel" not in text, "timers of others stay"
+    assert ("unset", "cc_cause") not in actions(text, "consentivr-support"), "variables of others stay"
+
+
+def test_a_talk_that_is_over_is_not_queued_again_but_another_visit_is() -> None:
+    (found,) = [
+        extension
+        for extension in ElementTree.fromstring(files()[DIALPLAN]).iter("extension")
+        if extension.get("name") == "consentivr-support-been-in-queue"
+    ]
+    assert [(each.get("field"), each.get("expression")) for each in found.iter("condition")][1:] == [
+        ("${consent_handled}", "^true$"),
+        ("${cond(x${cc_queue_joined_epoch} == x${consent_joined_before} ? same : other)}", "^other$"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +102,7 @@ def test_the_dialplan_never_loses_a_call_and_never_records_by_accident() -> None
         (RecordingMode.OFF, None),
         (RecordingMode.CALLER_OPT_IN, None),
         (RecordingMode.PERMANENT_OPT_OUT, "${consent_record_file}"),
-        (RecordingMode.PERMANENT, "/r/${strftime(%Y/%m/%d)}/${uuid}.wav"),
+        (RecordingMode.PERMANENT, "/r/${strftime(%Y/%m/%d)}/${uuid}-${cc_queue_joined_epoch}.wav"),
     ],
 )
 def test_the_record_template_that_a_mode_needs(mode: RecordingMode, template: str | None) -> None:
@@ -100,6 +121,10 @@ def test_a_call_that_never_met_us_has_a_path_that_cannot_be_created() -> None:
 def test_a_permanent_line_is_not_flagged() -> None:
     text = files(mode=RecordingMode.PERMANENT)[DIALPLAN]
     assert "consent_no_record=true" not in text
+    assert ("set", "RECORD_STEREO=true") in actions(text, "consentivr-support")
+    mono = files(mode=RecordingMode.PERMANENT, stereo=False)[DIALPLAN]
+    assert ("set", "RECORD_STEREO=false") in actions(mono, "consentivr-support")
+    assert "RECORD_STEREO" not in files()[DIALPLAN]
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1))

@@ -90,8 +90,8 @@ class SimulatedSwitch:
         return self.commands.run(command)
 
     def function(self, name: str, arguments: str) -> str:
-        """What ``${name(arguments)}`` becomes in the dialplan."""
-        return self.api(f"{name} {arguments}").rstrip("\n")
+        """What ``${name(arguments)}`` becomes in the dialplan: the answer as it is, with its line break."""
+        return self.api(f"{name} {arguments}")
 
     def publish(self, event: dict[str, str]) -> None:
         """To whoever listens, unless the stream loses it."""

@@ -24,6 +24,7 @@ class Queue:
     max_wait_s: int
     max_wait_no_agent_s: int
     recordings_folder: str
+    stereo: bool = True
     legal_basis: str | None = None
     unanswered_extension: str | None = None
 
@@ -37,7 +38,8 @@ class Queue:
         if self.mode is RecordingMode.PERMANENT_OPT_OUT:
             return "${consent_record_file}"
         if self.mode is RecordingMode.PERMANENT:
-            return self.recordings_folder + "/${strftime(%Y/%m/%d)}/${uuid}.wav"
+            # One caller may come twice: the moment of joining keeps the files apart.
+            return self.recordings_folder + "/${strftime(%Y/%m/%d)}/${uuid}-${cc_queue_joined_epoch}.wav"
         return None
 
 

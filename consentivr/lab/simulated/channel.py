@@ -27,8 +27,6 @@ class Channel(Queueing):
                     break
                 except Transferred as transfer:
                     self._let_go()
-                    for recorder in self.recorders.values():
-                        recorder.begin_anew()
                     self.destination = str(transfer)
                     self._base = None
         except HungUp as hangup:

@@ -55,7 +55,6 @@ class Listened(Identity):
             recorder = Recorder(path, self.value_of("RECORD_STEREO") == "true", lambda: self.switch.now_ms, audible)
         except (OSError, ValueError):
             return False
-        recorder.only_bridged = only_bridged
         self.bugs.append(recorder)
         self.switch.recording.add(recorder)
         if told:
