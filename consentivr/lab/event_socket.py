@@ -81,6 +81,7 @@ class SimulatedEventSocket:
                 *blocks, buffer = (buffer + data).split(b"\n\n")
                 for block in blocks:
                     self._obey(client, block.decode().strip("\n"))
+                gevent.sleep(0)  # gevent does not switch while there is something to read
         except OSError:
             pass
         finally:

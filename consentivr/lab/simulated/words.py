@@ -55,6 +55,16 @@ def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def bug_list(bugs: list[tuple[str, str]]) -> str:
+    """What ``uuid_buglist`` prints of (function, target)."""
+    listed = "".join(
+        f" <media-bug>\n  <function>{function}</function>\n  <target>{target}</target>\n"
+        "  <thread-locked>0</thread-locked>\n </media-bug>\n"
+        for function, target in bugs
+    )
+    return f"<media-bugs>\n{listed}</media-bugs>\n"
+
+
 def without_a_channel(name: str, core_uuid: str) -> dict[str, str]:
     """The first headers of an event that belongs to no channel."""
     event = {"Event-Name": name} | {header: TEMPLATE[header] for header in _WITHOUT_CHANNEL}
