@@ -23,6 +23,7 @@ from consentivr.lab.simulated.faults import Faults
 from consentivr.lab.simulated.legs import Leg
 from consentivr.lab.simulated.recorders import Recorder
 from consentivr.lab.simulated.schedule import Schedule
+from consentivr.lab.simulated.words import Event
 
 if TYPE_CHECKING:
     from consentivr.lab.event_socket import SimulatedEventSocket
@@ -56,7 +57,7 @@ class SimulatedSwitch:
         """Every channel that is up, by its UUID, in the order in which they came."""
         self.conferences: dict[str, Conference] = {}
         self.recording: set[Recorder] = set()
-        self.listeners: list[Callable[[dict[str, str]], None]] = []
+        self.listeners: list[Callable[[Event], None]] = []
         """Who hears every event of every leg: connections to the simulated event socket, and tests."""
         self.sockets: list[SimulatedEventSocket] = []
         self.faults = Faults()
@@ -93,7 +94,7 @@ class SimulatedSwitch:
         """What ``${name(arguments)}`` becomes in the dialplan: the answer as it is, with its line break."""
         return self.api(f"{name} {arguments}")
 
-    def publish(self, event: dict[str, str]) -> None:
+    def publish(self, event: Event) -> None:
         """To whoever listens, unless the stream loses it."""
         if not self.faults.loses(event):
             for listener in list(self.listeners):

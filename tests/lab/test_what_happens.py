@@ -158,7 +158,7 @@ def test_a_caller_who_leaves_two_who_consult(switch: SimulatedSwitch, told: Told
 
 
 def test_two_lines_of_the_agents_phone(switch: SimulatedSwitch, told: Told) -> None:
-    caller, agent = talking(switch)
+    _, agent = talking(switch)
     told.forget()
     second, colleague = switch.second_line(agent)
     assert told.story == ["HOLD agent", "BRIDGE agent-colleague"]

@@ -80,7 +80,7 @@ class Applications(Execution):
             self.event("CHANNEL_UNPARK")
 
     def _app_sleep(self, argument: str) -> None:
-        self.wait(int(argument))
+        self.wait(int(argument), takes_keys=self.variables.get("sleep_eat_digits") == "true")
 
     # --- sounds and keys ---------------------------------------------------------------------
 

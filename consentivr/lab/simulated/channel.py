@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from consentivr.lab.simulated.bridges import start_bridge
@@ -27,6 +28,7 @@ class Channel(Queueing):
                     break
                 except Transferred as transfer:
                     self._let_go()
+                    self.transfers.append(f"{int(time.time())}:{self.uuid}:bl_xfer:{transfer}/public/XML")
                     self.destination = str(transfer)
                     self._base = None
         except HungUp as hangup:

@@ -86,11 +86,11 @@ class Identity:
         directions = [name for name in filled if name.endswith("-Direction")]
         return {**filled, **dict.fromkeys(directions, self.direction)}
 
-    def headers(self, name: str, *, variables: bool = True) -> dict[str, str]:
+    def headers(self, name: str, *, variables: bool = True) -> words.Event:
         """Of an event about this leg."""
         if self._base is None:
             self._base = self.made_base()
-        headers = {
+        headers: words.Event = {
             **self._base,
             "Event-Name": name,
             "Core-UUID": self.switch.core_uuid,

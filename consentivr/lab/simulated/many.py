@@ -43,7 +43,7 @@ class ManyHeld:
         self.callers = callers
         self.faults = Faults()
         self.core_uuid = str(uuid.uuid4())
-        self.listeners: list[Callable[[dict[str, str]], None]] = []
+        self.listeners: list[Callable[[words.Event], None]] = []
         self._folder = folder
         self._records = bytearray([recorded]) * callers
         self._masked = bytearray(callers)

@@ -9,7 +9,11 @@ import json
 import time
 from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 from urllib.parse import quote
+
+Event = dict[str, Any]
+"""Its headers. All are text but a few variables that are lists, such as transfer_history."""
 
 TEMPLATE: dict[str, str] = json.loads(resources.files("consentivr.lab").joinpath("channel.json").read_text("utf-8"))
 """Every header of a real inbound channel; a leg's own values are marked with @...@."""
@@ -65,9 +69,9 @@ def bug_list(bugs: list[tuple[str, str]]) -> str:
     return f"<media-bugs>\n{listed}</media-bugs>\n"
 
 
-def without_a_channel(name: str, core_uuid: str) -> dict[str, str]:
+def without_a_channel(name: str, core_uuid: str) -> Event:
     """The first headers of an event that belongs to no channel."""
-    event = {"Event-Name": name} | {header: TEMPLATE[header] for header in _WITHOUT_CHANNEL}
+    event: Event = {"Event-Name": name} | {header: TEMPLATE[header] for header in _WITHOUT_CHANNEL}
     return event | {"Core-UUID": core_uuid, "Event-Date-Timestamp": now()}
 
 
@@ -76,7 +80,7 @@ def now() -> str:
     return str(time.time_ns() // 1000)
 
 
-def event_message(event: Mapping[str, str]) -> bytes:
+def event_message(event: Mapping[str, Any]) -> bytes:
     """An event on the wire."""
     body = as_json(event).encode("utf-8", "surrogatepass")
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
