@@ -107,6 +107,7 @@ def test_events_of_every_leg_and_of_modules(switch: SimulatedSwitch, client: Cli
     assert (key["DTMF-Digit"], key["Unique-ID"]) == ("5", agent.uuid)
     assert not [name for name in key if name.startswith("variable_")]
     assert next(iter(key)) == "Event-Name"
+    assert next(iter(client.events[0])) == "Event-Subclass", "so it is with events of modules"
     assert "CHANNEL_EXECUTE" not in client.names(), "nobody asked for it"
 
 

@@ -81,7 +81,9 @@ def now() -> str:
 
 
 def event_message(event: Mapping[str, Any]) -> bytes:
-    """An event on the wire."""
+    """An event on the wire; a module's begins with its subclass, not with its name."""
+    if "Event-Subclass" in event:
+        event = {"Event-Subclass": event["Event-Subclass"], **event}
     body = as_json(event).encode("utf-8", "surrogatepass")
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
 
