@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from consentivr.resources import shipped
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = ("press_1", "press_9", "press_nothing")
+AGENTS = {f"{number}@default": ["support@default"] for number in (1001, 1002, 1003)}
 
 
 def prepare(folder: Path) -> None:
@@ -34,7 +36,7 @@ def prepare(folder: Path) -> None:
         sip_port=5080,
         event_socket_port=8021,
         event_socket_password="lab-only",  # noqa: S106 - loopback of the lab's containers
-        agents={"1001@default": "support@default"},
+        agents=AGENTS,
     )
     shutil.copytree(shipped("sounds"), folder / "sounds", dirs_exist_ok=True)
     for name in ("recordings", "db", "log", "run"):
@@ -54,31 +56,53 @@ def localized(folder: Path) -> tuple[Path, Configuration]:
 
 
 def run(folder: Path) -> int:
-    """The three callers, one after the other; returns 0 when each was treated as it wanted."""
+    """The three callers at once, an agent for each; returns 0 when each was treated as it wanted."""
     path, configuration = localized(folder)
     shutil.copytree(shipped("sounds"), folder / "sounds", dirs_exist_ok=True)
-    with NativeSwitch(configuration, folder) as switch:
+    with NativeSwitch(configuration, folder, agents=AGENTS) as switch:
         serve = subprocess.Popen([sys.executable, "-m", "consentivr", "serve", "--config", str(path)])
         try:
-            time.sleep(2)
-            for scenario in SCENARIOS:
-                switch.agents_wait()
-                subprocess.run(
-                    ["sipp", f"127.0.0.1:{switch.sip_port}", "-sf", str(HERE / "sipp" / f"{scenario}.xml"),
-                     "-s", "5000", "-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "120s"],
-                    check=True, stdout=subprocess.DEVNULL,
-                )  # fmt: skip
+            wait_until_served(configuration)
+            callers = {scenario: call(scenario, switch.sip_port) for scenario in SCENARIOS}
+            for scenario, caller in callers.items():
+                if caller.wait(120) != 0:
+                    print(f"{scenario}: sipp failed", file=sys.stderr)
+                    return 1
                 print(f"{scenario}: the caller has hung up")
             time.sleep(2)
         finally:
             serve.terminate()
             serve.wait(15)
     ledger = Ledger(folder / "ledger.sqlite3")
-    decisions = [row.evidence["decision"] for row in ledger.read(Search(turn="decision"))]
+    decisions = sorted(row.evidence["decision"] for row in ledger.read(Search(turn="decision")))
     ledger.close()
     files = sorted((folder / "recordings").rglob("*.wav"))
     print(f"decisions: {decisions}\nrecordings: {[str(file) for file in files]}")
-    return 0 if decisions == ["given", "refused", "not_obtained"] and len(files) == 1 else 1
+    return 0 if decisions == ["given", "not_obtained", "refused"] and len(files) == 1 else 1
+
+
+def wait_until_served(configuration: Configuration, seconds: float = 30) -> None:
+    """Until consentivr takes calls; raises TimeoutError."""
+    host, _, port = configuration.service.listen.rpartition(":")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("consentivr does not come up")
+
+
+def call(scenario: str, sip_port: int) -> subprocess.Popen[bytes]:
+    """One sipp caller, with media ports of its own."""
+    media = 40000 + 100 * SCENARIOS.index(scenario)
+    command = [
+        "sipp", f"127.0.0.1:{sip_port}", "-sf", str(HERE / "sipp" / f"{scenario}.xml"), "-s", "5000",
+        "-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "120s", "-mp", str(media),
+    ]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
 def main() -> int:

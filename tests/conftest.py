@@ -54,7 +54,14 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def configure(sounds: Path) -> Callable[..., Configuration]:
+def configure(configure_once: Callable[..., Configuration]) -> Callable[..., Configuration]:
+    return configure_once
+
+
+@pytest.fixture(scope="session")
+def configure_once(sounds: Path) -> Callable[..., Configuration]:
+    """For what several tests share."""
+
     def make(
         mode: str = "permanent_opt_out",
         *,

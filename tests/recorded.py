@@ -8,7 +8,12 @@ from pathlib import Path
 from consentivr.esl.codec import Decoder, Message
 
 FOLDER = Path(__file__).parent / "transcripts"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.esl"))
+NAMES = sorted(path.stem for path in FOLDER.glob("*.esl") if "bound" not in path.stem)
+"""One call each, through a plain driver: the outbound socket alone."""
+
+INBOUND = sorted(path.stem for path in FOLDER.glob("*.inbound.esl"))
+OUTBOUND = sorted(path.stem for path in FOLDER.glob("*.outbound.esl"))
+"""Conversations with both sockets, remade by tests/switch/record_conversations.py."""
 
 
 def blocks(name: str) -> Iterator[tuple[str, bytes]]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import shutil
-import subprocess
-import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import gevent
-import gevent.socket
 
 from consentivr.app import queues, rendered
 from consentivr.config import Configuration
-from consentivr.esl.codec import Decoder, Message, encode
+from consentivr.lab.process import (
+    ADDRESS,
+    RTP_PORTS,
+    EventSocket,
+    FreeSwitchProcess,
+    find_freeswitch,
+    free_port,
+    media_ports,
+)
 from consentivr.rendering import render_lab, write
 from consentivr.resources import shipped
 
-ADDRESS = "127.0.0.1"
+__all__ = ["ADDRESS", "Agent", "EventSocket", "NativeSwitch", "find_freeswitch", "free_port", "write_configuration"]
 
 MODULES = (
     "mod_logfile",
@@ -40,74 +41,53 @@ MODULES = (
 )
 """What a consent line needs of FreeSWITCH."""
 
+MORE_MODULES = ("mod_conference", "mod_valet_parking", "mod_lua")
+"""What the lab's other extensions need, loaded where present."""
 
-def find_freeswitch() -> str | None:
-    """The binary: where CONSENTIVR_FREESWITCH points, or on PATH; None without one."""
-    return os.environ.get("CONSENTIVR_FREESWITCH") or shutil.which("freeswitch")
-
-
-def free_port(kind: int = gevent.socket.SOCK_STREAM) -> int:
-    """A port on loopback that nobody uses now."""
-    with gevent.socket.socket(gevent.socket.AF_INET, kind) as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
+DOMAIN = "lab.example"
+"""Of the directory's users: they are dialled as ``user/2001@lab.example``."""
 
 
-class EventSocket:
-    """An inbound event socket for ``api`` commands, one after the other."""
+@dataclass(frozen=True)
+class Agent:
+    """An agent of mod_callcenter, with the telephone and the queues served."""
 
-    def __init__(self, port: int, password: str, timeout: float = 10.0) -> None:
-        self._sock = gevent.socket.create_connection((ADDRESS, port), timeout=timeout)
-        self._decoder = Decoder()
-        self._receive("auth/request")
-        self._sock.sendall(encode(f"auth {password}"))
-        if not self._receive("command/reply").reply_text.startswith("+OK"):
-            raise ConnectionError("FreeSWITCH refused the event socket's password")
-
-    def api(self, command: str) -> str:
-        """Run an API command; raises ConnectionError when FreeSWITCH is gone."""
-        self._sock.sendall(encode(f"api {command}"))
-        return self._receive("api/response").body.decode("utf-8", "replace").strip()
-
-    def start(self, command: str) -> None:
-        """Start an API command that may take long, such as a call that nobody answers; its result is lost."""
-        self._sock.sendall(encode(f"bgapi {command}"))
-        self._receive("command/reply")
-
-    def close(self) -> None:
-        """Hang up the event socket."""
-        self._sock.close()
-
-    def _receive(self, content_type: str) -> Message:
-        while True:
-            message = self._decoder.next_message()
-            if message is None:
-                data = self._sock.recv(65536)
-                if not data:
-                    raise ConnectionError("FreeSWITCH closed the event socket")
-                self._decoder.feed(data)
-            elif message.content_type == content_type:
-                return message
+    name: str
+    contact: str
+    queues: tuple[str, ...]
 
 
-class NativeSwitch:
-    """A FreeSWITCH process with one agent for each queue. Use it with ``with``.
+@dataclass(frozen=True)
+class User:
+    """A user of the directory, and the telephone that rings."""
 
+    name: str
+    dial_string: str
+
+
+class NativeSwitch(FreeSwitchProcess):
+    """The switch in the middle. Use it with ``with``.
+
+    ``agents`` are the agents' names with the queues that each serves, by default one for each queue. With ``outside``,
+    the SIP port of an ``Outside``, agents and ``colleagues`` are its telephones; without, agents hum on this switch.
     Raises FileNotFoundError without a binary, TimeoutError when it does not come up.
     """
 
-    def __init__(self, configuration: Configuration, folder: Path) -> None:
-        binary = find_freeswitch()
-        if binary is None:
-            raise FileNotFoundError("no FreeSWITCH: put it on PATH, or point CONSENTIVR_FREESWITCH at it")
-        self._binary = Path(binary)
-        self.folder = folder
-        self.sip_port = free_port(gevent.socket.SOCK_DGRAM)
-        self.event_socket_port = free_port()
-        self.password = secrets.token_hex(16)
-        self.agents = {
-            f"{1001 + index}@default": queue.name for index, queue in enumerate(queues(configuration).values())
-        }
+    def __init__(
+        self,
+        configuration: Configuration,
+        folder: Path,
+        *,
+        agents: Mapping[str, Sequence[str]] | None = None,
+        colleagues: Iterable[str] = (),
+        outside: int | None = None,
+        event_socket_port: int | None = None,
+        password: str | None = None,
+    ) -> None:
+        super().__init__(folder, event_socket_port=event_socket_port, password=password)
+        if agents is None:
+            agents = {f"{1001 + index}@default": [q.name] for index, q in enumerate(queues(configuration).values())}
+        self.agents = dict(agents)
         write_configuration(
             configuration,
             folder,
@@ -115,50 +95,15 @@ class NativeSwitch:
             event_socket_port=self.event_socket_port,
             event_socket_password=self.password,
             agents=self.agents,
+            colleagues=colleagues,
+            outside=outside,
+            modules=[*MODULES, *(module for module in MORE_MODULES if self.has_module(module))],
         )
 
-    def __enter__(self) -> NativeSwitch:
-        command = [str(self._binary), "-nonat", "-nf", "-nc"]
-        for option in ("conf", "log", "db", "run", "sounds"):
-            (self.folder / option).mkdir(parents=True, exist_ok=True)
-            command += [f"-{option}", str(self.folder / option)]
-        for modules in (self._binary.parent / "mod", self._binary.parent.parent / "lib" / "freeswitch" / "mod"):
-            if modules.is_dir():
-                command += ["-mod", str(modules)]
-                break
-        with (self.folder / "freeswitch.out").open("wb") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self._socket = EventSocket(self.event_socket_port, self.password)
-                if "sofia" in self.api("show modules") and "RUNNING" in self.api("sofia status"):
-                    return self
-            except OSError:
-                pass
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
-                said = (self.folder / "freeswitch.out").read_text(errors="replace")[-2000:]
-                raise TimeoutError(f"FreeSWITCH does not come up; see {self.folder}/log: {said}")
-            gevent.sleep(0.2)
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def api(self, command: str) -> str:
-        """Run an API command."""
-        return self._socket.api(command)
-
-    def agents_wait(self, *, available: bool = True) -> None:
-        """Put every agent in the state for the next call."""
-        for agent in self.agents:
-            self.api(f"callcenter_config agent set status {agent} {'Available' if available else 'Logged Out'}")
+    def agents_wait(self, *names: str, available: bool = True) -> None:
+        """Put every agent, or those named, in the state for the next call."""
+        for agent in names or self.agents:
+            self.api(f"callcenter_config agent set status {agent} {'Available' if available else quoted('Logged Out')}")
             self.api(f"callcenter_config agent set state {agent} Waiting")
 
     def call(self, number: str, caller_id: str, name: str = "Erika Mustermann") -> str:
@@ -171,17 +116,17 @@ class NativeSwitch:
             f"origination_uuid={caller_uuid},origination_caller_id_number={caller_id},"
             f"origination_caller_id_name='{name}',absolute_codec_string=PCMA"
         )
-        self._socket.start(f"originate {{{variables}}}sofia/lab/{number}@{ADDRESS}:{self.sip_port} &park()")
+        self.start(f"originate {{{variables}}}sofia/lab/{number}@{ADDRESS}:{self.sip_port} &park()")
         return caller_uuid
-
-    def channels(self) -> list[dict[str, str]]:
-        """The channels that exist now."""
-        rows: list[dict[str, str]] = json.loads(self.api("show channels as json")).get("rows", [])
-        return rows
 
     def recorders(self, channel_uuid: str) -> str:
         """What records on a leg: the negative proof (FREESWITCH.md, section 4)."""
         return "\n".join(line for line in self.api(f"uuid_buglist {channel_uuid}").splitlines() if "record" in line)
+
+
+def quoted(word: str) -> str:
+    """A word with a blank, for an API command (FREESWITCH.md, section 7)."""
+    return f"'{word}'"
 
 
 def write_configuration(
@@ -191,27 +136,44 @@ def write_configuration(
     sip_port: int,
     event_socket_port: int,
     event_socket_password: str,
-    agents: dict[str, str],
+    agents: Mapping[str, Sequence[str]],
+    colleagues: Iterable[str] = (),
+    outside: int | None = None,
+    modules: Sequence[str] = MODULES,
     address: str = ADDRESS,
 ) -> None:
     """Render our XML and the switch around it below ``folder``."""
     write(folder / "rendered", rendered(configuration))
+    for name in ("elsewhere", "mailbox"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def telephone(name: str) -> str:
+        if outside is None:
+            return f"sofia/lab/lab-agent{name}@{address}:{sip_port}"
+        return f"sofia/lab/phone-{name}@{address}:{outside}"
+
+    rtp_start = media_ports()
     text = render_lab(
         shipped("freeswitch_xml"),
         {
             "rendered": folder / "rendered",
             "base": folder,
             "context": configuration.freeswitch.context,
-            "modules": MODULES,
-            "rtp_start": 20000,
+            "contexts": dict.fromkeys(["public", "default", configuration.freeswitch.context]),
+            "modules": modules,
+            "rtp_start": rtp_start,
+            "rtp_end": rtp_start + RTP_PORTS,
             "address": address,
             "sip_port": sip_port,
             "event_socket_port": event_socket_port,
             "event_socket_password": event_socket_password,
+            "outside": f"{address}:{outside}",
+            "domain": DOMAIN,
             "agents": [
-                {"name": agent, "extension": f"lab-agent{agent.partition('@')[0]}", "queue": queue}
-                for agent, queue in agents.items()
+                Agent(agent, "[leg_timeout=10]" + telephone(agent.partition("@")[0]), tuple(served))
+                for agent, served in agents.items()
             ],
+            "users": [User(name, telephone(name)) for name in colleagues],
         },
     )
     write(folder / "conf", {"freeswitch.xml": text})

@@ -92,9 +92,9 @@ def render(
     }
 
 
-def render_lab(templates: Path, values: Mapping[str, Any]) -> str:
-    """``freeswitch.xml`` of a whole switch for tests and demonstrations."""
-    return _fill(templates, "lab/freeswitch.xml.j2", values)
+def render_lab(templates: Path, values: Mapping[str, Any], name: str = "freeswitch") -> str:
+    """``freeswitch.xml`` of a whole switch for tests and demonstrations; ``outside`` is the one beside it."""
+    return _fill(templates, f"lab/{name}.xml.j2", values)
 
 
 def _fill(templates: Path, name: str, values: Mapping[str, Any]) -> str:

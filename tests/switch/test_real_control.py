@@ -3,92 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import gevent
-import numpy as np
 import pytest
-import soundfile
-import yaml
 
 from consentivr.config import Configuration
-from tests.switch.test_real_switch import Lab, eventually
+from consentivr.lab.listening import silence, total
+from tests.switch.parts import eventually, voices
+from tests.switch.world import World
 
 pytestmark = pytest.mark.freeswitch
 
 
-@pytest.fixture
-def lab(configure: Callable[..., Configuration], tmp_path: Path) -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def shared(configure_once: Callable[..., Configuration], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """With a guard on the switch's own event socket, and keys for the agents."""
-    made = Lab(configure(recording=", erase_withdrawn: true"), tmp_path)
-    secret = tmp_path / "password"
-    secret.write_text(made.switch.password)
-    secret.chmod(0o600)
-    data = yaml.safe_load(made.yaml.read_text())
-    data["guard"] = {
-        "address": f"127.0.0.1:{made.switch.event_socket_port}",
-        "password_file": str(secret),
-        "erase_below": [str(tmp_path / "elsewhere")],
-    }
-    data["agents"] |= {"keys": {"pause": "*3", "resume": "*4"}}
-    made.yaml.write_text(yaml.safe_dump(data))
-    with made.switch:
-        made.serve()
-        eventually(lambda: "guard watches" in (tmp_path / "serve.log").read_text())
+
+    def keys(data: dict) -> None:
+        data["agents"] |= {"keys": {"pause": "*3", "resume": "*4"}}
+
+    configuration = configure_once(recording=", erase_withdrawn: true")
+    with World(configuration, tmp_path_factory.mktemp("world"), change=keys) as made:
+        eventually(lambda: "guard watches" in made.log)
         yield made
-        made.end()
 
 
-def press_star(lab: Lab, leg: str, key: str) -> None:
-    for digit in ("*", key):
-        lab.switch.api(f"uuid_recv_dtmf {leg} {digit}")
-        gevent.sleep(0.2)
+@pytest.fixture
+def world(shared: World) -> Iterator[World]:
+    yield shared
+    shared.settle()
 
 
-def test_p6_a_withdrawal_stops_and_erases(lab: Lab) -> None:
-    far_end, number = lab.call()
-    lab.press(far_end, number, "1")
-    leg = lab.talking(number)
+def test_p6_a_withdrawal_stops_and_erases(world: World) -> None:
+    call = world.consenting("1")
+    gevent.sleep(0.5)
+    assert world.switch.recorders(call.leg)
+    world.keys(call.leg, "*9")
+    eventually(lambda: not world.switch.recorders(call.leg), 2)
     gevent.sleep(1)
-    assert lab.switch.recorders(leg)
-    press_star(lab, leg, "9")
-    eventually(lambda: not lab.switch.recorders(leg), 2)
+    world.end_call(call)
+    assert "withdrawn" in world.whole(call)
+    eventually(lambda: world.files == [])
+
+
+def test_the_agent_pauses(world: World) -> None:
+    call = world.consenting("1")
     gevent.sleep(1)
-    lab.hang_up(far_end)
-    rows = lab.whole_rows(number)
-    assert "withdrawn" in rows
-    eventually(lambda: lab.files == [])
-
-
-def test_the_agent_pauses(lab: Lab) -> None:
-    far_end, number = lab.call()
-    lab.press(far_end, number, "1")
-    leg = lab.talking(number)
-    agent = lab.switch.api(f"uuid_getvar {leg} cc_agent_uuid")
+    world.keys(call.agent, "*3")
     gevent.sleep(2)
-    press_star(lab, agent, "3")
-    gevent.sleep(2)
-    press_star(lab, agent, "4")
-    gevent.sleep(2)
-    lab.hang_up(far_end)
-    rows = lab.whole_rows(number)
-    assert rows["recording_paused"].evidence["by"] == "keys"
-    samples, rate = soundfile.read(str(lab.files[0]))
-    silent = np.abs(samples).max(axis=1) == 0
-    assert 1.5 * rate < silent[int(1.5 * rate) : int(6 * rate)].sum() < 3.5 * rate
+    world.keys(call.agent, "*4")
+    gevent.sleep(1.5)
+    world.end_call(call)
+    assert world.whole(call)["recording_paused"].evidence["by"] == "keys"
+    for channel in silence(world.files[0]):
+        assert 1.2 < total(channel) < 3
+    caller, agent = voices(world.files[0])
+    assert len(caller["caller"]) == len(agent["1001"]) == 2
 
 
 @pytest.mark.parametrize("which", ["caller", "agent"])
-def test_p5_a_forbidden_recording_is_stopped_and_erased(lab: Lab, tmp_path: Path, which: str) -> None:
-    far_end, number = lab.call()
-    lab.press(far_end, number, "9")
-    leg = lab.talking(number)
-    target = leg if which == "caller" else lab.switch.api(f"uuid_getvar {leg} cc_agent_uuid")
-    (tmp_path / "elsewhere").mkdir()
-    file = tmp_path / "elsewhere" / "hostile.wav"
-    lab.switch.api(f"uuid_record {target} start {file}")
-    eventually(lambda: not lab.switch.recorders(target), 1)
+def test_p5_a_forbidden_recording_is_stopped_and_erased(world: World, which: str) -> None:
+    call = world.consenting("9")
+    target = call.leg if which == "caller" else call.agent
+    file = world.folder / "elsewhere" / f"hostile-{which}.wav"
+    world.switch.api(f"uuid_record {target} start {file}")
+    eventually(lambda: not world.switch.recorders(target), 1)
     gevent.sleep(1.5)
     assert not file.exists()
-    lab.hang_up(far_end)
-    assert lab.whole_rows(number)["forbidden_recording"].evidence["leg"] == which
+    world.end_call(call)
+    assert world.whole(call)["forbidden_recording"].evidence["leg"] == which

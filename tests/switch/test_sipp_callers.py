@@ -19,7 +19,7 @@ def test_a_caller_presses(tmp_path: Path, name: str, keys: str) -> None:
     machine = AnsweringMachine()
     scenario = (SCENARIOS / f"{name}.xml").read_text()
     quick = tmp_path / f"{name}.xml"
-    quick.write_text(scenario.replace('"6000"', '"300"').replace('"9000"', '"1500"').replace('"60000"', '"500"'))
+    quick.write_text(scenario.replace('"6000"', '"300"').replace('"18000"', '"1500"').replace('"45000"', '"500"'))
     command = ["sipp", f"127.0.0.1:{machine.port}", "-sf", str(quick), "-s", "5000", "-i", "127.0.0.1", "-m", "1"]
     done = subprocess.run(
         [*command, "-nostdin", "-timeout", "20s"], cwd=tmp_path, capture_output=True, text=True, check=False
