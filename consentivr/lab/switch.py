@@ -125,14 +125,17 @@ class SimulatedSwitch:
         leg.appear()
         return leg
 
-    def dialled(self, by: Leg, number: str = "2001", *, directory: bool = True, role: str = "colleague") -> Leg:
-        """Somebody whom another leg dials, through the directory or past it; both legs say so."""
+    def dialled(self, by: Leg, number: str = "2001", *, directory: bool = True, answers: bool = True) -> Leg:
+        """A colleague whom another leg dials, through the directory or past it; both legs say so."""
         variables = {"originating_leg_uuid": by.uuid, "originator": by.uuid}
         if directory:
             dialed = {"dialed_user": number, "dialed_domain": "127.0.0.1"}
             by.variables |= dialed
             variables |= {**dialed, "presence_id": f"{number}@127.0.0.1"}
-        return self.leg(role, number, variables=variables)
+        leg = Leg(self, "colleague", number, variables=variables)
+        leg.other_leg, leg.answered = by.uuid, answers
+        leg.appear()
+        return leg
 
     # --- what may happen ---------------------------------------------------------------------
 
@@ -147,6 +150,11 @@ class SimulatedSwitch:
         colleague = self.dialled(agent, number, directory=directory)
         consult(agent, colleague)
         return colleague
+
+    def consult_in_vain(self, agent: Leg, number: str = "2001") -> None:
+        """The colleague is busy: nothing is told but the end of that leg."""
+        agent.execute("att_xfer", f"user/{number}@127.0.0.1")
+        self.dialled(agent, number, answers=False).hang_up("USER_BUSY")
 
     def second_line(self, agent: Leg, number: str = "2001") -> tuple[Leg, Leg]:
         """The agent's phone puts the caller on hold and calls a colleague by itself: its second leg, and the colleague.

@@ -92,6 +92,8 @@ class Told:
 
 
 def _is_late(event: dict) -> bool:
+    if event.get("CC-Action") == "members-count":
+        return True
     return event.get("CC-Action") in ("bridge-agent-end", "member-queue-end") and event.get("CC-Cause") != "Cancel"
 
 

@@ -96,14 +96,16 @@ def test_events_of_every_leg_and_of_modules(switch: SimulatedSwitch, client: Cli
     agent.press("5")
     ended(caller)
     until(lambda: "member-queue-end" in client.names())
-    assert client.names()[:5] == [
+    assert client.names()[:7] == [
         "member-queue-start",
+        "members-count",
         "agent-offering",
         "bridge-agent-start",
+        "members-count",
         "CHANNEL_BRIDGE",
         "DTMF",
     ]
-    key = client.events[4]
+    key = client.events[6]
     assert (key["DTMF-Digit"], key["Unique-ID"]) == ("5", agent.uuid)
     assert not [name for name in key if name.startswith("variable_")]
     assert next(iter(key)) == "Event-Name"
@@ -229,9 +231,9 @@ def test_an_answer_is_slow(switch: SimulatedSwitch, client: Client, way: str) ->
 def test_the_stream_loses_events(switch: SimulatedSwitch, client: Client) -> None:
     switch.faults.lose("CHANNEL_BRIDGE", "bridge-agent-start")
     caller, agent = talking(switch)
-    until(lambda: len(client.events) == 2)
+    until(lambda: len(client.events) == 4)
     passes(switch, 200)
-    assert client.names() == ["member-queue-start", "agent-offering"]
+    assert client.names() == ["member-queue-start", "members-count", "agent-offering", "members-count"]
     assert len(switch.faults.lost) == 2
     assert agent.uuid in client.ask("show calls as json"), "only a sweep finds it"
     switch.faults.clear()

@@ -102,8 +102,8 @@ def test_a_consultation_that_hands_over(switch: SimulatedSwitch, told: Told) -> 
     told.forget()
     agent.hang_up()
     assert told.story == [
-        "UNBRIDGE caller-agent",
         "UNBRIDGE agent-colleague",
+        "UNBRIDGE caller-agent",
         "HANGUP_COMPLETE agent",
         "BRIDGE colleague-caller",
     ]

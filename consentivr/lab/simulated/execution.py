@@ -224,7 +224,8 @@ class Execution(Inbound):
                 self.tell_hangup(value)
                 raise HungUp(value)
             if kind == "transfer":
-                raise Transferred(value)
+                self.go_to(value)
+                raise Transferred
             if kind == "taken" and not self.is_connected and (self.bridge or self.conference or self.is_parked):
                 raise Taken
             if kind == "dtmf" and not takes_keys:

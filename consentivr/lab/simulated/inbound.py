@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from consentivr.lab.caller import Caller
@@ -27,6 +28,12 @@ class Inbound(Leg):
         self.state = "CS_EXECUTE"
         self.transfers: list[str] = []
         """Where it was sent on to, as FreeSWITCH notes it."""
+
+    def go_to(self, extension: str) -> None:
+        """From here on its events name another destination."""
+        self.destination = extension
+        self.transfers.append(f"{int(time.time())}:{self.uuid}:bl_xfer:{extension}/public/XML")
+        self._base = None
 
     @property
     def channel_name(self) -> str:

@@ -88,6 +88,7 @@ class Leg(Listened):
     def bridged(self, to: Bridge) -> None:
         """A bridge of this leg has begun."""
         self.bridge = to
+        self.other_leg = to.other(self).uuid
         self._bridged_since = self._bridged_since or self.switch.now_ms
 
     def unbridged(self, was: Bridge) -> None:
@@ -140,8 +141,8 @@ class Leg(Listened):
 
     def tell_hangup(self, cause: str) -> None:
         """Once."""
-        self.ending = True
-        self.event("CHANNEL_HANGUP", {"Hangup-Cause": cause})
+        self.cause = cause
+        self.event("CHANNEL_HANGUP")
 
     def disconnect(self) -> list[tuple[Leg, str]]:
         """Leave bridge and conference without hanging up; returns who is left alone, and on which side."""
@@ -171,7 +172,7 @@ class Leg(Listened):
         for bug in list(self.bugs):
             self.stop_recording(bug.path) if isinstance(bug, Recorder) else self.untap(bug)
         self.state = "CS_REPORTING"
-        self.event("CHANNEL_HANGUP_COMPLETE", {"Hangup-Cause": cause, "variable_hangup_cause": cause})
+        self.event("CHANNEL_HANGUP_COMPLETE", {"variable_hangup_cause": cause})
         self.switch.legs.pop(self.uuid, None)
         for by in listening:
             by.hang_up()
