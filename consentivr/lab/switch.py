@@ -174,7 +174,7 @@ class SimulatedSwitch:
         assert inner is not None, "the second line is with nobody"
         caller, colleague = held.other(agent), inner.other(second)
         second.is_parked = True
-        end_bridge(inner)
+        end_bridge(inner, colleague)
         agent.unhold()
         agent.end_first("NORMAL_CLEARING")
         end_bridge(held, colleague)
@@ -188,9 +188,9 @@ class SimulatedSwitch:
         end_bridge(bridge)
         bridge.other(agent).transfer(extension)
 
-    def listen_in(self, to: Leg, *, three_way: bool = False) -> Leg:
+    def listen_in(self, to: Leg, *, three_way: bool = False, by: Leg | None = None) -> Leg:
         """A supervisor listens (``eavesdrop``), or an outsider joins in and is heard (``three_way``)."""
-        leg = self.leg("outsider" if three_way else "eavesdropper", "3001" if three_way else "3009")
+        leg = by or self.leg("outsider" if three_way else "eavesdropper", "3001" if three_way else "3009")
         leg.execute("three_way" if three_way else "eavesdrop", to.uuid)
         to.tap("eavesdrop", to.uuid, leg, heard=three_way)
         return leg

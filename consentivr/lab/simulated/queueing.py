@@ -83,6 +83,7 @@ class Queueing(Applications):
         variables |= {export: self.variables[export] for export in exported if export in self.variables}
         agent = self.switch.leg("agent", name.partition("@")[0], variables=variables)
         called = {"CC-Agent": name, "CC-Agent-System": "single_box", "CC-Agent-UUID": agent.uuid}
+        called |= dict.fromkeys(("CC-Agent-Called-Time", "CC-Agent-Answered-Time"), str(int(time.time())))
         if self.caller.agent_recorder is not None:
             agent.record(self.caller.agent_recorder)
         self._tell_queue(agent, "bridge-agent-start", **called)
