@@ -156,6 +156,22 @@ class SimulatedSwitch:
         agent.execute("att_xfer", f"user/{number}@127.0.0.1")
         self.dialled(agent, number, answers=False).hang_up("USER_BUSY")
 
+    def consult_redirected(self, agent: Leg) -> Leg:
+        """The colleague's telephone forwards (302): the agent's leg dials anew, and the caller is alone.
+
+        Returns whoever answers, a leg without a name of the directory.
+        """
+        agent.execute("att_xfer", "user/2001@127.0.0.1")
+        self.dialled(agent, answers=False).hang_up("REDIRECTION_TO_NEW_DESTINATION")
+        waiting = agent.bridge
+        assert waiting is not None, "the agent talks to nobody"
+        caller = waiting.other(agent)
+        caller.is_parked, caller.state = True, "CS_RESET"
+        end_bridge(waiting)
+        other = self.dialled(agent, "2098", directory=False)
+        join(agent, other)
+        return other
+
     def second_line(self, agent: Leg, number: str = "2001") -> tuple[Leg, Leg]:
         """The agent's phone puts the caller on hold and calls a colleague by itself: its second leg, and the colleague.
 

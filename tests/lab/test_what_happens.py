@@ -131,6 +131,26 @@ def test_a_colleague_who_declines(switch: SimulatedSwitch, told: Told) -> None:
     assert (caller.partner, agent.partner) == (agent, caller)
 
 
+def test_a_colleagues_telephone_forwards_and_the_caller_is_alone(switch: SimulatedSwitch, told: Told) -> None:
+    caller, agent = talking(switch)
+    told.forget()
+    other = switch.consult_redirected(agent)
+    assert told.story == ["HANGUP_COMPLETE colleague", "UNBRIDGE caller-agent", "BRIDGE agent-colleague"]
+    assert agent.partner is other
+    assert "dialed_user" not in other.variables
+    assert agent.variables["dialed_user"] == "2001", "it stays on the leg that dialled"
+    passes(switch, 200)
+    assert (caller.partner, caller.over) == (None, False)
+    ended(caller)
+
+
+def test_an_agents_telephone_forwards_and_only_a_variable_tells(switch: SimulatedSwitch, told: Told) -> None:
+    talking(switch, agent_variables={"sip_redirected_to": "<sip:2098@127.0.0.1>"})
+    (started,) = told.of("bridge-agent-start")
+    assert started["variable_sip_redirected_to"] == "<sip:2098@127.0.0.1>"
+    assert started["CC-Agent"] == "1001@default"
+
+
 def test_a_caller_who_hangs_up_during_a_consultation_is_told_of_later(switch: SimulatedSwitch, told: Told) -> None:
     caller, agent = talking(switch)
     colleague = switch.consult(agent)

@@ -81,6 +81,7 @@ class Queueing(Applications):
         }
         exported = self.variables.get("cc_export_vars", "").split(",")
         variables |= {export: self.variables[export] for export in exported if export in self.variables}
+        variables |= self.caller.agent_variables
         agent = self.switch.leg("agent", name.partition("@")[0], variables=variables)
         called = {"CC-Agent": name, "CC-Agent-System": "single_box", "CC-Agent-UUID": agent.uuid}
         called |= dict.fromkeys(("CC-Agent-Called-Time", "CC-Agent-Answered-Time"), str(int(time.time())))
