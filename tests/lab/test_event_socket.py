@@ -241,6 +241,15 @@ def test_the_stream_loses_events(switch: SimulatedSwitch, client: Client) -> Non
     until(lambda: "CHANNEL_UNBRIDGE" in client.names())
 
 
+def test_a_list_lags_behind_the_events(switch: SimulatedSwitch, client: Client) -> None:
+    caller, agent = talking(switch)
+    switch.faults.hidden.add(agent.uuid)
+    assert [row["uuid"] for row in json.loads(client.ask("show channels as json"))["rows"]] == [caller.uuid]
+    assert client.ask(f"uuid_exists {agent.uuid}") == "true"
+    switch.faults.clear()
+    assert len(json.loads(client.ask("show channels as json"))["rows"]) == 2
+
+
 def test_the_network_fails_and_comes_back(
     switch: SimulatedSwitch, socket: SimulatedEventSocket, client: Client
 ) -> None:

@@ -203,6 +203,15 @@ def test_a_recorder_moves_to_the_other_leg(switch: SimulatedSwitch, told: Told, 
     assert set(left) == set(right) == {"caller", "agent"}, "the sides are those of the leg"
 
 
+def test_a_telephone_asks_for_a_recording(switch: SimulatedSwitch, told: Told, tmp_path: Path) -> None:
+    caller, agent = talking(switch)
+    caller.set_variable("sip_disable_recording", "true")
+    assert not caller.press_record(str(tmp_path / "caller.wav"))
+    told.forget()
+    assert agent.press_record(str(tmp_path / "agent.wav")), "what forbids it on one leg does not on the other"
+    assert told.story == ["RECORD_START agent", "MEDIA_BUG_START agent session_record"]
+
+
 def test_a_mono_file_mixes(switch: SimulatedSwitch, tmp_path: Path) -> None:
     _, agent = talking(switch)
     agent.record(str(tmp_path / "x.wav"))

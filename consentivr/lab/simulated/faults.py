@@ -29,6 +29,8 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lost: set[str] = set()
+        self.hidden: set[str] = set()
+        """UUIDs of legs that ``show`` does not list yet: it lags behind the events."""
         self.lost: list[Mapping[str, Any]] = []
         """The events that nobody was told of."""
 
@@ -52,6 +54,7 @@ class Faults:
         """All is well again."""
         self._faults.clear()
         self._lost.clear()
+        self.hidden.clear()
 
     def _add(self, fault: Fault) -> Fault:
         self._faults.append(fault)

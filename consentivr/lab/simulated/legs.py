@@ -63,6 +63,10 @@ class Leg(Listened):
         """Press a key now."""
         self.event("DTMF", {"DTMF-Digit": key, **_DTMF})
 
+    def press_record(self, path: str) -> bool:
+        """Its telephone asks for a recording (``Record: on``): obeyed unless this leg's own variable forbids it."""
+        return self.value_of("sip_disable_recording") != "true" and self.record(path)
+
     def hold(self) -> None:
         """Put the other side on hold: the bridge stays (FREESWITCH.md, section 7)."""
         self.held = True
