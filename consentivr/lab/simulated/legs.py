@@ -63,6 +63,10 @@ class Leg(Listened):
         """Press a key now."""
         self.event("DTMF", {"DTMF-Digit": key, **_DTMF})
 
+    def press_record(self, path: str) -> bool:
+        """Its telephone asks for a recording (``Record: on``): obeyed unless this leg's own variable forbids it."""
+        return self.value_of("sip_disable_recording") != "true" and self.record(path)
+
     def hold(self) -> None:
         """Put the other side on hold: the bridge stays (FREESWITCH.md, section 7)."""
         self.held = True
@@ -88,6 +92,7 @@ class Leg(Listened):
     def bridged(self, to: Bridge) -> None:
         """A bridge of this leg has begun."""
         self.bridge = to
+        self.other_leg = to.other(self).uuid
         self._bridged_since = self._bridged_since or self.switch.now_ms
 
     def unbridged(self, was: Bridge) -> None:
@@ -140,8 +145,8 @@ class Leg(Listened):
 
     def tell_hangup(self, cause: str) -> None:
         """Once."""
-        self.ending = True
-        self.event("CHANNEL_HANGUP", {"Hangup-Cause": cause})
+        self.cause = cause
+        self.event("CHANNEL_HANGUP")
 
     def disconnect(self) -> list[tuple[Leg, str]]:
         """Leave bridge and conference without hanging up; returns who is left alone, and on which side."""
@@ -171,7 +176,7 @@ class Leg(Listened):
         for bug in list(self.bugs):
             self.stop_recording(bug.path) if isinstance(bug, Recorder) else self.untap(bug)
         self.state = "CS_REPORTING"
-        self.event("CHANNEL_HANGUP_COMPLETE", {"Hangup-Cause": cause, "variable_hangup_cause": cause})
+        self.event("CHANNEL_HANGUP_COMPLETE", {"variable_hangup_cause": cause})
         self.switch.legs.pop(self.uuid, None)
         for by in listening:
             by.hang_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consentivr.lab.simulated import words
 from consentivr.lab.simulated.identity import Identity
 from consentivr.lab.simulated.recorders import Audible, Recorder, Tap
 
@@ -55,7 +56,6 @@ class Listened(Identity):
             recorder = Recorder(path, self.value_of("RECORD_STEREO") == "true", lambda: self.switch.now_ms, audible)
         except (OSError, ValueError):
             return False
-        recorder.only_bridged = only_bridged
         self.bugs.append(recorder)
         self.switch.recording.add(recorder)
         if told:
@@ -139,9 +139,4 @@ class Listened(Identity):
 
     def bug_list(self) -> str:
         """What ``uuid_buglist`` prints."""
-        bugs = "".join(
-            f" <media-bug>\n  <function>{bug.function}</function>\n  <target>{bug.target}</target>\n"
-            "  <thread-locked>0</thread-locked>\n </media-bug>\n"
-            for bug in self.bugs
-        )
-        return f"<media-bugs>\n{bugs}</media-bugs>\n"
+        return words.bug_list([(bug.function, bug.target) for bug in self.bugs])

@@ -69,9 +69,6 @@ class Recorder:
         self._clock = clock
         self._audible = audible
         self.masked = False
-        self.only_bridged = False
-        """Only the talk is in the file: RECORD_BRIDGE_REQ."""
-        self._begins_anew = False
         self._moments: list[Moment] = []
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +83,6 @@ class Recorder:
     def note(self) -> None:
         """Something may have changed."""
         moment = Moment(self._clock(), *self._audible(), self.masked)
-        if self._begins_anew and moment.counts:
-            self._moments.clear()
-            self._begins_anew = False
         last = self._moments[-1] if self._moments else None
         if last is None or (last.left, last.right, last.counts, last.masked) != (
             moment.left,
@@ -97,10 +91,6 @@ class Recorder:
             moment.masked,
         ):
             self._moments.append(moment)
-
-    def begin_anew(self) -> None:
-        """With the next bridge; what was in the file is lost (seen with RECORD_BRIDGE_REQ after a transfer)."""
-        self._begins_anew = self.only_bridged
 
     def follow(self, audible: Callable[[], Audible]) -> None:
         """Go on with another leg."""
