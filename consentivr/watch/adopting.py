@@ -160,6 +160,9 @@ class Adopting:
         sounds = line.sounds_at(channel.rate) if line else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
         visit.member = member
+        if state.paused:
+            visit.remind_after(following.house.remind_paused_s)
+            visit.resume_after(following.house.resume_after_s)
         following.visits[channel.uuid] = visit
         if why is not None:
             row = Adopted(why)
