@@ -1,0 +1,189 @@
+"""Promises P5, P6, P10 in every room that short sequences of moves lead to, and in long ones at random.
+
+A walk goes on from every room that was not met before. After each move what is outstanding is carried out in a copy of
+the room, and everything that is promised must then be so (``tests.core.promises``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consentivr.core import events as ev
+from consentivr.core.consent import ConsentDecision
+from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
+from consentivr.core.state import TalkState
+from tests.core.moves import MOVES
+from tests.core.promises import hold_always, hold_settled
+from tests.core.room import CALLER, Room
+
+OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
+NTH = replace(OPT_OUT, mode=RecordingMode.EVERY_NTH, every=2)
+MANUAL = replace(OPT_OUT, mode=RecordingMode.MANUAL)
+FREE = replace(OPT_OUT, agents_must_agree=False, taps=Taps.END)
+OTHER_PURPOSE = replace(OPT_OUT, purpose="training")
+OFF = replace(OPT_OUT, mode=RecordingMode.OFF)
+BY_LAW = TalkPolicy(RecordingMode.PERMANENT, "law")
+
+
+def new_room(policy: TalkPolicy, decision: ConsentDecision = ConsentDecision.GIVEN, *, events_first: bool) -> Room:
+    given_ = decision is ConsentDecision.GIVEN
+    state = TalkState("visit", CALLER, decision=decision, durable=True, purpose="quality")
+    room = Room(policy, state, events_first, may=given_, agreed_to="quality")
+    if given_ and not policy.starts_at_answer and policy.mode.asks:
+        room.state = room.state._replace(files=("/r/visit.wav",))
+        room.board.recording(CALLER, "/r/visit.wav", True)
+        room.refresh()
+    return room
+
+
+def to_queue(policy: TalkPolicy):
+    def made(room: Room) -> None:
+        room.policy = policy
+        room.tell(ev.QueueEntered("other"))
+
+    return made
+
+
+MOVES["to a queue for another purpose"] = to_queue(OTHER_PURPOSE)
+MOVES["to a queue that is off"] = to_queue(OFF)
+MOVES["to a queue by law"] = to_queue(BY_LAW)
+MOVES["to a queue that asks"] = to_queue(OPT_OUT)
+
+END = ["channel_gone", "another_visit"]
+ALL_AT_ONCE = {
+    "hold and pause": ["anna answers", "talk_ends", "hold", "anna consults", "declined", "pause", "resume", "withdraw"],
+    "hand-over": [
+        *("anna answers", "anna hands over to bert", "anna hands over to carl", "anna hands over to nobody"),
+        *("carl answers", "nobody answers", "talk_ends", "pause", "queue_gives_up", "late_yes", *END),
+    ],
+    "others are heard": [
+        *("anna answers", "nobody joins", "nobody leaves", "friend joins", "foe joins", "foe leaves", "hold"),
+        *("carl joins", "carl leaves", "others record anna", "withdraw_by_word"),
+    ],
+    "others record": [
+        *("anna answers", "talk_ends", "others record caller", "others record anna", "ear_listens", "ear_is_recorded"),
+        *("ear_leaves", "pause", "withdraw", "late_yes", "a_recorder_ends_by_itself", "a_recorder_moves_to_anna"),
+    ],
+    "conference": [
+        *("anna answers", "to_conference", "from_conference", "conference_is_recorded", "nobody joins", "withdraw"),
+        *("late_yes", "hold"),
+    ],
+    "queues": [
+        *("anna answers", "talk_ends", "to a queue for another purpose", "to a queue that is off", "late_yes"),
+        *("to a queue by law", "to a queue that asks", "others record caller", "withdraw", "pause", "resume"),
+        *("read_again_as_no", "read_again_as_yes"),
+    ],
+}
+ONE_BY_ONE = {
+    "late and refused": [
+        "anna answers",
+        "talk_ends",
+        "obey",
+        "refuse",
+        "commit",
+        "try_again",
+        "withdraw",
+        "channel_gone",
+    ],
+    "late hold": ["anna answers", "hold", "obey", "refuse", "commit", "try_again", "pause", "resume"],
+    "rows": [
+        "anna answers",
+        "talk_ends",
+        "carl joins",
+        "obey",
+        "commit",
+        "commit_fails",
+        "commit_as_first",
+        "late_yes",
+        "withdraw",
+    ],
+    "agent": ["anna answers", "talk_ends", "start", "stop", "obey", "refuse", "commit", "pause", "withdraw"],
+    "foreign": [
+        "anna answers",
+        "others record anna",
+        "foe joins",
+        "foe leaves",
+        "obey",
+        "refuse",
+        "commit",
+        "try_again",
+    ],
+}
+
+
+def walk(start: Room, names: list[str], depth: int, *, at_once: bool) -> int:
+    known = {start.key()}
+    level: list[tuple[Room, tuple[str, ...]]] = [(start, ())]
+    for _ in range(depth):
+        following = []
+        for room, before in level:
+            for name in names:
+                after, path = room.copy(), (*before, name)
+                try:
+                    MOVES[name](after)
+                    if at_once:
+                        after.settle()
+                        settled = after
+                    else:
+                        hold_always(after)
+                        settled = after.copy()
+                        settled.settle()
+                    hold_settled(settled)
+                except AssertionError as error:
+                    raise AssertionError(f"{error}\n  after: {' / '.join(path)}") from error
+                key = after.key()
+                if key not in known:
+                    known.add(key)
+                    if not after.over:
+                        following.append((after, path))
+        level = following
+    return len(known)
+
+
+@pytest.mark.parametrize("events_first", [True, False])
+@pytest.mark.parametrize("word", [ConsentDecision.GIVEN, ConsentDecision.REFUSED], ids=lambda word: word.value)
+@pytest.mark.parametrize("policy", [OPT_OUT, FREE], ids=["opt_out", "free"])
+@pytest.mark.parametrize("theme", ALL_AT_ONCE)
+def test_when_the_switch_obeys_at_once(
+    theme: str, policy: TalkPolicy, word: ConsentDecision, events_first: bool
+) -> None:
+    print(theme, walk(new_room(policy, word, events_first=events_first), ALL_AT_ONCE[theme], 5, at_once=True))
+
+
+@pytest.mark.parametrize("events_first", [True, False])
+@pytest.mark.parametrize("policy", [OPT_OUT, NTH, MANUAL], ids=lambda policy: policy.mode.value)
+@pytest.mark.parametrize("theme", ONE_BY_ONE)
+def test_when_the_switch_is_late_or_refuses(theme: str, policy: TalkPolicy, events_first: bool) -> None:
+    print(theme, walk(new_room(policy, events_first=events_first), ONE_BY_ONE[theme], 6, at_once=False))
+
+
+@given(
+    policy=st.builds(
+        replace,
+        st.sampled_from([OPT_OUT, NTH, MANUAL, FREE]),
+        outsiders=st.sampled_from(Outsiders),
+        while_held=st.sampled_from(WhileHeld),
+        taps=st.sampled_from(Taps),
+        erase_withdrawn=st.booleans(),
+    ),
+    word=st.sampled_from(ConsentDecision),
+    events_first=st.booleans(),
+    names=st.lists(st.sampled_from(sorted(MOVES)), max_size=30),
+)
+@settings(max_examples=1000, deadline=None)
+def test_promises_hold_in_long_conversations(
+    policy: TalkPolicy, word: ConsentDecision, events_first: bool, names: list[str]
+) -> None:
+    room = new_room(policy, word, events_first=events_first)
+    for name in names:
+        if room.over:
+            break
+        MOVES[name](room)
+        hold_always(room)
+        settled = room.copy()
+        settled.settle()
+        hold_settled(settled)
