@@ -31,8 +31,9 @@ def bridge(room: Room, leg: str) -> None:
 
 
 def unbridge(room: Room, leg: str) -> None:
-    if room.board.partner(leg) is not None:
-        room.board.unbridged(leg)
+    partner = room.board.partner(leg)
+    if partner is not None:
+        room.board.unbridged(leg, partner)
         room.refresh()
 
 

@@ -1,7 +1,8 @@
 """A switch in small around one conversation, in which every move of the walks is made.
 
-It is pure: the switchboard is the real one, recorders do what they are told when they are told to (``obey``), refuse, or
-are late. What somebody who sees only rows, orders and the switch knows is kept beside it, and held against the promises.
+It is pure: the switchboard is the real one, recorders do what they are told when they are told to (``obey``), refuse,
+or are late. What somebody who sees only rows, orders and the switch knows is kept beside it, and held against the
+promises (``tests.core.promises``).
 """
 
 from __future__ import annotations
@@ -74,12 +75,7 @@ class Room:
 
     def key(self) -> object:
         """What decides about everything that can still happen."""
-        board = tuple(
-            (leg, sorted(self.board.room(leg)), self.board.partner(leg), self.board.holds(leg))
-            + (self.board.listens_to(leg), self.board.is_silent(leg), self.board.recorders_on(leg))
-            for leg in LEGS
-            if leg in self.board
-        )
+        board = [self._of(leg) for leg in LEGS if leg in self.board]
         conferences = (self.board.conferences(), tuple(self.board.taps(LEGS)), tuple(self.board.recorders(LEGS)))
         memory = (self.silent, self.stuck, self.orders, self.waiting, self.may, self.agreed_to, self.late, self.over)
         memory += (self.unproven, self.not_nth, self.talked)
@@ -87,6 +83,11 @@ class Room:
         told += (self.open(turns.Paused, turns.Resumed),)
         state = self.state._replace(starred_ms=None, agent_starred_ms=None)
         return repr((self.policy, state, board, conferences, memory, told))
+
+    def _of(self, leg: str) -> object:
+        board = self.board
+        listens = (board.listens_to(leg), board.is_silent(leg))
+        return leg, sorted(board.room(leg)), board.partner(leg), board.holds(leg), listens, board.recorders_on(leg)
 
     # --- what the watch does ----------------------------------------------------------------------
 
@@ -135,9 +136,7 @@ class Room:
             self.rows = (*self.rows, action.row)
             self.waiting += (action.row,) if action.permits else ()
         elif isinstance(action, do.StartRecorder):
-            path = f"/r/visit-{action.number}.wav"
-            self.state = self.state._replace(files=(*self.state.files, path))
-            self.orders += (("start", Recorder(path, CALLER), True),)
+            self.orders += (("start", Recorder(action.path, CALLER), True),)
         elif isinstance(action, do.Stop):
             assert action.recorders
             self.orders += tuple(("stop", recorder, True) for recorder in action.recorders)
@@ -216,12 +215,11 @@ class Room:
             else:
                 self.tell(ev.NotDone("unmask", "-ERR Cannot unmask recording session!", (recorder,)))
             return
-        if what == "mask" and self.runs(recorder):
-            if recorder.leg is not None:
-                self.silent |= {recorder}
-                self.stuck -= {recorder}
-                self.tell(ev.Silenced((recorder,), stopped=False, took_ms=5))
-                return
+        if what == "mask" and self.runs(recorder) and recorder.leg is not None:
+            self.silent |= {recorder}
+            self.stuck -= {recorder}
+            self.tell(ev.Silenced((recorder,), stopped=False, took_ms=5))
+            return
         told = self.off(recorder) if self.runs(recorder) else lambda: None
         if self.events_first:
             told()

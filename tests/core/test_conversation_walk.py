@@ -31,7 +31,7 @@ BY_LAW = TalkPolicy(RecordingMode.PERMANENT, "law")
 
 def new_room(policy: TalkPolicy, decision: ConsentDecision = ConsentDecision.GIVEN, *, events_first: bool) -> Room:
     given_ = decision is ConsentDecision.GIVEN
-    state = TalkState("visit", CALLER, decision=decision, durable=True, purpose="quality")
+    state = TalkState("visit", CALLER, "/r/visit", decision=decision, durable=True, purpose="quality")
     room = Room(policy, state, events_first, may=given_, agreed_to="quality")
     if given_ and not policy.starts_at_answer and policy.mode.asks:
         room.state = room.state._replace(files=("/r/visit.wav",))
