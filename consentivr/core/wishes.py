@@ -41,13 +41,11 @@ def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | 
     if state.decision is not ConsentDecision.GIVEN:
         return state, ()
     row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
-    state = state._replace(
-        decision=ConsentDecision.WITHDRAWN, withdrawal=row, paused=False, pause_by=None, erase=policy.erase_withdrawn
-    )
+    state = state._replace(decision=ConsentDecision.WITHDRAWN, withdrawal=row, erase=policy.erase_withdrawn)
     running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
     state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
     actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
-    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value), do.Remind(False))
+    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value),)
     finished = tuple(path for path in state.files if path not in state.unclosed)
     if policy.erase_withdrawn and finished:
         actions += (do.Erase(finished, WITHDRAWN, ours=True),)

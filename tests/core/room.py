@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core import turns
+from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.state import TalkState
@@ -113,11 +114,13 @@ class Room:
             self.tell(ev.Changed(now))
 
     def tell(self, event: ev.TalkEvent) -> None:
-        if self.over:
+        if self.over and not isinstance(event, ev.RecordingClosed):
             return
         self.state, actions = step(self.policy, self.state, event)
         self.talked = self.talked or self.state.talking
-        looked = []
+        noted = {agent.leg for agent in self.state.noted}
+        self.unproven, self.not_nth = self.unproven & noted, self.not_nth & noted
+        looked: list[tuple[str, ...]] = []
         for action in actions:
             self._perform(action, looked)
         for legs in looked:
@@ -129,7 +132,9 @@ class Room:
         return kinds.count(begin) - kinds.count(end)
 
     def _perform(self, action: object, looked: list[tuple[str, ...]]) -> None:
-        assert not self.over, "nothing follows the end"
+        closing = isinstance(action, (do.Seal, do.Erase))
+        closing = closing or (isinstance(action, do.Write) and isinstance(action.row, turns.RecordingStopped))
+        assert not self.over or closing, "nothing else follows the end"
         if isinstance(action, do.Write):
             hold_as_json([action.row])
             self._seen(action.row)
@@ -245,7 +250,7 @@ class Room:
             self.late = False
             self.may = self.may or done
             self.agreed_to = self.policy.purpose if done else self.agreed_to
-        if isinstance(row, turns.AgentAnswered):
+        if isinstance(row, turns.AgentAnswered) and row.agent_uuid in self.state.awaited:
             self.unproven = (self.unproven - {row.agent_uuid}) | (frozenset() if done else {row.agent_uuid})
             self.not_nth = (self.not_nth - {row.agent_uuid}) | ({row.agent_uuid} if count % 2 else frozenset())
         self.tell(ev.Committed(row, count) if done else ev.CommitFailed(row, "disk full"))
@@ -260,3 +265,15 @@ class Room:
             else:
                 return
         raise AssertionError("orders without end")
+
+
+def new_room(policy: TalkPolicy, word: ConsentDecision = ConsentDecision.GIVEN, *, events_first: bool = True) -> Room:
+    """A caller who waits in the queue; the asking has armed a recorder where a yes is enough."""
+    given = word is ConsentDecision.GIVEN
+    state = TalkState("visit", CALLER, "/r/visit", decision=word, durable=True, purpose="quality")
+    room = Room(policy, state, events_first, may=given, agreed_to="quality")
+    if given and not policy.starts_at_answer and policy.mode.asks:
+        room.state = room.state._replace(files=("/r/visit.wav",))
+        room.board.recording(CALLER, "/r/visit.wav", True)
+        room.refresh()
+    return room

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from consentivr.core import events as ev
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
-from consentivr.core.state import TalkState
 from tests.core.moves import MOVES
 from tests.core.promises import hold_always, hold_settled
-from tests.core.room import CALLER, Room
+from tests.core.room import Room, new_room
 
 OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
 NTH = replace(OPT_OUT, mode=RecordingMode.EVERY_NTH, every=2)
@@ -27,17 +26,6 @@ FREE = replace(OPT_OUT, agents_must_agree=False, taps=Taps.END)
 OTHER_PURPOSE = replace(OPT_OUT, purpose="training")
 OFF = replace(OPT_OUT, mode=RecordingMode.OFF)
 BY_LAW = TalkPolicy(RecordingMode.PERMANENT, "law")
-
-
-def new_room(policy: TalkPolicy, decision: ConsentDecision = ConsentDecision.GIVEN, *, events_first: bool) -> Room:
-    given_ = decision is ConsentDecision.GIVEN
-    state = TalkState("visit", CALLER, "/r/visit", decision=decision, durable=True, purpose="quality")
-    room = Room(policy, state, events_first, may=given_, agreed_to="quality")
-    if given_ and not policy.starts_at_answer and policy.mode.asks:
-        room.state = room.state._replace(files=("/r/visit.wav",))
-        room.board.recording(CALLER, "/r/visit.wav", True)
-        room.refresh()
-    return room
 
 
 def to_queue(policy: TalkPolicy):
