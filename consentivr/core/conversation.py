@@ -47,8 +47,7 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
     state = state._replace(now=now)
     state, actions = _recorders_seen(policy, state, before)
     if state.talking and not now.talking:
-        state, ended = _talk_over(state)
-        actions += ended
+        state = _talk_over(policy, state)
     state = state._replace(talking=now.talking)
     state, noted = _note_agents(policy, state)
     actions += noted
@@ -74,7 +73,7 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
     started = [recorder for recorder in new if recorder.path in state.files and recorder.path not in state.unclosed]
     there = state.now.recorders
     state = state._replace(
-        starting=state.starting and not any(recorder.path in state.files for recorder in new),
+        starting=None if any(recorder.path == state.starting for recorder in new) else state.starting,
         unclosed=(*state.unclosed, *(recorder.path for recorder in started)),
         masked=tuple(recorder for recorder in state.masked if recorder in there),
         masking=tuple(recorder for recorder in state.masking if recorder in there),
@@ -83,21 +82,18 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
     return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
 
 
-def _talk_over(state: TalkState) -> Result:
+def _talk_over(policy: TalkPolicy, state: TalkState) -> TalkState:
     """The yes goes on to whoever is next, the recorder does not: left running, it would start again with the next
-    bridge, whoever that is (FREESWITCH.md, section 4)."""
-    running = mine(state)
-    state = state._replace(
+    bridge, whoever that is (FREESWITCH.md, section 4). Where the law demands it, it is the queue's to end."""
+    return state._replace(
         noted=(),
         awaited=frozenset(),
         looked_at=frozenset(),
         agent_started=False,
         agent_stopped=False,
-        starting=False,
         start_failed=False,
-        stopping=(*state.stopping, *running),
+        over=state.over if policy.mode is RecordingMode.PERMANENT else state.files,
     )
-    return state, (do.Stop(running),) if running else ()
 
 
 def _note_agents(policy: TalkPolicy, state: TalkState) -> Result:
@@ -161,9 +157,10 @@ def _sounding(policy: TalkPolicy, state: TalkState, event: ev.Sounding) -> Resul
 def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result:
     """What was ordered stays ordered: it is tried again by and by, not at once (``TryAgain``)."""
     if event.wanted == "start":
-        state = state._replace(starting=False, start_failed=True)
+        state = state._replace(starting=None, start_failed=state.starting not in state.over)
         state, settled = settle(state, None)
-        return state, (do.Write(RecordingFailed(event.said)), *settled)
+        state, judged = judge(policy, state)
+        return state, (do.Write(RecordingFailed(event.said)), *settled, *judged)
     row = CommandFailed(event.wanted, event.said, tuple(recorder.path for recorder in event.recorders))
     if event.wanted == "unmask":
         return state._replace(masked=(*state.masked, *event.recorders)), (do.Write(row),)
@@ -238,8 +235,8 @@ def _queue_entered(policy: TalkPolicy, state: TalkState, event: ev.QueueEntered)
 
 
 def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) -> Result:
-    state, actions = _talk_over(state)
-    return state, (do.Write(QueueLeft(event.why)), *actions)
+    state, judged = judge(policy, _talk_over(policy, state))
+    return state, (do.Write(QueueLeft(event.why)), *judged)
 
 
 def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:
@@ -256,7 +253,7 @@ def _superseded(policy: TalkPolicy, state: TalkState, event: ev.Superseded) -> R
 
 
 def _gone(policy: TalkPolicy, state: TalkState, event: ev.ChannelGone) -> Result:
-    state = state._replace(now=ev.Situation(), stopping=(), starting=False)
+    state = state._replace(now=ev.Situation(), stopping=(), starting=None)
     state, settled = settle(state, None)
     rows = tuple(action for action in settled if isinstance(action, do.Write))
     return state, (*rows, *_ended(state, CallEnded(event.cause, state.agent)))

@@ -45,13 +45,14 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
 def judge(policy: TalkPolicy, state: TalkState) -> Result:
     """What must be done now, and the state in which it is under way."""
     said = decide(policy, state)
-    state, astray = _stop(state, tuple(r for r in state.now.astray if r not in state.stopping))
+    late = (*state.now.astray, *(recorder for recorder in state.now.recorders if recorder.path in state.over))
+    state, left = _stop(state, tuple(recorder for recorder in late if recorder not in state.stopping))
     state, acted = _ACTS[said.do](policy, state, said)
     if state.pause_by is not None and not state.paused and said.do in (Do.NOTHING, Do.STOP):
         state, over = resumed(state, ())
         acted = (*acted, *over)
     state, proof = _prove(policy, state, said)
-    return state, (*astray, *acted, *proof)
+    return state, (*left, *acted, *proof)
 
 
 def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
@@ -71,7 +72,7 @@ def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
             return state, actions  # the queue starts it, also when we are not there
         number = len(state.files) + 1
         path = f"{state.stem}{'' if number == 1 else f'-{number}'}.wav"
-        state = state._replace(files=(*state.files, path), starting=True)
+        state = state._replace(files=(*state.files, path), starting=path)
         actions = (*actions, do.Mark(True, ConsentDecision.GIVEN.value), do.StartRecorder(path))
     return state, actions
 
@@ -205,8 +206,9 @@ _ACTS = {Do.RECORD: _record, Do.MASK: _mask, Do.NOTHING: _nothing, Do.STOP: _sto
 
 
 def mine(state: TalkState) -> tuple[Recorder, ...]:
-    """Our recorders that run, and are not being stopped."""
-    return tuple(r for r in state.now.recorders if r.path in state.files and r not in state.stopping)
+    """Our recorders of this talk that run, and are not being stopped."""
+    ours = tuple(recorder for recorder in state.now.recorders if recorder.path in state.files)
+    return tuple(recorder for recorder in ours if recorder.path not in state.over and recorder not in state.stopping)
 
 
 def _role(state: TalkState, recorder: Recorder) -> str:

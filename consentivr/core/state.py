@@ -65,7 +65,10 @@ class TalkState(NamedTuple):
     """Every file that this visit was recorded to, with our word, in the order of their starts."""
     unclosed: tuple[str, ...] = ()
     """Those of them that were started and are not complete."""
-    starting: bool = False
+    over: tuple[str, ...] = ()
+    """Those of talks that are over: what still records to one of them, or begins to, must stop."""
+    starting: str | None = None
+    """The file that our recorder was told to begin, until it is seen to."""
     start_failed: bool = False
     """In this talk: not tried again before the next."""
     stopping: tuple[Recorder, ...] = ()

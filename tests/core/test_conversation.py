@@ -42,3 +42,29 @@ def test_a_pause_outlives_that_the_yes_is_taken_back_and_given_again() -> None:
     assert room.state.paused
     assert not room.recorders()
     assert play(room, "resume") == ["recording_resumed", "recording_started"]
+
+
+def test_a_recorder_that_begins_when_its_talk_is_over_is_stopped_and_the_next_talk_has_its_own() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "commit", "talk_ends", "anna answers", at_once=False)
+    assert [order[0] for order in room.orders] == ["start"]
+    room.settle()
+    hold_settled(room)
+    assert [recorder.path for recorder in room.recorders()] == ["/r/visit-2.wav"]
+    assert room.sealed == ("/r/visit.wav",)
+
+
+def test_a_recorder_that_does_not_start_for_a_talk_that_is_over_is_no_failure_of_the_next() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "commit", "talk_ends", "anna answers", "commit", "refuse", "obey", at_once=False)
+    hold_settled(room)
+    assert [recorder.path for recorder in room.recorders()] == ["/r/visit-2.wav"]
+
+
+def test_what_would_not_stop_when_the_talk_ended_is_stopped_when_it_is_tried_again() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "anna consults")
+    play(room, "talk_ends", "refuse", at_once=False)
+    assert room.recorders()
+    play(room, "try_again")
+    assert not room.recorders()
