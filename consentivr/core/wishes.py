@@ -38,10 +38,12 @@ def key(policy: TalkPolicy, state: TalkState, event: ev.KeyPressed) -> Result:
 
 def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | None, by: str) -> Result:
     """Everything is stopped first; the row follows when it is seen to be (promise P6)."""
-    if state.decision is not ConsentDecision.GIVEN:
+    if state.decision is not ConsentDecision.GIVEN and not state.agreeing_late:
         return state, ()
     row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
-    state = state._replace(decision=ConsentDecision.WITHDRAWN, withdrawal=row, erase=policy.erase_withdrawn)
+    state = state._replace(
+        decision=ConsentDecision.WITHDRAWN, agreeing_late=False, withdrawal=row, erase=policy.erase_withdrawn
+    )
     running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
     state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
     actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()

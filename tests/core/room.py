@@ -117,7 +117,7 @@ class Room:
         if self.over and not isinstance(event, ev.RecordingClosed):
             return
         self.state, actions = step(self.policy, self.state, event)
-        self.talked = self.talked or self.state.talking
+        self.talked = (self.talked or self.state.talking) and self.policy.mode is not RecordingMode.PERMANENT
         noted = {agent.leg for agent in self.state.noted}
         self.unproven, self.not_nth = self.unproven & noted, self.not_nth & noted
         looked: list[tuple[str, ...]] = []

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from consentivr.core import actions as do
-from consentivr.core import events as ev
-from consentivr.core import turns
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.conversation import step
-from consentivr.core.policy import Announcement, AgentWish, Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
-from consentivr.core.state import TalkState
-from consentivr.core.switchboard import Recorder
-from consentivr.core.verdict import Permission
+from consentivr.core.policy import RecordingMode, TalkPolicy
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
-from tests.core.room import CALLER, Room, new_room
+from tests.core.room import Room, new_room
 
 OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
 MANUAL = replace(OPT_OUT, mode=RecordingMode.MANUAL)
@@ -68,3 +59,13 @@ def test_what_would_not_stop_when_the_talk_ended_is_stopped_when_it_is_tried_aga
     assert room.recorders()
     play(room, "try_again")
     assert not room.recorders()
+
+
+def test_p2_a_no_that_comes_while_a_late_yes_is_written_is_the_last_word() -> None:
+    room = new_room(OPT_OUT, ConsentDecision.REFUSED)
+    play(room, "anna answers")
+    play(room, "late_yes", "withdraw", at_once=False)
+    room.settle()
+    hold_settled(room)
+    assert not room.recorders()
+    assert [row.turn.value for row in room.rows[-2:]] == ["agreed_late", "withdrawn"]
