@@ -16,7 +16,7 @@ from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
-from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, judge, mine, resumed, settle
+from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, decide, judge, mine, resumed, settle
 from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import (
     AgentAnswered,
@@ -30,7 +30,7 @@ from consentivr.core.turns import (
     RecordingStopped,
     Withheld,
 )
-from consentivr.core.verdict import Permission
+from consentivr.core.verdict import Do, Permission
 from consentivr.core.wishes import agent_asked, key
 
 
@@ -71,6 +71,8 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
     ]
     state = state._replace(files=(*state.files, *own))
     started = [recorder for recorder in new if recorder.path in state.files and recorder.path not in state.unclosed]
+    if decide(policy, state).do is Do.STOP:
+        started = []  # it began against the caller's word: not with ours
     there = state.now.recorders
     state = state._replace(
         starting=None if any(recorder.path == state.starting for recorder in new) else state.starting,
@@ -177,7 +179,7 @@ def _closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> 
     if event.path in state.forbidden:
         state = state._replace(forbidden=tuple(path for path in state.forbidden if path != event.path))
         return state, (do.Erase((event.path,), FORBIDDEN, ours=False),)
-    if event.path not in state.files:
+    if event.path not in state.unclosed:
         return state, ()
     state = state._replace(unclosed=tuple(path for path in state.unclosed if path != event.path))
     row = RecordingStopped(event.path, event.duration_ms, event.completion_cause)

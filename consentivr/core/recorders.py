@@ -45,7 +45,9 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
 def judge(policy: TalkPolicy, state: TalkState) -> Result:
     """What must be done now, and the state in which it is under way."""
     said = decide(policy, state)
-    late = (*state.now.astray, *(recorder for recorder in state.now.recorders if recorder.path in state.over))
+    late = state.now.astray
+    if said.do is not Do.STOP:
+        late += tuple(recorder for recorder in state.now.recorders if _is_unwanted(state, recorder))
     state, left = _stop(state, tuple(recorder for recorder in late if recorder not in state.stopping))
     state, acted = _ACTS[said.do](policy, state, said)
     if state.pause_by is not None and not state.paused and said.do in (Do.NOTHING, Do.STOP):
@@ -148,10 +150,10 @@ def _nothing(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
 
 
 def _stop_all(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
-    """Whatever records is stopped; what is not ours is an incident, and is erased (promise P5)."""
+    """Whatever records is stopped; what did not begin with our word is an incident, and is erased (promise P5)."""
     state, spoken = _end_span(state)
     running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
-    foreign = [recorder for recorder in running if recorder.path not in state.files]
+    foreign = [recorder for recorder in running if recorder.path not in state.unclosed]
     new = [recorder for recorder in foreign if recorder.path not in state.forbidden]
     state, stop = _stop(state, running)
     actions: tuple[TalkAction, ...] = (*stop, *spoken)
@@ -208,7 +210,12 @@ _ACTS = {Do.RECORD: _record, Do.MASK: _mask, Do.NOTHING: _nothing, Do.STOP: _sto
 def mine(state: TalkState) -> tuple[Recorder, ...]:
     """Our recorders of this talk that run, and are not being stopped."""
     ours = tuple(recorder for recorder in state.now.recorders if recorder.path in state.files)
-    return tuple(recorder for recorder in ours if recorder.path not in state.over and recorder not in state.stopping)
+    return tuple(r for r in ours if not _is_unwanted(state, r) and r not in state.stopping)
+
+
+def _is_unwanted(state: TalkState, recorder: Recorder) -> bool:
+    """One of ours that must stop whatever the verdict is: its talk is over, or it began against the caller's word."""
+    return recorder.path in state.over or (recorder.path in state.files and recorder.path in state.forbidden)
 
 
 def _role(state: TalkState, recorder: Recorder) -> str:

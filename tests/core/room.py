@@ -171,11 +171,6 @@ class Room:
             assert not starts, "P6: withdrawn, and a recorder is about to start"
         if isinstance(row, turns.Masked):
             assert not [one for one in self.recorders() if one.path in row.paths and one not in self.silent]
-        if isinstance(row, turns.RecordingStarted):
-            assert row.path not in [one.path for one in self.rows if isinstance(one, turns.RecordingStarted)]
-        if isinstance(row, turns.RecordingStopped):
-            assert row.path in [one.path for one in self.rows if isinstance(one, turns.RecordingStarted)]
-            assert row.path not in [one.path for one in self.rows if isinstance(one, turns.RecordingStopped)]
 
     # --- what the switch does ---------------------------------------------------------------------
 

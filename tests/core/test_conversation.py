@@ -69,3 +69,14 @@ def test_p2_a_no_that_comes_while_a_late_yes_is_written_is_the_last_word() -> No
     hold_settled(room)
     assert not room.recorders()
     assert [row.turn.value for row in room.rows[-2:]] == ["agreed_late", "withdrawn"]
+
+
+def test_p5_our_recorder_that_begins_after_the_yes_was_taken_back_is_an_incident_and_is_erased() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "commit", "withdraw", at_once=False)
+    assert "withdrawn" not in [row.turn.value for row in room.rows], "a recorder is about to start"
+    room.settle()
+    hold_settled(room)
+    assert [row.turn.value for row in room.rows[-2:]] == ["forbidden_recording", "withdrawn"]
+    assert set(room.erased) == {"/r/visit.wav"}
+    assert room.sealed == ()
