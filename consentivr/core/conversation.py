@@ -16,7 +16,7 @@ from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
-from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, decide, judge, mine, resumed, settle
+from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, decide, judge, mine, settle
 from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import (
     AgentAnswered,
@@ -79,6 +79,7 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
         unclosed=(*state.unclosed, *(recorder.path for recorder in started)),
         masked=tuple(recorder for recorder in state.masked if recorder in there),
         masking=tuple(recorder for recorder in state.masking if recorder in there),
+        unmasking=tuple(recorder for recorder in state.unmasking if recorder in there),
         stopping=tuple(recorder for recorder in state.stopping if recorder in (*there, *state.now.astray)),
     )
     return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
@@ -141,7 +142,7 @@ def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Resul
             stopping=tuple(recorder for recorder in state.stopping if recorder not in done),
         )
     else:
-        there = tuple(recorder for recorder in done if recorder in state.now.recorders)
+        there = tuple(r for r in done if r in state.now.recorders and r not in state.masked)
         state = state._replace(masked=(*state.masked, *there))
     state, settled = settle(state, event.took_ms)
     state, judged = judge(policy, state)
@@ -149,11 +150,8 @@ def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Resul
 
 
 def _sounding(policy: TalkPolicy, state: TalkState, event: ev.Sounding) -> Result:
-    actions: tuple[TalkAction, ...] = ()
-    if state.pause_by is not None and not state.paused:
-        state, actions = resumed(state, tuple(recorder.path for recorder in event.recorders))
-    state, judged = judge(policy, state)
-    return state, (*actions, *judged)
+    left = tuple(recorder for recorder in state.unmasking if recorder not in event.recorders)
+    return judge(policy, state._replace(unmasking=left))
 
 
 def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result:
@@ -165,7 +163,9 @@ def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result
         return state, (do.Write(RecordingFailed(event.said)), *settled, *judged)
     row = CommandFailed(event.wanted, event.said, tuple(recorder.path for recorder in event.recorders))
     if event.wanted == "unmask":
-        return state._replace(masked=(*state.masked, *event.recorders)), (do.Write(row),)
+        left = tuple(recorder for recorder in state.unmasking if recorder not in event.recorders)
+        there = tuple(r for r in event.recorders if r in state.now.recorders and r not in state.masked)
+        return state._replace(unmasking=left, masked=(*state.masked, *there)), (do.Write(row),)
     if state.failed:
         return state, ()
     return state._replace(failed=True), (do.Write(row), do.Alarm(row))

@@ -61,12 +61,10 @@ def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     actions: tuple[TalkAction, ...] = ()
     again = tuple(recorder for recorder in state.masked if recorder not in state.stopping)
     if again:
-        state = state._replace(masked=())
+        state = state._replace(masked=(), unmasking=(*state.unmasking, *again))
         actions = (do.Mask(again, on=False),)
-    elif state.pause_by is not None and not state.masking:
-        state, actions = resumed(state, ())
-    state, spoken = _end_span(state)
-    actions = (*spoken, *actions)
+    elif not state.masking and not state.unmasking:
+        state, actions = _sound_is_so(state)
     heard = any(party.kind != "listener" for party in state.now.parties)
     ready = not state.awaited and _agents_noted(policy, state)
     if heard and ready and not mine(state) and not state.starting and not state.start_failed:
@@ -76,6 +74,15 @@ def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
         path = f"{state.stem}{'' if number == 1 else f'-{number}'}.wav"
         state = state._replace(files=(*state.files, path), starting=path)
         actions = (*actions, do.Mark(True, ConsentDecision.GIVEN.value), do.StartRecorder(path))
+    return state, actions
+
+
+def _sound_is_so(state: TalkState) -> Result:
+    """Everything that records hears again: say so."""
+    state, actions = _end_span(state)
+    if state.pause_by is not None:
+        state, rows = resumed(state, tuple(recorder.path for recorder in state.now.recorders))
+        actions = (*actions, *rows)
     return state, actions
 
 

@@ -74,6 +74,7 @@ class TalkState(NamedTuple):
     stopping: tuple[Recorder, ...] = ()
     masking: tuple[Recorder, ...] = ()
     masked: tuple[Recorder, ...] = ()
+    unmasking: tuple[Recorder, ...] = ()
     span: str | None = None
     """Why silence is recorded, when a row says so."""
     paused: bool = False

@@ -79,9 +79,14 @@ def agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> R
     if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
         return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
     if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
-        state, actions = judge(policy, state._replace(paused=True, pause_by=event.by))
+        state, actions = judge(policy, _pause(state, event.by, on=True))
         return state, (do.Mark(paused=True), *actions)
     if wish is AgentWish.RESUME and state.paused:
-        state, actions = judge(policy, state._replace(paused=False, pause_by=event.by))
+        state, actions = judge(policy, _pause(state, event.by, on=False))
         return state, (do.Mark(paused=False), *actions)
     return state, ()
+
+
+def _pause(state: TalkState, by: str, *, on: bool) -> TalkState:
+    """A wish that is taken back before it is seen to be done has no row."""
+    return state._replace(paused=on, pause_by=by if state.pause_by is None else None)

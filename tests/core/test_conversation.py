@@ -80,3 +80,37 @@ def test_p5_our_recorder_that_begins_after_the_yes_was_taken_back_is_an_incident
     assert [row.turn.value for row in room.rows[-2:]] == ["forbidden_recording", "withdrawn"]
     assert set(room.erased) == {"/r/visit.wav"}
     assert room.sealed == ()
+
+
+def test_p10_a_span_of_silence_is_over_when_it_is_heard_to_be() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "hold")
+    assert play(room, "hold", at_once=False) == []
+    assert play(room, "obey", at_once=False) == ["recording_unmasked"]
+
+
+def test_what_would_not_sound_again_is_tried_again() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "hold")
+    assert play(room, "hold", "refuse", at_once=False) == ["command_failed"]
+    assert play(room, "try_again", "obey", at_once=False) == ["recording_unmasked"]
+    hold_settled(room)
+
+
+def test_a_pause_is_over_when_everything_is_heard_again() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "others record anna", "pause", "hold", "hold")
+    assert play(room, "resume", "obey", at_once=False) == []
+    play(room, "obey", at_once=False)
+    assert room.rows[-1].evidence() == {"by": "desktop", "paths": ["/theirs/anna.wav", "/r/visit.wav"]}
+
+
+def test_a_pause_that_is_taken_back_at_once_has_no_row_nor_has_its_end() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers")
+    play(room, "pause", "resume", at_once=False)
+    room.settle()
+    hold_settled(room)
+    assert play(room, "pause") == ["recording_paused"]
+    play(room, "resume", "pause", at_once=False)
+    assert play(room, "resume") == ["recording_resumed"]
