@@ -48,6 +48,8 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
     state, actions = _recorders_seen(policy, state, before)
     if state.talking and not now.talking:
         state = _talk_over(policy, state)
+    state, settled = _ended_by_itself(state)
+    actions += settled
     state = state._replace(talking=now.talking)
     state, noted = _note_agents(policy, state)
     actions += noted
@@ -83,6 +85,13 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
         stopping=tuple(recorder for recorder in state.stopping if recorder in (*there, *state.now.astray)),
     )
     return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
+
+
+def _ended_by_itself(state: TalkState) -> Result:
+    """What the switch would not stop is gone, and nobody else will say so."""
+    there = (*state.now.recorders, *state.now.astray)
+    left = tuple(recorder for recorder in state.failed if recorder in there)
+    return (state, ()) if left == state.failed else settle(state._replace(failed=left), None)
 
 
 def _talk_over(policy: TalkPolicy, state: TalkState) -> TalkState:
@@ -131,7 +140,10 @@ def _outsider_came(policy: TalkPolicy, before: ev.Situation, now: ev.Situation) 
 
 def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Result:
     done = event.recorders
-    state = state._replace(masking=tuple(recorder for recorder in state.masking if recorder not in done))
+    state = state._replace(
+        masking=tuple(recorder for recorder in state.masking if recorder not in done),
+        failed=tuple(recorder for recorder in state.failed if recorder not in done),
+    )
     if event.stopped:
         state = state._replace(
             now=replace(
@@ -166,9 +178,9 @@ def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result
         left = tuple(recorder for recorder in state.unmasking if recorder not in event.recorders)
         there = tuple(r for r in event.recorders if r in state.now.recorders and r not in state.masked)
         return state._replace(unmasking=left, masked=(*state.masked, *there)), (do.Write(row),)
-    if state.failed:
+    if set(event.recorders) <= set(state.failed):
         return state, ()
-    return state._replace(failed=True), (do.Write(row), do.Alarm(row))
+    return state._replace(failed=(*state.failed, *event.recorders)), (do.Write(row), do.Alarm(row))
 
 
 def _try_again(policy: TalkPolicy, state: TalkState, event: ev.TryAgain) -> Result:

@@ -146,7 +146,7 @@ def settle(state: TalkState, took_ms: int | None) -> Result:
         row = replace(state.withdrawal, stopped_ms=took_ms)
         heard = any(party.kind != "listener" for party in state.now.parties)
         actions = (*actions, do.Write(row), do.Announce(Announcement.WITHDRAWN, both=heard))
-        state = state._replace(withdrawal=None, failed=False)
+        state = state._replace(withdrawal=None)
     return state, actions
 
 

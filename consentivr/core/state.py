@@ -94,8 +94,8 @@ class TalkState(NamedTuple):
     stop_by: str | None = None
     withdrawal: Withdrawn | None = None
     """The row of a withdrawal, until nothing records any more."""
-    failed: bool = False
-    """The switch would not stop what must stop: the alarm was raised."""
+    failed: tuple[Recorder, ...] = ()
+    """What the switch would not stop, or silence: the alarm was raised, once for each."""
     agreeing_late: bool = False
     erase: bool = False
     """What was recorded is to be erased: the yes was taken back."""

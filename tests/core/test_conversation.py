@@ -114,3 +114,25 @@ def test_a_pause_that_is_taken_back_at_once_has_no_row_nor_has_its_end() -> None
     assert play(room, "pause") == ["recording_paused"]
     play(room, "resume", "pause", at_once=False)
     assert play(room, "resume") == ["recording_resumed"]
+
+
+def test_p6_every_recorder_that_does_not_obey_is_an_alarm_and_each_only_one() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "others record anna")
+    play(room, "withdraw", "refuse", "refuse", at_once=False)
+    assert room.alarmed == ("/theirs/anna.wav", "/r/visit.wav")
+    play(room, "try_again", "refuse", "refuse", at_once=False)
+    assert len(room.alarmed) == 2
+    assert play(room, "try_again") == ["withdrawn", "recording_stopped"]
+    play(room, "others record anna", at_once=False)
+    play(room, "refuse", at_once=False)
+    assert len(room.alarmed) == 3, "another incident is another alarm"
+
+
+def test_p6_what_would_not_stop_and_ends_by_itself_lets_the_withdrawal_be_said() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers")
+    play(room, "withdraw", "refuse", at_once=False)
+    assert play(room, "a_recorder_ends_by_itself", at_once=False) == ["withdrawn", "recording_stopped"]
+    assert room.rows[-2].evidence()["stopped_ms"] is None
+    hold_settled(room)
