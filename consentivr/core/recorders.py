@@ -27,7 +27,9 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
     others = {party.permission for party in state.now.parties if party.kind != "listener"}
     if policy.outsiders is not Outsiders.SILENCE:
         others.discard(Permission.UNKNOWN)
-    if any(not noted.proven for noted in state.noted):
+    here = {party.leg for party in state.now.parties}
+    agents = [noted for noted in state.noted if noted.leg in here]
+    if any(not noted.proven for noted in agents):
         others.add(Permission.NOT_AGREED)
     return verdict(
         policy.mode,
@@ -37,7 +39,7 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
         others=others,
         held=state.now.held and policy.while_held is WhileHeld.SILENCE,
         paused=state.paused,
-        is_nth=all(noted.is_nth for noted in state.noted),
+        is_nth=all(noted.is_nth for noted in agents),
         agent_wants=not state.agent_stopped and (policy.mode is not RecordingMode.MANUAL or state.agent_started),
     )
 

@@ -91,7 +91,7 @@ def hold(room: Room) -> None:
         room.refresh()
 
 
-for _leg in ("nobody", "friend", "foe", "carl"):
+for _leg in ("nobody", "friend", "foe", "carl", "bert"):
     _named(f"{_leg} joins", lambda room, leg=_leg: _join(room, leg))
     _named(f"{_leg} leaves", lambda room, leg=_leg: gone(room, leg))
 

@@ -12,6 +12,7 @@ from tests.core.room import Room, new_room
 
 OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
 MANUAL = replace(OPT_OUT, mode=RecordingMode.MANUAL)
+NTH = replace(OPT_OUT, mode=RecordingMode.EVERY_NTH, every=2)
 BY_LAW = TalkPolicy(RecordingMode.PERMANENT, "law")
 
 
@@ -136,3 +137,12 @@ def test_p6_what_would_not_stop_and_ends_by_itself_lets_the_withdrawal_be_said()
     assert play(room, "a_recorder_ends_by_itself", at_once=False) == ["withdrawn", "recording_stopped"]
     assert room.rows[-2].evidence()["stopped_ms"] is None
     hold_settled(room)
+
+
+def test_an_agent_who_left_a_conference_decides_nothing_any_more() -> None:
+    room = new_room(NTH)
+    play(room, "anna answers", "to_conference")
+    play(room, "bert joins", "commit_as_first", at_once=False)
+    room.settle()
+    assert not room.recorders(), "not to be recorded with bert"
+    assert play(room, "bert leaves") == ["recording_started"]
