@@ -140,7 +140,7 @@ def resumed(state: TalkState, paths: tuple[str, ...]) -> Result:
 def settle(state: TalkState, took_ms: int | None) -> Result:
     """What was to end has ended: only now it is said to."""
     actions: tuple[TalkAction, ...] = ()
-    if state.stop_by is not None and not mine(state) and not state.stopping:
+    if state.stop_by is not None and not mine(state) and not state.stopping and state.starting is None:
         actions = (do.Write(AgentStopped(state.stop_by)),)
         state = state._replace(stop_by=None)
     sounding = state.now.recorders or state.now.astray or state.stopping or state.starting

@@ -71,12 +71,13 @@ def agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> R
     if not state.talking:
         return state, ()
     if wish is AgentWish.START and policy.mode is RecordingMode.MANUAL and not mine(state):
-        started = state._replace(agent_started=True, agent_stopped=False)
+        started = state._replace(agent_started=True, agent_stopped=False, start_failed=False)
         if not decide(policy, started).record:
             return state, ()
         started, actions = judge(policy, started)
         return started, (do.Write(AgentStarted(event.by)), *actions)
-    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
+    recorded = mine(state) or state.starting is not None
+    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and recorded:
         return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
     if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
         state, actions = judge(policy, _pause(state, event.by, on=True))

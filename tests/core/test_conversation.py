@@ -146,3 +146,24 @@ def test_an_agent_who_left_a_conference_decides_nothing_any_more() -> None:
     room.settle()
     assert not room.recorders(), "not to be recorded with bert"
     assert play(room, "bert leaves") == ["recording_started"]
+
+
+def test_an_agent_who_starts_again_after_a_failure_is_heard() -> None:
+    room = new_room(MANUAL)
+    play(room, "anna answers")
+    assert play(room, "start", "refuse", at_once=False) == ["agent_started", "recording_failed"]
+    assert play(room, "start") == ["agent_started", "recording_started"]
+
+
+def test_an_agent_who_stops_a_recorder_that_is_about_to_start_is_heard() -> None:
+    room = new_room(MANUAL)
+    play(room, "anna answers")
+    play(room, "start", "stop", at_once=False)
+    room.settle()
+    hold_settled(room)
+    assert not room.recorders()
+    assert sorted(row.turn.value for row in room.rows[-3:]) == [
+        "agent_stopped",
+        "recording_started",
+        "recording_stopped",
+    ]
