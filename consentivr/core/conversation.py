@@ -254,8 +254,11 @@ def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) 
 
 
 def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:
-    """Only what nobody knew yet, or a stricter word: a yes that was taken back does not come back by reading."""
-    if event.decision is None or (state.decision is not None and event.decision is ConsentDecision.GIVEN):
+    """Only what nobody knew yet, its proof, or a stricter word: what was taken back does not come back by reading."""
+    given, known = ConsentDecision.GIVEN, state.decision
+    if event.decision is None or (
+        event.decision is given and known is not None and (known is not given or state.durable)
+    ):
         return state, ()
     return judge(policy, state._replace(decision=event.decision, durable=event.durable, purpose=event.purpose))
 

@@ -57,7 +57,7 @@ def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | 
 
 
 def _agree_late(policy: TalkPolicy, state: TalkState, keys: str) -> Result:
-    agreed = state.decision is ConsentDecision.GIVEN and state.durable
+    agreed = state.decision is ConsentDecision.GIVEN and state.durable and state.purpose == policy.purpose
     if not policy.mode.asks or state.decision is None or agreed or state.agreeing_late or state.withdrawal:
         return state, ()
     return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys, policy.purpose), permits=True),)

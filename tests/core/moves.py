@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from consentivr.core import events as ev
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.policy import AgentWish
+from consentivr.core.policy import AgentWish, RecordingMode, TalkPolicy
 from consentivr.core.switchboard import Recorder
 from tests.core.room import CALLER, CONFERENCE, Room
 
@@ -264,3 +265,21 @@ def read_again_as_yes(room: Room) -> None:
 def read_again_as_no(room: Room) -> None:
     _takes_back(room)
     room.tell(ev.WordChanged(ConsentDecision.WITHDRAWN, True, None))
+
+
+_ASKS = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
+_QUEUES = {
+    "to a queue for another purpose": replace(_ASKS, purpose="training"),
+    "to a queue that is off": replace(_ASKS, mode=RecordingMode.OFF),
+    "to a queue by law": TalkPolicy(RecordingMode.PERMANENT, "law"),
+    "to a queue that asks": _ASKS,
+}
+
+
+def _move_to(room: Room, policy: TalkPolicy) -> None:
+    room.policy = policy
+    room.tell(ev.QueueEntered("other"))
+
+
+for _name, _policy in _QUEUES.items():
+    _named(_name, lambda room, policy=_policy: _move_to(room, policy))

@@ -167,3 +167,18 @@ def test_an_agent_who_stops_a_recorder_that_is_about_to_start_is_heard() -> None
         "recording_started",
         "recording_stopped",
     ]
+
+
+def test_a_yes_whose_proof_is_read_later_counts_from_then_on() -> None:
+    room = new_room(OPT_OUT, ConsentDecision.NOT_OBTAINED)
+    room.state = room.state._replace(decision=ConsentDecision.GIVEN, durable=False)
+    assert "recording_started" not in play(room, "anna answers")
+    room.may = True
+    assert play(room, "read_again_as_yes") == ["recording_started"]
+    assert play(room, "read_again_as_no", "read_again_as_yes") == ["recording_stopped"]
+
+
+def test_who_agreed_to_something_else_is_recorded_after_a_yes_to_this() -> None:
+    room = new_room(OPT_OUT)
+    assert play(room, "anna answers", "to a queue for another purpose")[-1] == "recording_stopped"
+    assert play(room, "late_yes") == ["agreed_late", "agent_answered", "recording_started"]

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentivr.core import events as ev
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
 from tests.core.moves import MOVES
@@ -23,24 +22,6 @@ OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_ke
 NTH = replace(OPT_OUT, mode=RecordingMode.EVERY_NTH, every=2)
 MANUAL = replace(OPT_OUT, mode=RecordingMode.MANUAL)
 FREE = replace(OPT_OUT, agents_must_agree=False, taps=Taps.END)
-OTHER_PURPOSE = replace(OPT_OUT, purpose="training")
-OFF = replace(OPT_OUT, mode=RecordingMode.OFF)
-BY_LAW = TalkPolicy(RecordingMode.PERMANENT, "law")
-
-
-def to_queue(policy: TalkPolicy):
-    def made(room: Room) -> None:
-        room.policy = policy
-        room.tell(ev.QueueEntered("other"))
-
-    return made
-
-
-MOVES["to a queue for another purpose"] = to_queue(OTHER_PURPOSE)
-MOVES["to a queue that is off"] = to_queue(OFF)
-MOVES["to a queue by law"] = to_queue(BY_LAW)
-MOVES["to a queue that asks"] = to_queue(OPT_OUT)
-
 END = ["channel_gone", "another_visit"]
 ALL_AT_ONCE = {
     "hold and pause": ["anna answers", "talk_ends", "hold", "anna consults", "declined", "pause", "resume", "withdraw"],
