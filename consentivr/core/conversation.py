@@ -265,8 +265,12 @@ def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -
 
 def _superseded(policy: TalkPolicy, state: TalkState, event: ev.Superseded) -> Result:
     running = (*mine(state), *state.now.astray)
-    stop = (do.Stop(running),) if running else ()
-    return state, (*stop, *_ended(state, CallEnded(None, state.agent, "another visit began")))
+    actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
+    if state.withdrawal is not None:
+        paths = tuple(recorder.path for recorder in state.stopping)
+        row = CommandFailed("stop", "another visit began before it was seen to be done", paths)
+        actions += (do.Write(row), do.Alarm(row))
+    return state, (*actions, *_ended(state, CallEnded(None, state.agent, "another visit began")))
 
 
 def _gone(policy: TalkPolicy, state: TalkState, event: ev.ChannelGone) -> Result:

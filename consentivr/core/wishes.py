@@ -41,6 +41,9 @@ def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | 
     if state.decision is not ConsentDecision.GIVEN and not state.agreeing_late:
         return state, ()
     row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
+    if policy.mode is RecordingMode.PERMANENT:
+        # What the law demands goes on, and nothing is said to have ended; the next queue hears of it.
+        return state._replace(decision=ConsentDecision.WITHDRAWN, agreeing_late=False), (do.Write(row),)
     state = state._replace(
         decision=ConsentDecision.WITHDRAWN, agreeing_late=False, withdrawal=row, erase=policy.erase_withdrawn
     )

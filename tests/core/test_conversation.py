@@ -182,3 +182,19 @@ def test_who_agreed_to_something_else_is_recorded_after_a_yes_to_this() -> None:
     room = new_room(OPT_OUT)
     assert play(room, "anna answers", "to a queue for another purpose")[-1] == "recording_stopped"
     assert play(room, "late_yes") == ["agreed_late", "agent_answered", "recording_started"]
+
+
+def test_a_yes_that_is_taken_back_in_a_queue_by_law_stops_nothing_there_and_counts_afterwards() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "to a queue by law")
+    assert play(room, "withdraw") == ["withdrawn"]
+    assert [recorder.path for recorder in room.recorders()] == ["/r/visit.wav"]
+    play(room, "to a queue that asks")
+    assert not room.recorders()
+
+
+def test_p6_a_withdrawal_that_another_visit_overtakes_is_an_alarm_and_never_called_done() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers")
+    assert play(room, "withdraw", "another_visit", at_once=False)[-2:] == ["command_failed", "call_ended"]
+    assert room.alarmed == ("/r/visit.wav",)
