@@ -8,15 +8,15 @@ means after. A row that says that something is so is written when it is seen to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.confirmations import closed, ended_by_itself, not_done, settle, silenced, sounding, try_again
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
-from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, decide, judge, mine, settle
+from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import (
     AgentAnswered,
@@ -25,9 +25,7 @@ from consentivr.core.turns import (
     CommandFailed,
     LookedForRecorders,
     QueueLeft,
-    RecordingFailed,
     RecordingStarted,
-    RecordingStopped,
     Withheld,
 )
 from consentivr.core.verdict import Do, Permission
@@ -48,7 +46,7 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
     state, actions = _recorders_seen(policy, state, before)
     if state.talking and not now.talking:
         state = _talk_over(policy, state)
-    state, settled = _ended_by_itself(state)
+    state, settled = ended_by_itself(state)
     actions += settled
     state = state._replace(talking=now.talking)
     state, noted = _note_agents(policy, state)
@@ -82,16 +80,10 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
         masked=tuple(recorder for recorder in state.masked if recorder in there),
         masking=tuple(recorder for recorder in state.masking if recorder in there),
         unmasking=tuple(recorder for recorder in state.unmasking if recorder in there),
+        mute=tuple(recorder for recorder in state.mute if recorder in there),
         stopping=tuple(recorder for recorder in state.stopping if recorder in (*there, *state.now.astray)),
     )
     return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
-
-
-def _ended_by_itself(state: TalkState) -> Result:
-    """What the switch would not stop is gone, and nobody else will say so."""
-    there = (*state.now.recorders, *state.now.astray)
-    left = tuple(recorder for recorder in state.failed if recorder in there)
-    return (state, ()) if left == state.failed else settle(state._replace(failed=left), None)
 
 
 def _talk_over(policy: TalkPolicy, state: TalkState) -> TalkState:
@@ -133,70 +125,6 @@ def _outsider_came(policy: TalkPolicy, before: ev.Situation, now: ev.Situation) 
     unknown = {party.leg for party in now.parties if party.permission is Permission.UNKNOWN}
     new = unknown - {party.leg for party in before.parties}
     return policy.outsiders is Outsiders.ANNOUNCE and bool(new) and bool(now.recorders)
-
-
-# --- what was ordered is confirmed, or not ---------------------------------------------------
-
-
-def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Result:
-    done = event.recorders
-    state = state._replace(
-        masking=tuple(recorder for recorder in state.masking if recorder not in done),
-        failed=tuple(recorder for recorder in state.failed if recorder not in done),
-    )
-    if event.stopped:
-        state = state._replace(
-            now=replace(
-                state.now,
-                recorders=tuple(recorder for recorder in state.now.recorders if recorder not in done),
-                astray=tuple(recorder for recorder in state.now.astray if recorder not in done),
-            ),
-            stopping=tuple(recorder for recorder in state.stopping if recorder not in done),
-        )
-    else:
-        there = tuple(r for r in done if r in state.now.recorders and r not in state.masked)
-        state = state._replace(masked=(*state.masked, *there))
-    state, settled = settle(state, event.took_ms)
-    state, judged = judge(policy, state)
-    return state, (*settled, *judged)
-
-
-def _sounding(policy: TalkPolicy, state: TalkState, event: ev.Sounding) -> Result:
-    left = tuple(recorder for recorder in state.unmasking if recorder not in event.recorders)
-    return judge(policy, state._replace(unmasking=left))
-
-
-def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result:
-    """What was ordered stays ordered: it is tried again by and by, not at once (``TryAgain``)."""
-    if event.wanted == "start":
-        state = state._replace(starting=None, start_failed=state.starting not in state.over)
-        state, settled = settle(state, None)
-        state, judged = judge(policy, state)
-        return state, (do.Write(RecordingFailed(event.said)), *settled, *judged)
-    row = CommandFailed(event.wanted, event.said, tuple(recorder.path for recorder in event.recorders))
-    if event.wanted == "unmask":
-        left = tuple(recorder for recorder in state.unmasking if recorder not in event.recorders)
-        there = tuple(r for r in event.recorders if r in state.now.recorders and r not in state.masked)
-        return state._replace(unmasking=left, masked=(*state.masked, *there)), (do.Write(row),)
-    if set(event.recorders) <= set(state.failed):
-        return state, ()
-    return state._replace(failed=(*state.failed, *event.recorders)), (do.Write(row), do.Alarm(row))
-
-
-def _try_again(policy: TalkPolicy, state: TalkState, event: ev.TryAgain) -> Result:
-    return judge(policy, state._replace(stopping=(), masking=()))
-
-
-def _closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> Result:
-    if event.path in state.forbidden:
-        state = state._replace(forbidden=tuple(path for path in state.forbidden if path != event.path))
-        return state, (do.Erase((event.path,), FORBIDDEN, ours=False),)
-    if event.path not in state.unclosed:
-        return state, ()
-    state = state._replace(unclosed=tuple(path for path in state.unclosed if path != event.path))
-    row = RecordingStopped(event.path, event.duration_ms, event.completion_cause)
-    after: TalkAction = do.Erase((event.path,), WITHDRAWN, ours=True) if state.erase else do.Seal(event.path)
-    return state, (do.Write(row), after)
 
 
 def _seen(policy: TalkPolicy, state: TalkState, event: ev.LegsSeen) -> Result:
@@ -291,11 +219,11 @@ _RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {
     ev.AgentAsked: agent_asked,
     ev.Committed: _committed,
     ev.CommitFailed: _commit_failed,
-    ev.Silenced: _silenced,
-    ev.Sounding: _sounding,
-    ev.NotDone: _not_done,
-    ev.TryAgain: _try_again,
-    ev.RecordingClosed: _closed,
+    ev.Silenced: silenced,
+    ev.Sounding: sounding,
+    ev.NotDone: not_done,
+    ev.TryAgain: try_again,
+    ev.RecordingClosed: closed,
     ev.LegsSeen: _seen,
     ev.QueueEntered: _queue_entered,
     ev.QueueGaveUp: _queue_gave_up,

@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consentivr.core import actions as do
 from consentivr.core.actions import TalkAction
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
+from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
 from consentivr.core.state import TalkState
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import AgentStopped, ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
+from consentivr.core.turns import ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
 from consentivr.core.verdict import Do, Permission, Verdict, VerdictReason, verdict
 
 Result = tuple[TalkState, tuple[TalkAction, ...]]
 
 FORBIDDEN = "not permitted"
-WITHDRAWN = "consent withdrawn"
 
 
 def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
@@ -135,21 +132,6 @@ def resumed(state: TalkState, paths: tuple[str, ...]) -> Result:
     """The pause is over, and is said to be."""
     by = state.pause_by or ""
     return state._replace(pause_by=None), (do.Write(Resumed(by, paths)), do.Remind(False))
-
-
-def settle(state: TalkState, took_ms: int | None) -> Result:
-    """What was to end has ended: only now it is said to."""
-    actions: tuple[TalkAction, ...] = ()
-    if state.stop_by is not None and not mine(state) and not state.stopping and state.starting is None:
-        actions = (do.Write(AgentStopped(state.stop_by)),)
-        state = state._replace(stop_by=None)
-    sounding = state.now.recorders or state.now.astray or state.stopping or state.starting
-    if state.withdrawal is not None and not sounding:
-        row = replace(state.withdrawal, stopped_ms=took_ms)
-        heard = any(party.kind != "listener" for party in state.now.parties)
-        actions = (*actions, do.Write(row), do.Announce(Announcement.WITHDRAWN, both=heard))
-        state = state._replace(withdrawal=None)
-    return state, actions
 
 
 def _nothing(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:

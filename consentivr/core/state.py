@@ -96,6 +96,8 @@ class TalkState(NamedTuple):
     """The row of a withdrawal, until nothing records any more."""
     failed: tuple[Recorder, ...] = ()
     """What the switch would not stop, or silence: the alarm was raised, once for each."""
+    mute: tuple[Recorder, ...] = ()
+    """What the switch would not let sound again."""
     agreeing_late: bool = False
     erase: bool = False
     """What was recorded is to be erased: the yes was taken back."""

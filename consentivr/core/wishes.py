@@ -8,9 +8,10 @@ from __future__ import annotations
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.confirmations import WITHDRAWN, settle
 from consentivr.core.consent import ConsentDecision, Reason
 from consentivr.core.policy import AgentWish, RecordingMode, TalkPolicy
-from consentivr.core.recorders import WITHDRAWN, Result, decide, judge, mine, settle
+from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import TalkState
 from consentivr.core.turns import AgentStarted, AgreedLate, Withdrawn
 

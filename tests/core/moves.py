@@ -263,8 +263,9 @@ def read_again_as_yes(room: Room) -> None:
 
 @move
 def read_again_as_no(room: Room) -> None:
-    _takes_back(room)
-    room.tell(ev.WordChanged(ConsentDecision.WITHDRAWN, True, None))
+    if not room.late:  # what is read is older than a yes that is being written
+        room.may = False
+        room.tell(ev.WordChanged(ConsentDecision.WITHDRAWN, True, None))
 
 
 _ASKS = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")

@@ -78,7 +78,8 @@ def hold_settled(room: Room) -> None:
     assert astray <= room.stuck, "ours records somewhere else"
     if room.talked and not heard(room) and not held(room) and room.policy.mode is not RecordingMode.PERMANENT:
         assert mine <= room.stuck, "recorded, and the talk is over"
-    if not room.stuck:
+    assert room.mute <= set(room.state.mute), "silence that should not be, and nobody tries again"
+    if not room.stuck and not room.mute:
         _hold_said(room, do, why, bool(running & room.silent))
         if do == "record":
             _hold_recorded(room, mine, loud)

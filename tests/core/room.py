@@ -50,6 +50,8 @@ class Room:
     """Recorders that hear silence, in truth."""
     stuck: frozenset[Recorder] = frozenset()
     """Recorders that did not obey when they were told to stop, or to be silent."""
+    mute: frozenset[Recorder] = frozenset()
+    """Recorders that did not obey when they were told to sound again."""
     orders: tuple[Order, ...] = ()
     waiting: tuple[Row, ...] = ()
     """Rows that something waits for."""
@@ -78,7 +80,17 @@ class Room:
         """What decides about everything that can still happen."""
         board = [self._of(leg) for leg in LEGS if leg in self.board]
         conferences = (self.board.conferences(), tuple(self.board.taps(LEGS)), tuple(self.board.recorders(LEGS)))
-        memory = (self.silent, self.stuck, self.orders, self.waiting, self.may, self.agreed_to, self.late, self.over)
+        memory = (
+            self.silent,
+            self.stuck,
+            self.mute,
+            self.orders,
+            self.waiting,
+            self.may,
+            self.agreed_to,
+            self.late,
+            self.over,
+        )
         memory += (self.unproven, self.not_nth, self.talked)
         told = (self.sealed, self.erased, self.alarmed, self.open(turns.Masked, turns.Unmasked))
         told += (self.open(turns.Paused, turns.Resumed),)
@@ -193,6 +205,7 @@ class Room:
             self.board.recording(recorder.leg, recorder.path, False)
         self.silent -= {recorder}
         self.stuck -= {recorder}
+        self.mute -= {recorder}
 
         def told() -> None:
             self.refresh()
@@ -211,6 +224,7 @@ class Room:
         if what == "mask" and not on:
             if self.runs(recorder):
                 self.silent -= {recorder}
+                self.mute -= {recorder}
                 self.tell(ev.Sounding((recorder,)))
             else:
                 self.tell(ev.NotDone("unmask", "-ERR Cannot unmask recording session!", (recorder,)))
@@ -236,6 +250,8 @@ class Room:
                 self.tell(ev.Silenced((recorder,), stopped=True, took_ms=5))
                 return
             self.stuck |= {recorder}
+        if wanted == "unmask" and self.runs(recorder):
+            self.mute |= {recorder}
         self.tell(ev.NotDone(wanted, "-ERR", (recorder,)))
 
     def commit(self, *, done: bool = True, count: int = 2) -> None:
