@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from consentivr.core import actions as do
+from consentivr.core import events as ev
+from consentivr.core import turns
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.policy import RecordingMode, TalkPolicy
+from consentivr.core.conversation import step
+from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
+from consentivr.core.state import TalkState
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
-from tests.core.room import Room, new_room
+from tests.core.room import CALLER, Room, new_room
 
 OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
 MANUAL = replace(OPT_OUT, mode=RecordingMode.MANUAL)
@@ -198,3 +205,167 @@ def test_p6_a_withdrawal_that_another_visit_overtakes_is_an_alarm_and_never_call
     play(room, "anna answers")
     assert play(room, "withdraw", "another_visit", at_once=False)[-2:] == ["command_failed", "call_ended"]
     assert room.alarmed == ("/r/visit.wav",)
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+WITH_KEYS = replace(OPT_OUT, agent_keys=(("*3", AgentWish.PAUSE), ("*4", AgentWish.RESUME), ("*9", AgentWish.WITHDRAW)))
+
+
+def press(room: Room, *pressed: tuple[str, int], by_agent: bool = False) -> None:
+    for key, at_ms in pressed:
+        room.tell(ev.KeyPressed(key, at_ms, by_agent))
+    room.settle()
+    hold_settled(room)
+
+
+def test_the_agents_keys_are_the_agents() -> None:
+    room = new_room(WITH_KEYS)
+    play(room, "anna answers")
+    room.tell(ev.KeyPressed("*", 0, by_agent=True))
+    press(room, ("3", 0))
+    assert not room.state.paused, "the caller's key does not end the agent's sequence"
+    press(room, ("3", 100), by_agent=True)
+    assert room.state.paused
+    assert room.rows[-1].evidence()["by"] == "keys"
+    press(room, ("*", 0), ("7", 1), ("4", 2), by_agent=True)
+    assert room.state.paused, "a key between them ends the sequence"
+    press(room, ("*", 0), ("4", 3001), by_agent=True)
+    assert room.state.paused, "too late"
+    press(room, ("*", 0), ("4", 3000), by_agent=True)
+    assert not room.state.paused
+    room.may = False
+    press(room, ("*", 0), ("9", 1), by_agent=True)
+    assert room.rows[-1].evidence()["reason"] == "by_word"
+
+
+@pytest.mark.parametrize("keys", [("9",), ("*", "5"), ("*", "*"), ("*", "5", "9"), ("*", "3")])
+def test_other_keys_mean_nothing_and_are_not_kept(keys: tuple[str, ...]) -> None:
+    room = new_room(WITH_KEYS)
+    play(room, "anna answers")
+    before = room.state
+    press(room, *((key, 0) for key in keys))
+    assert room.state._replace(starred_ms=None) == before
+
+
+@pytest.mark.parametrize(
+    ("word", "policy"),
+    [
+        (ConsentDecision.GIVEN, OPT_OUT),
+        (ConsentDecision.REFUSED, replace(OPT_OUT, late_consent_keys=None)),
+        (ConsentDecision.REFUSED, replace(BY_LAW, late_consent_keys="*1")),
+    ],
+    ids=["agreed already", "not offered", "by law"],
+)
+def test_a_late_yes_is_taken_where_it_changes_something(word: ConsentDecision, policy: TalkPolicy) -> None:
+    room = new_room(policy, word)
+    assert play(room, "late_yes") == []
+
+
+def test_a_late_yes_that_cannot_be_proven_is_none() -> None:
+    room = new_room(OPT_OUT, ConsentDecision.REFUSED)
+    play(room, "anna answers")
+    assert play(room, "late_yes", "commit_fails", at_once=False) == ["agreed_late", "recording_withheld"]
+    room.settle()
+    hold_settled(room)
+
+
+def test_nobody_starts_where_the_mode_or_the_caller_does_not_let_them() -> None:
+    for policy, word in [(OPT_OUT, ConsentDecision.GIVEN), (MANUAL, ConsentDecision.REFUSED)]:
+        room = new_room(policy, word)
+        assert play(room, "start", "stop", "pause", "resume") == [], "nobody talks"
+        play(room, "anna answers")
+        assert play(room, "start", "resume") == []
+
+
+# --- erasing, taps, outsiders ---------------------------------------------------------------------
+
+
+def test_a_withdrawal_that_erases_takes_every_file_of_the_visit() -> None:
+    room = new_room(replace(OPT_OUT, erase_withdrawn=True))
+    play(room, "anna answers", "talk_ends", "bert answers", "withdraw")
+    assert sorted(room.erased) == ["/r/visit-2.wav", "/r/visit.wav"]
+
+
+@pytest.mark.parametrize(
+    ("taps", "alarms", "ended"), [(Taps.NOTE, 0, False), (Taps.ALARM, 1, False), (Taps.END, 1, True)]
+)
+def test_p5_who_did_not_agree_and_is_tapped(taps: Taps, alarms: int, ended: bool) -> None:
+    room = new_room(replace(OPT_OUT, taps=taps), ConsentDecision.REFUSED)
+    play(room, "anna answers")
+    _, actions = step(room.policy, room.state, ev.Changed(_with_ear(room)))
+    assert [type(action) for action in actions].count(do.Alarm) == alarms
+    (row,) = [action.row for action in actions if isinstance(action, do.Write)]
+    assert row.evidence() == {"function": "eavesdrop", "leg": CALLER, "ended": ended}
+    assert (do.EndListening("ear") in actions) == ended
+
+
+def _with_ear(room: Room) -> ev.Situation:
+    room = room.copy()
+    room.board.tapped(CALLER, "eavesdrop", True)
+    room.board.listening("ear", CALLER, speaks=False)
+    return room.situation()
+
+
+def test_an_outsider_is_announced_where_the_house_goes_on() -> None:
+    room = new_room(replace(OPT_OUT, outsiders=Outsiders.ANNOUNCE))
+    play(room, "anna answers")
+    after = room.copy()
+    after.board.listening("nobody", CALLER, speaks=True)
+    _, actions = step(room.policy, room.state, ev.Changed(after.situation()))
+    assert actions == (do.Announce(Announcement.OUTSIDER, both=True),)
+
+
+@pytest.mark.parametrize(("held", "rows"), [(WhileHeld.SILENCE, ["recording_masked"]), (WhileHeld.RECORD, [])])
+def test_what_is_recorded_while_somebody_is_on_hold(held: WhileHeld, rows: list[str]) -> None:
+    room = new_room(replace(OPT_OUT, while_held=held))
+    play(room, "anna answers")
+    assert play(room, "hold") == rows
+
+
+def test_p10_the_span_names_who_was_heard() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers", "nobody joins")
+    masked = room.rows[-1]
+    assert masked.evidence() == {"why": "outsider", "parties": ["nobody"], "paths": ["/r/visit.wav"]}
+    play(room, "nobody leaves")
+    assert room.rows[-1].evidence() == {"why": "outsider"}
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+def test_who_was_never_decided_has_no_end_of_ours() -> None:
+    state = TalkState("visit", CALLER, "/r/visit")
+    assert step(OPT_OUT, state, ev.ChannelGone("NORMAL_CLEARING"))[1] == (do.Forget(),)
+    assert step(OPT_OUT, state, ev.WordChanged(None, False, None)) == (state, ())
+
+
+def test_the_end_says_why_where_the_channel_goes_on() -> None:
+    for name, told in [
+        ("channel_gone", {"hangup_cause": "NORMAL_CLEARING", "agent": "anna@x"}),
+        ("another_visit", {"hangup_cause": None, "agent": "anna@x", "why": "another visit began"}),
+    ]:
+        room = new_room(OPT_OUT)
+        assert play(room, "anna answers", name, at_once=False)[-1] == "call_ended"
+        assert room.rows[-1].evidence() == told
+
+
+def test_what_was_seen_is_written_and_what_could_not_be_told_is_not_called_none() -> None:
+    state = TalkState("visit", CALLER, "/r/visit")
+    for recorders, number in [((), 0), (("/r/a.wav",), 1), (None, None)]:
+        seen = turns.LegSeen("caller", CALLER, recorders, ("eavesdrop",))
+        _, (action,) = step(OPT_OUT, state, ev.LegsSeen((seen,)))
+        assert isinstance(action, do.Write)
+        assert action.row.evidence() == {
+            "recorders": number,
+            "legs": [{"leg": "caller", "channel_uuid": CALLER, "recorders": number, "taps": ["eavesdrop"]}],
+        }
+
+
+def test_p5_each_recorder_is_named_where_it_is() -> None:
+    room = new_room(OPT_OUT, ConsentDecision.REFUSED)
+    play(room, "anna answers", "others record anna", "others record caller", "ear_listens", "ear_is_recorded")
+    play(room, "to_conference", "conference_is_recorded")
+    where = [row.evidence()["leg"] for row in room.rows if isinstance(row, turns.ForbiddenRecording)]
+    assert where == ["agent", "caller", "listener", "conference"]
