@@ -12,76 +12,111 @@ from pathlib import Path
 import click
 
 from consentivr.cli import main
-from consentivr.core import dialogue
+from consentivr.core import events as ev
+from consentivr.core.actions import Ask
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision
-from consentivr.core.dialogue import CallPolicy, Phase, State, step
-from consentivr.core.recording import RecordingMode, Verdict, verdict
+from consentivr.core.dialogue import step
+from consentivr.core.policy import LinePolicy, RecordingMode
+from consentivr.core.state import AskingState, Phase
+from consentivr.core.turns import Withheld
+from consentivr.core.verdict import Do, Permission, Verdict, verdict
 
 DOCS = Path(__file__).resolve().parent
 
-_EVENTS: dict[str, dialogue.Event] = {
-    "call arrives": dialogue.Arrived(),
-    "row durable": dialogue.Committed(),
-    "row not durable": dialogue.CommitFailed(""),
-    "agent answers": dialogue.AgentAnswered(),
-    "queue ends without agent": dialogue.QueueLeft(""),
-    "channel gone": dialogue.ChannelGone(""),
-    "switch silent": dialogue.TimedOut(),
-    "our failure": dialogue.Failed(""),
-    "socket lost": dialogue.Disconnected(),
-    "caller hangs up": dialogue.HungUp(""),
+_POLICY = LinePolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2, min_heard_ms=1)
+_EVENTS: dict[str, ev.AskingEvent] = {
+    "call arrives": ev.Arrived(),
+    "objection key pressed": ev.CallerPressed("9"),
+    "row durable": ev.Committed(Withheld("")),
+    "row not durable": ev.CommitFailed(Withheld(""), ""),
+    "announced": ev.Announced(),
+    "in the queue": ev.Joined(),
+    "caller hangs up": ev.HungUp(),
+    "channel gone": ev.ChannelGone(""),
+    "switch silent": ev.TimedOut(),
+    "our failure": ev.Failed(""),
+    "socket lost": ev.Disconnected(),
+    "service stops": ev.ServiceStops(),
 }
 _ANSWERS = {
-    "consent key": Attempt(AnswerOutcome.KEY, "1"),
-    "objection key": Attempt(AnswerOutcome.KEY, "9"),
-    "wrong key": Attempt(AnswerOutcome.WRONG_KEY, "5"),
-    "silence": Attempt(AnswerOutcome.SILENCE),
+    "consent key": Attempt(AnswerOutcome.KEY, "1", 1),
+    "consent key too early": Attempt(AnswerOutcome.KEY, "1", 0),
+    "objection key": Attempt(AnswerOutcome.KEY, "9", 1),
+    "wrong key": Attempt(AnswerOutcome.WRONG_KEY, "5", 0),
+    "silence": Attempt(AnswerOutcome.SILENCE, None, 0),
     "prompt missing": Attempt(AnswerOutcome.NOT_ASKED),
+    "hung up": Attempt(AnswerOutcome.HUNG_UP),
 }
 
 
-def transitions(policy: CallPolicy) -> dict[tuple[Phase, Phase], list[str]]:
-    """From every reachable state: which events lead from phase to phase."""
-    start = State()
+def events_in(state: AskingState) -> dict[str, ev.AskingEvent]:
+    """Everything that can happen to a call, by its name in the diagram."""
+    answers: dict[str, ev.AskingEvent] = {}
+    for name, attempt in _ANSWERS.items():
+        agreed = attempt.key == _POLICY.consent_key and state.pressed == _POLICY.objection_key
+        answers["both keys, the objection last" if agreed else name] = ev.Answered(len(state.attempts) + 1, attempt)
+    return {**_EVENTS, **answers}
+
+
+def transitions(policy: LinePolicy) -> dict[tuple[Phase, Phase], list[str]]:
+    """From every reachable state: which events lead from phase to phase, or make us do something in the same."""
+    start = AskingState()
     known, todo = {start}, deque([start])
     found: dict[tuple[Phase, Phase], set[str]] = defaultdict(set)
     while todo:
         state = todo.popleft()
-        answers = {name: dialogue.Answered(len(state.attempts) + 1, attempt) for name, attempt in _ANSWERS.items()}
-        for name, event in {**_EVENTS, **answers}.items():
+        for name, event in events_in(state).items():
             after, actions = step(policy, state, event)
-            if after.phase is not state.phase or any(isinstance(action, dialogue.Ask) for action in actions):
-                asked_again = after.phase is state.phase
+            if after.phase is not state.phase or actions:
+                asked_again = after.phase is state.phase and any(isinstance(action, Ask) for action in actions)
                 found[state.phase, after.phase].add(f"{name}, asked again" if asked_again else name)
             if after not in known:
                 known.add(after)
                 todo.append(after)
-    return {pair: sorted(names) for pair, names in sorted(found.items())}
+    phases = list(Phase)
+    in_order = sorted(found.items(), key=lambda pair: [phases.index(phase) for phase in pair[0]])
+    return {pair: sorted(names) for pair, names in in_order}
+
+
+_BOTH = [("no", False), ("yes", True)]
+_CONDITIONS: dict[str, list[tuple[str, object]]] = {
+    "durable": _BOTH,
+    "purpose_agreed": _BOTH,
+    "others": [
+        ("another caller said no", {Permission.REFUSED}),
+        ("somebody unknown", {Permission.UNKNOWN}),
+        ("an agent has not agreed", {Permission.NOT_AGREED}),
+        ("all agreed", {Permission.AGREED}),
+    ],
+    "held": _BOTH[::-1],
+    "paused": _BOTH[::-1],
+    "is_nth": _BOTH,
+    "agent_wants": _BOTH,
+}
+_SHOWN = {Do.RECORD: "**record**", Do.MASK: "silence", Do.NOTHING: "ours not", Do.STOP: "stop all"}
 
 
 def verdict_rows(mode: RecordingMode) -> list[str]:
     """One mode's lines of the table. A condition that changes nothing in what is left is shown as a dash."""
-    conditions = ("durable", "agent_agreed", "is_nth", "agent_started")
     rows: list[str] = []
 
-    def outcomes(decision: ConsentDecision, known: dict[str, bool]) -> list[Verdict]:
-        left = [name for name in conditions if name not in known]
-        return [
-            verdict(mode, decision, **known, **dict(zip(left, values, strict=True)))
-            for values in itertools.product((True, False), repeat=len(left))
-        ]
+    def outcomes(decision: ConsentDecision, known: dict[str, tuple[str, object]]) -> list[Verdict]:
+        choices = [[known[name]] if name in known else values for name, values in _CONDITIONS.items()]
+        talks = ([value for _, value in chosen] for chosen in itertools.product(*choices))
+        return [verdict(mode, decision, **dict(zip(_CONDITIONS, talk, strict=True))) for talk in talks]  # type: ignore
 
-    def split(decision: ConsentDecision, known: dict[str, bool]) -> None:
-        for name in conditions:
-            if name not in known and outcomes(decision, known | {name: True}) != outcomes(
-                decision, known | {name: False}
-            ):
-                split(decision, known | {name: False})
-                split(decision, known | {name: True})
+    def split(decision: ConsentDecision, known: dict[str, tuple[str, object]]) -> None:
+        for name, values in _CONDITIONS.items():
+            if name in known:
+                continue
+            following = [outcomes(decision, known | {name: value}) for value in values]
+            if any(others != following[0] for others in following):
+                for value in values:
+                    split(decision, known | {name: value})
                 return
         (said,) = set(outcomes(decision, known))
-        cells = [{True: "yes", False: "no", None: "-"}[known.get(name)] for name in conditions]
-        shown = [f"`{mode.value}`", decision.value, *cells, "**yes**" if said.record else "no", said.reason.value]
+        cells = [known[name][0] if name in known else "-" for name in _CONDITIONS]
+        shown = [f"`{mode.value}`", decision.value, *cells, _SHOWN[said.do], said.reason.value]
         rows.append(f"| {' | '.join(shown)} |")
 
     for decision in ConsentDecision:
@@ -94,15 +129,16 @@ def dialogue_page() -> str:
     lines = [
         "# The dialogue",
         "",
-        "Generated from `consentivr/core/dialogue.py` and `recording.py` by `docs/generate.py`; do not edit.",
+        "Generated from `consentivr/core/dialogue.py` and `verdict.py` by `docs/generate.py`; do not edit.",
         "",
-        "A call on a queue that asks, with two attempts. Whatever happens before the queue leads into it.",
+        "A call on a queue that asks, with two attempts. Whatever happens before the queue leads into it; `ended` is",
+        "where the outbound socket is closed, and the watch goes on with the conversation.",
         "",
         "```mermaid",
         "stateDiagram-v2",
         "    [*] --> arriving",
     ]
-    for (before, after), names in transitions(CallPolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2)).items():
+    for (before, after), names in transitions(_POLICY).items():
         lines.append(f"    {before.value} --> {after.value}: {' / '.join(names)}")
     lines += [
         "    ended --> [*]",
@@ -110,11 +146,14 @@ def dialogue_page() -> str:
         "",
         "## The verdict",
         "",
-        "Of a talk, from what is known of caller and agent: every combination; what changes nothing is a dash.",
-        "Precedence: statute, then the caller's no or silence, then the agent's missing consent, then the mode.",
+        "Of a talk, from what is known of everybody who is heard: every combination; what changes nothing is a dash.",
+        "Precedence: statute, then the caller's no or silence, then any party without permission, then the agent's",
+        "missing consent, then hold and pause, then the mode. *Stop all*: whatever records is stopped. *Silence*:",
+        "nothing starts, and what runs hears silence. *Ours not*: what others record with permission is theirs.",
         "",
-        "| mode | decision | row durable | agent agreed | n-th call | agent started | recorded | because |",
-        "|---|---|---|---|---|---|---|---|",
+        "| mode | decision | row durable | for this purpose | others | on hold | paused | n-th call | agent wants it"
+        " | recorders | because |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for mode in RecordingMode:
         lines += verdict_rows(mode)

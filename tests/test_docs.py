@@ -6,14 +6,17 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 
 import consentivr
 from consentivr.cli import main
 from consentivr.core.consent import Reason
+from consentivr.core.events import AskingEvent
 from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
+from consentivr.core.state import AskingState
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -31,6 +34,14 @@ def generator() -> ModuleType:
 @pytest.mark.parametrize("name", ["dialogue.md", "commands.md"])
 def test_generated_pages_are_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == generator().PAGES[name](), "run docs/generate.py"
+
+
+def test_the_generated_diagram_knows_every_event() -> None:
+    named = generator().events_in(AskingState())
+    assert {type(event) for event in named.values()} == set(get_args(AskingEvent))
+    page = (DOCS / "dialogue.md").read_text(encoding="utf-8")
+    for name in named:
+        assert name in page
 
 
 def test_the_administrator_finds_every_turn_reason_and_mode() -> None:

@@ -88,6 +88,10 @@ def _agent(known: Told, row: Row) -> Told:
     return known._replace(agent=row.evidence.get("agent") or known.agent, agents=(*known.agents, answered))
 
 
+def _forbidden(known: Told, row: Row) -> Told:
+    return known._replace(forbidden=(*known.forbidden, str(row.evidence["path"])))
+
+
 _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
     Turn.ARRIVED.value: lambda known, row: known._replace(asked=row.evidence.get("asked", True)),
     Turn.DECISION.value: _decided,
@@ -95,6 +99,7 @@ _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
     Turn.AGREED_LATE.value: _agreed_late,
     Turn.RECORDING_STARTED.value: _started,
     Turn.RECORDING_STOPPED.value: _stopped,
+    Turn.FORBIDDEN_RECORDING.value: _forbidden,
     Turn.RECORDING_PAUSED.value: lambda known, row: known._replace(paused=True),
     Turn.RECORDING_RESUMED.value: lambda known, row: known._replace(paused=False),
     Turn.RECORDING_MASKED.value: lambda known, row: known._replace(span=row.evidence.get("why")),
@@ -147,6 +152,7 @@ def restored(
         unclosed=known.unclosed,
         paused=known.paused or says.paused,
         span=known.span,
+        forbidden=known.forbidden,
         agent=known.agent,
         noted=noted,
         erase=known.erase,

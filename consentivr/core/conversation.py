@@ -8,15 +8,15 @@ means after. A row that says that something is so is written when it is seen to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.confirmations import closed, ended_by_itself, not_done, settle, silenced, sounding, try_again
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
-from consentivr.core.recorders import FORBIDDEN, WITHDRAWN, Result, judge, mine, resumed, settle
+from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import (
     AgentAnswered,
@@ -25,12 +25,10 @@ from consentivr.core.turns import (
     CommandFailed,
     LookedForRecorders,
     QueueLeft,
-    RecordingFailed,
     RecordingStarted,
-    RecordingStopped,
     Withheld,
 )
-from consentivr.core.verdict import Permission
+from consentivr.core.verdict import Do, Permission
 from consentivr.core.wishes import agent_asked, key
 
 
@@ -47,8 +45,9 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
     state = state._replace(now=now)
     state, actions = _recorders_seen(policy, state, before)
     if state.talking and not now.talking:
-        state, ended = _talk_over(state)
-        actions += ended
+        state = _talk_over(policy, state)
+    state, settled = ended_by_itself(state)
+    actions += settled
     state = state._replace(talking=now.talking)
     state, noted = _note_agents(policy, state)
     actions += noted
@@ -72,32 +71,33 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
     ]
     state = state._replace(files=(*state.files, *own))
     started = [recorder for recorder in new if recorder.path in state.files and recorder.path not in state.unclosed]
+    if decide(policy, state).do is Do.STOP:
+        started = []  # it began against the caller's word: not with ours
     there = state.now.recorders
     state = state._replace(
-        starting=state.starting and not any(recorder.path in state.files for recorder in new),
+        starting=None if any(recorder.path == state.starting for recorder in new) else state.starting,
         unclosed=(*state.unclosed, *(recorder.path for recorder in started)),
         masked=tuple(recorder for recorder in state.masked if recorder in there),
         masking=tuple(recorder for recorder in state.masking if recorder in there),
+        unmasking=tuple(recorder for recorder in state.unmasking if recorder in there),
+        mute=tuple(recorder for recorder in state.mute if recorder in there),
         stopping=tuple(recorder for recorder in state.stopping if recorder in (*there, *state.now.astray)),
     )
     return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
 
 
-def _talk_over(state: TalkState) -> Result:
+def _talk_over(policy: TalkPolicy, state: TalkState) -> TalkState:
     """The yes goes on to whoever is next, the recorder does not: left running, it would start again with the next
-    bridge, whoever that is (FREESWITCH.md, section 4)."""
-    running = mine(state)
-    state = state._replace(
+    bridge, whoever that is (FREESWITCH.md, section 4). Where the law demands it, it is the queue's to end."""
+    return state._replace(
         noted=(),
         awaited=frozenset(),
         looked_at=frozenset(),
         agent_started=False,
         agent_stopped=False,
-        starting=False,
         start_failed=False,
-        stopping=(*state.stopping, *running),
+        over=state.over if policy.mode is RecordingMode.PERMANENT else state.files,
     )
-    return state, (do.Stop(running),) if running else ()
 
 
 def _note_agents(policy: TalkPolicy, state: TalkState) -> Result:
@@ -125,67 +125,6 @@ def _outsider_came(policy: TalkPolicy, before: ev.Situation, now: ev.Situation) 
     unknown = {party.leg for party in now.parties if party.permission is Permission.UNKNOWN}
     new = unknown - {party.leg for party in before.parties}
     return policy.outsiders is Outsiders.ANNOUNCE and bool(new) and bool(now.recorders)
-
-
-# --- what was ordered is confirmed, or not ---------------------------------------------------
-
-
-def _silenced(policy: TalkPolicy, state: TalkState, event: ev.Silenced) -> Result:
-    done = event.recorders
-    state = state._replace(masking=tuple(recorder for recorder in state.masking if recorder not in done))
-    if event.stopped:
-        state = state._replace(
-            now=replace(
-                state.now,
-                recorders=tuple(recorder for recorder in state.now.recorders if recorder not in done),
-                astray=tuple(recorder for recorder in state.now.astray if recorder not in done),
-            ),
-            stopping=tuple(recorder for recorder in state.stopping if recorder not in done),
-        )
-    else:
-        there = tuple(recorder for recorder in done if recorder in state.now.recorders)
-        state = state._replace(masked=(*state.masked, *there))
-    state, settled = settle(state, event.took_ms)
-    state, judged = judge(policy, state)
-    return state, (*settled, *judged)
-
-
-def _sounding(policy: TalkPolicy, state: TalkState, event: ev.Sounding) -> Result:
-    actions: tuple[TalkAction, ...] = ()
-    if state.pause_by is not None and not state.paused:
-        state, actions = resumed(state, tuple(recorder.path for recorder in event.recorders))
-    state, judged = judge(policy, state)
-    return state, (*actions, *judged)
-
-
-def _not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result:
-    """What was ordered stays ordered: it is tried again by and by, not at once (``TryAgain``)."""
-    if event.wanted == "start":
-        state = state._replace(starting=False, start_failed=True)
-        state, settled = settle(state, None)
-        return state, (do.Write(RecordingFailed(event.said)), *settled)
-    row = CommandFailed(event.wanted, event.said, tuple(recorder.path for recorder in event.recorders))
-    if event.wanted == "unmask":
-        return state._replace(masked=(*state.masked, *event.recorders)), (do.Write(row),)
-    if state.failed:
-        return state, ()
-    return state._replace(failed=True), (do.Write(row), do.Alarm(row))
-
-
-def _try_again(policy: TalkPolicy, state: TalkState, event: ev.TryAgain) -> Result:
-    return judge(policy, state._replace(stopping=(), masking=()))
-
-
-def _closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> Result:
-    if event.path in state.forbidden:
-        state = state._replace(forbidden=tuple(path for path in state.forbidden if path != event.path))
-        return state, (do.Erase((event.path,), FORBIDDEN, ours=False),)
-    if event.path not in state.files:
-        return state, ()
-    state = state._replace(unclosed=tuple(path for path in state.unclosed if path != event.path))
-    row = RecordingStopped(event.path, event.duration_ms, event.completion_cause)
-    after: TalkAction = do.Erase((event.path,), WITHDRAWN, ours=True) if state.erase else do.Seal(event.path)
-    return state, (do.Write(row), after)
 
 
 def _seen(policy: TalkPolicy, state: TalkState, event: ev.LegsSeen) -> Result:
@@ -238,25 +177,32 @@ def _queue_entered(policy: TalkPolicy, state: TalkState, event: ev.QueueEntered)
 
 
 def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) -> Result:
-    state, actions = _talk_over(state)
-    return state, (do.Write(QueueLeft(event.why)), *actions)
+    state, judged = judge(policy, _talk_over(policy, state))
+    return state, (do.Write(QueueLeft(event.why)), *judged)
 
 
 def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:
-    """Only what nobody knew yet, or a stricter word: a yes that was taken back does not come back by reading."""
-    if event.decision is None or (state.decision is not None and event.decision is ConsentDecision.GIVEN):
+    """Only what nobody knew yet, its proof, or a stricter word: what was taken back does not come back by reading."""
+    given, known = ConsentDecision.GIVEN, state.decision
+    if event.decision is None or (
+        event.decision is given and known is not None and (known is not given or state.durable)
+    ):
         return state, ()
     return judge(policy, state._replace(decision=event.decision, durable=event.durable, purpose=event.purpose))
 
 
 def _superseded(policy: TalkPolicy, state: TalkState, event: ev.Superseded) -> Result:
     running = (*mine(state), *state.now.astray)
-    stop = (do.Stop(running),) if running else ()
-    return state, (*stop, *_ended(state, CallEnded(None, state.agent, "another visit began")))
+    actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
+    if state.withdrawal is not None:
+        paths = tuple(recorder.path for recorder in state.stopping)
+        row = CommandFailed("stop", "another visit began before it was seen to be done", paths)
+        actions += (do.Write(row), do.Alarm(row))
+    return state, (*actions, *_ended(state, CallEnded(None, state.agent, "another visit began")))
 
 
 def _gone(policy: TalkPolicy, state: TalkState, event: ev.ChannelGone) -> Result:
-    state = state._replace(now=ev.Situation(), stopping=(), starting=False)
+    state = state._replace(now=ev.Situation(), stopping=(), starting=None)
     state, settled = settle(state, None)
     rows = tuple(action for action in settled if isinstance(action, do.Write))
     return state, (*rows, *_ended(state, CallEnded(event.cause, state.agent)))
@@ -273,11 +219,11 @@ _RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {
     ev.AgentAsked: agent_asked,
     ev.Committed: _committed,
     ev.CommitFailed: _commit_failed,
-    ev.Silenced: _silenced,
-    ev.Sounding: _sounding,
-    ev.NotDone: _not_done,
-    ev.TryAgain: _try_again,
-    ev.RecordingClosed: _closed,
+    ev.Silenced: silenced,
+    ev.Sounding: sounding,
+    ev.NotDone: not_done,
+    ev.TryAgain: try_again,
+    ev.RecordingClosed: closed,
     ev.LegsSeen: _seen,
     ev.QueueEntered: _queue_entered,
     ev.QueueGaveUp: _queue_gave_up,

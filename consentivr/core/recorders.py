@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consentivr.core import actions as do
 from consentivr.core.actions import TalkAction
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
+from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
 from consentivr.core.state import TalkState
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import AgentStopped, ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
+from consentivr.core.turns import ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
 from consentivr.core.verdict import Do, Permission, Verdict, VerdictReason, verdict
 
 Result = tuple[TalkState, tuple[TalkAction, ...]]
 
 FORBIDDEN = "not permitted"
-WITHDRAWN = "consent withdrawn"
 
 
 def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
@@ -27,7 +24,9 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
     others = {party.permission for party in state.now.parties if party.kind != "listener"}
     if policy.outsiders is not Outsiders.SILENCE:
         others.discard(Permission.UNKNOWN)
-    if any(not noted.proven for noted in state.noted):
+    here = {party.leg for party in state.now.parties}
+    agents = [noted for noted in state.noted if noted.leg in here]
+    if any(not noted.proven for noted in agents):
         others.add(Permission.NOT_AGREED)
     return verdict(
         policy.mode,
@@ -37,7 +36,7 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
         others=others,
         held=state.now.held and policy.while_held is WhileHeld.SILENCE,
         paused=state.paused,
-        is_nth=all(noted.is_nth for noted in state.noted),
+        is_nth=all(noted.is_nth for noted in agents),
         agent_wants=not state.agent_stopped and (policy.mode is not RecordingMode.MANUAL or state.agent_started),
     )
 
@@ -45,25 +44,26 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
 def judge(policy: TalkPolicy, state: TalkState) -> Result:
     """What must be done now, and the state in which it is under way."""
     said = decide(policy, state)
-    state, astray = _stop(state, tuple(r for r in state.now.astray if r not in state.stopping))
+    late = state.now.astray
+    if said.do is not Do.STOP:
+        late += tuple(recorder for recorder in state.now.recorders if _is_unwanted(state, recorder))
+    state, left = _stop(state, tuple(recorder for recorder in late if recorder not in state.stopping))
     state, acted = _ACTS[said.do](policy, state, said)
     if state.pause_by is not None and not state.paused and said.do in (Do.NOTHING, Do.STOP):
         state, over = resumed(state, ())
         acted = (*acted, *over)
     state, proof = _prove(policy, state, said)
-    return state, (*astray, *acted, *proof)
+    return state, (*left, *acted, *proof)
 
 
 def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     actions: tuple[TalkAction, ...] = ()
     again = tuple(recorder for recorder in state.masked if recorder not in state.stopping)
     if again:
-        state = state._replace(masked=())
+        state = state._replace(masked=(), unmasking=(*state.unmasking, *again))
         actions = (do.Mask(again, on=False),)
-    elif state.pause_by is not None and not state.masking:
-        state, actions = resumed(state, ())
-    state, spoken = _end_span(state)
-    actions = (*spoken, *actions)
+    elif not state.masking and not state.unmasking:
+        state, actions = _sound_is_so(state)
     heard = any(party.kind != "listener" for party in state.now.parties)
     ready = not state.awaited and _agents_noted(policy, state)
     if heard and ready and not mine(state) and not state.starting and not state.start_failed:
@@ -71,8 +71,17 @@ def _record(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
             return state, actions  # the queue starts it, also when we are not there
         number = len(state.files) + 1
         path = f"{state.stem}{'' if number == 1 else f'-{number}'}.wav"
-        state = state._replace(files=(*state.files, path), starting=True)
+        state = state._replace(files=(*state.files, path), starting=path)
         actions = (*actions, do.Mark(True, ConsentDecision.GIVEN.value), do.StartRecorder(path))
+    return state, actions
+
+
+def _sound_is_so(state: TalkState) -> Result:
+    """Everything that records hears again: say so."""
+    state, actions = _end_span(state)
+    if state.pause_by is not None:
+        state, rows = resumed(state, tuple(recorder.path for recorder in state.now.recorders))
+        actions = (*actions, *rows)
     return state, actions
 
 
@@ -125,21 +134,6 @@ def resumed(state: TalkState, paths: tuple[str, ...]) -> Result:
     return state._replace(pause_by=None), (do.Write(Resumed(by, paths)), do.Remind(False))
 
 
-def settle(state: TalkState, took_ms: int | None) -> Result:
-    """What was to end has ended: only now it is said to."""
-    actions: tuple[TalkAction, ...] = ()
-    if state.stop_by is not None and not mine(state) and not state.stopping:
-        actions = (do.Write(AgentStopped(state.stop_by)),)
-        state = state._replace(stop_by=None)
-    sounding = state.now.recorders or state.now.astray or state.stopping or state.starting
-    if state.withdrawal is not None and not sounding:
-        row = replace(state.withdrawal, stopped_ms=took_ms)
-        heard = any(party.kind != "listener" for party in state.now.parties)
-        actions = (*actions, do.Write(row), do.Announce(Announcement.WITHDRAWN, both=heard))
-        state = state._replace(withdrawal=None, failed=False)
-    return state, actions
-
-
 def _nothing(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     state, spoken = _end_span(state)
     state, actions = _stop(state, tuple(recorder for recorder in mine(state) if recorder not in state.stopping))
@@ -147,10 +141,10 @@ def _nothing(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
 
 
 def _stop_all(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
-    """Whatever records is stopped; what is not ours is an incident, and is erased (promise P5)."""
+    """Whatever records is stopped; what did not begin with our word is an incident, and is erased (promise P5)."""
     state, spoken = _end_span(state)
     running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
-    foreign = [recorder for recorder in running if recorder.path not in state.files]
+    foreign = [recorder for recorder in running if recorder.path not in state.unclosed]
     new = [recorder for recorder in foreign if recorder.path not in state.forbidden]
     state, stop = _stop(state, running)
     actions: tuple[TalkAction, ...] = (*stop, *spoken)
@@ -205,8 +199,14 @@ _ACTS = {Do.RECORD: _record, Do.MASK: _mask, Do.NOTHING: _nothing, Do.STOP: _sto
 
 
 def mine(state: TalkState) -> tuple[Recorder, ...]:
-    """Our recorders that run, and are not being stopped."""
-    return tuple(r for r in state.now.recorders if r.path in state.files and r not in state.stopping)
+    """Our recorders of this talk that run, and are not being stopped."""
+    ours = tuple(recorder for recorder in state.now.recorders if recorder.path in state.files)
+    return tuple(r for r in ours if not _is_unwanted(state, r) and r not in state.stopping)
+
+
+def _is_unwanted(state: TalkState, recorder: Recorder) -> bool:
+    """One of ours that must stop whatever the verdict is: its talk is over, or it began against the caller's word."""
+    return recorder.path in state.over or (recorder.path in state.files and recorder.path in state.forbidden)
 
 
 def _role(state: TalkState, recorder: Recorder) -> str:

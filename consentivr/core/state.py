@@ -65,12 +65,16 @@ class TalkState(NamedTuple):
     """Every file that this visit was recorded to, with our word, in the order of their starts."""
     unclosed: tuple[str, ...] = ()
     """Those of them that were started and are not complete."""
-    starting: bool = False
+    over: tuple[str, ...] = ()
+    """Those of talks that are over: what still records to one of them, or begins to, must stop."""
+    starting: str | None = None
+    """The file that our recorder was told to begin, until it is seen to."""
     start_failed: bool = False
     """In this talk: not tried again before the next."""
     stopping: tuple[Recorder, ...] = ()
     masking: tuple[Recorder, ...] = ()
     masked: tuple[Recorder, ...] = ()
+    unmasking: tuple[Recorder, ...] = ()
     span: str | None = None
     """Why silence is recorded, when a row says so."""
     paused: bool = False
@@ -90,8 +94,10 @@ class TalkState(NamedTuple):
     stop_by: str | None = None
     withdrawal: Withdrawn | None = None
     """The row of a withdrawal, until nothing records any more."""
-    failed: bool = False
-    """The switch would not stop what must stop: the alarm was raised."""
+    failed: tuple[Recorder, ...] = ()
+    """What the switch would not stop, or silence: the alarm was raised, once for each."""
+    mute: tuple[Recorder, ...] = ()
+    """What the switch would not let sound again."""
     agreeing_late: bool = False
     erase: bool = False
     """What was recorded is to be erased: the yes was taken back."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from consentivr.core.legs import Conference, Leg, changed
+
 
 class Recorder(NamedTuple):
     """Something that records to ``path``: on a leg, or (``leg`` None) a conference."""
@@ -27,38 +29,13 @@ class Tap(NamedTuple):
     leg: str
 
 
-class _Leg:
-    """What is known of one leg. Most legs have a partner and nothing else."""
-
-    __slots__ = ("conference", "holds", "listens_to", "partner", "recorders", "sought", "speaks", "taps")
-
-    def __init__(self) -> None:
-        self.partner: str | None = None
-        self.sought: tuple[str, ...] = ()
-        """Whose partner this leg is; those that are not its own partner wait for it."""
-        self.holds: tuple[str, ...] = ()
-        self.conference: str | None = None
-        self.listens_to: str | None = None
-        self.speaks = True
-        self.recorders: tuple[str, ...] = ()
-        self.taps: tuple[str, ...] = ()
-
-
-class _Conference:
-    __slots__ = ("members", "recordings")
-
-    def __init__(self) -> None:
-        self.members: set[str] = set()
-        self.recordings: set[str] = set()
-
-
 class Switchboard:
     """All legs of one switch. Each verb tells what happened, and says which legs' rooms it may have changed."""
 
     def __init__(self) -> None:
-        self._legs: dict[str, _Leg] = {}
+        self._legs: dict[str, Leg] = {}
         self._listeners: dict[str, set[str]] = {}
-        self._conferences: dict[str, _Conference] = {}
+        self._conferences: dict[str, Conference] = {}
         self._where: dict[str, tuple[str, ...]] = {}
         """The legs that are recorded to a path."""
 
@@ -94,7 +71,7 @@ class Switchboard:
         if leg not in self._legs and not on:
             return set()
         known = self._leg(leg)
-        known.holds = _changed(known.holds, why, on)
+        known.holds = changed(known.holds, why, on)
         return {leg}
 
     def recording(self, leg: str, path: str, on: bool) -> set[str]:
@@ -102,8 +79,8 @@ class Switchboard:
         if not on and leg not in self._legs:
             return set()
         known = self._leg(leg)
-        known.recorders = _changed(known.recorders, path, on)
-        self._where[path] = _changed(self._where.get(path, ()), leg, on)
+        known.recorders = changed(known.recorders, path, on)
+        self._where[path] = changed(self._where.get(path, ()), leg, on)
         if not self._where[path]:
             del self._where[path]
         return {leg}
@@ -113,7 +90,7 @@ class Switchboard:
         if not on and leg not in self._legs:
             return set()
         known = self._leg(leg)
-        known.taps = _changed(known.taps, function, on)
+        known.taps = changed(known.taps, function, on)
         return {leg}
 
     def listening(self, leg: str, target: str | None, *, speaks: bool) -> set[str]:
@@ -146,7 +123,7 @@ class Switchboard:
                 del self._conferences[known.conference]
         known.conference = conference
         if conference is not None:
-            room = self._conferences.setdefault(conference, _Conference())
+            room = self._conferences.setdefault(conference, Conference())
             touched |= room.members
             room.members.add(leg)
         return touched
@@ -157,7 +134,7 @@ class Switchboard:
         if room is None:
             if not on:
                 return set()
-            room = self._conferences[conference] = _Conference()
+            room = self._conferences[conference] = Conference()
         (room.recordings.add if on else room.recordings.discard)(path)
         if not room.members and not room.recordings:
             del self._conferences[conference]
@@ -275,10 +252,10 @@ class Switchboard:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _leg(self, leg: str) -> _Leg:
+    def _leg(self, leg: str) -> Leg:
         known = self._legs.get(leg)
         if known is None:
-            known = self._legs[leg] = _Leg()
+            known = self._legs[leg] = Leg()
         return known
 
     def _turn(self, leg: str, partner: str | None) -> str | None:
@@ -286,9 +263,9 @@ class Switchboard:
         known = self._leg(leg)
         left, known.partner = known.partner, partner
         if left is not None:
-            self._legs[left].sought = _changed(self._legs[left].sought, leg, False)
+            self._legs[left].sought = changed(self._legs[left].sought, leg, False)
         if partner is not None:
-            self._leg(partner).sought = _changed(self._leg(partner).sought, leg, True)
+            self._leg(partner).sought = changed(self._leg(partner).sought, leg, True)
         return left
 
     def _links(self, leg: str) -> Iterator[str]:
@@ -302,9 +279,3 @@ class Switchboard:
         yield from self._listeners.get(leg, ())
         if known.conference is not None:
             yield from self._conferences[known.conference].members
-
-
-def _changed(there: tuple[str, ...], one: str, on: bool) -> tuple[str, ...]:
-    if on:
-        return there if one in there else (*there, one)
-    return tuple(other for other in there if other != one)

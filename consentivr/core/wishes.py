@@ -8,9 +8,10 @@ from __future__ import annotations
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.confirmations import WITHDRAWN, settle
 from consentivr.core.consent import ConsentDecision, Reason
 from consentivr.core.policy import AgentWish, RecordingMode, TalkPolicy
-from consentivr.core.recorders import WITHDRAWN, Result, decide, judge, mine, settle
+from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import TalkState
 from consentivr.core.turns import AgentStarted, AgreedLate, Withdrawn
 
@@ -38,16 +39,19 @@ def key(policy: TalkPolicy, state: TalkState, event: ev.KeyPressed) -> Result:
 
 def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | None, by: str) -> Result:
     """Everything is stopped first; the row follows when it is seen to be (promise P6)."""
-    if state.decision is not ConsentDecision.GIVEN:
+    if state.decision is not ConsentDecision.GIVEN and not state.agreeing_late:
         return state, ()
     row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
+    if policy.mode is RecordingMode.PERMANENT:
+        # What the law demands goes on, and nothing is said to have ended; the next queue hears of it.
+        return state._replace(decision=ConsentDecision.WITHDRAWN, agreeing_late=False), (do.Write(row),)
     state = state._replace(
-        decision=ConsentDecision.WITHDRAWN, withdrawal=row, paused=False, pause_by=None, erase=policy.erase_withdrawn
+        decision=ConsentDecision.WITHDRAWN, agreeing_late=False, withdrawal=row, erase=policy.erase_withdrawn
     )
     running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
     state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
     actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
-    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value), do.Remind(False))
+    actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value),)
     finished = tuple(path for path in state.files if path not in state.unclosed)
     if policy.erase_withdrawn and finished:
         actions += (do.Erase(finished, WITHDRAWN, ours=True),)
@@ -57,7 +61,7 @@ def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | 
 
 
 def _agree_late(policy: TalkPolicy, state: TalkState, keys: str) -> Result:
-    agreed = state.decision is ConsentDecision.GIVEN and state.durable
+    agreed = state.decision is ConsentDecision.GIVEN and state.durable and state.purpose == policy.purpose
     if not policy.mode.asks or state.decision is None or agreed or state.agreeing_late or state.withdrawal:
         return state, ()
     return state._replace(agreeing_late=True), (do.Write(AgreedLate(keys, policy.purpose), permits=True),)
@@ -71,17 +75,23 @@ def agent_asked(policy: TalkPolicy, state: TalkState, event: ev.AgentAsked) -> R
     if not state.talking:
         return state, ()
     if wish is AgentWish.START and policy.mode is RecordingMode.MANUAL and not mine(state):
-        started = state._replace(agent_started=True, agent_stopped=False)
+        started = state._replace(agent_started=True, agent_stopped=False, start_failed=False)
         if not decide(policy, started).record:
             return state, ()
         started, actions = judge(policy, started)
         return started, (do.Write(AgentStarted(event.by)), *actions)
-    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and mine(state):
+    recorded = mine(state) or state.starting is not None
+    if wish is AgentWish.STOP and policy.mode is not RecordingMode.PERMANENT and recorded:
         return judge(policy, state._replace(agent_stopped=True, stop_by=event.by))
     if wish is AgentWish.PAUSE and not state.paused and (mine(state) or decide(policy, state).record):
-        state, actions = judge(policy, state._replace(paused=True, pause_by=event.by))
+        state, actions = judge(policy, _pause(state, event.by, on=True))
         return state, (do.Mark(paused=True), *actions)
     if wish is AgentWish.RESUME and state.paused:
-        state, actions = judge(policy, state._replace(paused=False, pause_by=event.by))
+        state, actions = judge(policy, _pause(state, event.by, on=False))
         return state, (do.Mark(paused=False), *actions)
     return state, ()
+
+
+def _pause(state: TalkState, by: str, *, on: bool) -> TalkState:
+    """A wish that is taken back before it is seen to be done has no row."""
+    return state._replace(paused=on, pause_by=by if state.pause_by is None else None)

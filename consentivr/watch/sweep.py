@@ -59,7 +59,7 @@ class Sweep:
         self._under_way = True
         self._due = now + self._following.house.sweep_s
         for visit in list(self._following.visits.values()):
-            if visit.state.failed:
+            if visit.state.failed or visit.state.mute:
                 self._following.tell(visit, ev.TryAgain())
         self._odd, self._odd_now = self._odd_now, {}
         self._following.connection.bgapi(switch.CHANNELS, self._channels, LIST_SECONDS)

@@ -1,222 +1,149 @@
-"""A conversation taken up again: rows and channel together, every combination (promises P3, P11)."""
+"""A conversation taken up again (promise P11): from rows and the channel's word together."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Any
 
 import pytest
 
-from consentivr.core.adoption import _FOLDS, ChannelSays, Told, restored, told, word
+from consentivr.core import events as ev
+from consentivr.core.adoption import ChannelSays, Told, restored, told, word
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.evidence import AFTERWARDS, Turn
-from consentivr.core.policy import RecordingMode, TalkPolicy
-from consentivr.core.state import AgentNoted, TalkState
-from consentivr.core.turns import Withdrawn
+from consentivr.core.identity import agent_on
+from consentivr.core.turns import Row
+from tests.core.moves import MOVES
+from tests.core.promises import hold_settled
+from tests.core.room import Room, new_room
+from tests.core.test_conversation import OPT_OUT
 
-GIVEN, REFUSED, NOT_OBTAINED, WITHDRAWN = ConsentDecision
+D = ConsentDecision
 
 
-@dataclass
-class Row:
+@dataclass(frozen=True)
+class Written:
     turn: str
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: dict = field(default_factory=dict)
     queue: str = "support@default"
-    at: datetime = datetime(2026, 11, 25, tzinfo=timezone.utc)
-    channel_uuid: str = "c"
-    visit: str | None = "v"
-    line: str = "support"
-    mode: str = "permanent_opt_out"
-    caller_id_number: str | None = None
 
 
-def decided(decision: str = "given", purpose: str = "quality") -> Row:
-    return Row("decision", {"decision": decision, "purpose": purpose})
+def written(rows: list[Row] | tuple[Row, ...]) -> list[Written]:
+    return [Written(row.turn.value, row.evidence()) for row in rows]
 
 
-def file(turn: str, path: str = "/r/a.wav") -> Row:
-    return Row(turn, {"path": path})
+WORDS = [None, *(decision.value for decision in D), "not_proven", "forged"]
 
 
-def silent(decision: str | None = "given", file: str | None = None, paused: bool = False) -> ChannelSays:
-    return ChannelSays(decision, file, paused)
+@pytest.mark.parametrize(("known", "says"), [*itertools.product([None, *D], WORDS)])
+def test_p3_a_yes_counts_only_where_row_and_channel_say_it(known: D | None, says: str | None) -> None:
+    decision, durable = word(Told(decision=known), ChannelSays(says, None, False))
+    if decision is D.GIVEN and durable:
+        assert (known, says) == (D.GIVEN, "given")
+    if D.WITHDRAWN in (known, says):
+        assert decision in (D.WITHDRAWN, known), "the stricter word holds"
+        assert decision is not D.GIVEN
+    if known is None:
+        assert not durable
+        assert decision == (says if says in set(D) else None)
 
 
-def state(
-    rows: list[Row], says: ChannelSays, queue: str = "", mode: RecordingMode = RecordingMode.PERMANENT_OPT_OUT
-) -> TalkState:
-    return restored("v", "c", "/r/v", queue, TalkPolicy(mode, every=3), told(rows), says)
+def test_the_first_decision_counts_and_what_came_after_it() -> None:
+    given = Written("decision", {"decision": "given", "purpose": "quality"})
+    assert told([given, Written("decision", {"decision": "refused"})]).decision is D.GIVEN
+    known = told([given, Written("withdrawn", {"erase": True})])
+    assert (known.decision, known.erase) == (D.WITHDRAWN, True)
+    known = told([given, Written("withdrawn", {"erase": True}), Written("agreed_late", {"purpose": "training"})])
+    assert (known.decision, known.erase, known.purpose) == (D.GIVEN, False, "training")
+    assert told([Written("arrived"), Written("hold")]) == Told(queue="support@default")
 
 
-# --- rows ------------------------------------------------------------------------------------
+def test_a_no_that_only_the_channel_carries_is_settled_when_nothing_records() -> None:
+    rows = [Written("decision", {"decision": "given", "purpose": "quality"})]
+    state = restored("v", "caller", "/r/v", "", told(rows), ChannelSays("withdrawn", "/r/v.wav", False))
+    assert (state.decision, state.files) == (D.WITHDRAWN, ("/r/v.wav",))
+    assert state.withdrawal is not None
+    assert (state.withdrawal.reason, state.withdrawal.by) == ("not_said", "channel")
 
 
-def test_no_row_says_nothing() -> None:
-    assert told([]) == Told()
+STORIES = [
+    ["anna answers"],
+    ["anna answers", "pause"],
+    ["anna answers", "hold"],
+    ["anna answers", "nobody joins", "withdraw"],
+    ["anna answers", "talk_ends", "bert answers"],
+    ["anna answers", "withdraw", "late_yes"],
+    ["anna answers", "withdraw", "others record anna"],
+    ["anna answers", "pause", "resume", "hold"],
+]
 
 
-def test_a_whole_call() -> None:
-    known = told(
-        [
-            Row("arrived", {"switch": "s"}),
-            decided(),
-            Row("agent_answered", {"agent": "anna", "agent_uuid": "a"}),
-            file("recording_started"),
-            Row("recording_masked", {"why": "on_hold"}),
-            Row("recording_paused", {"by": "http"}),
-        ]
-    )
-    assert known == Told(
-        decision=GIVEN,
-        purpose="quality",
-        queue="support@default",
-        files=("/r/a.wav",),
-        unclosed=("/r/a.wav",),
-        paused=True,
-        span="on_hold",
-        agent="anna",
-        agents=(("a", None),),
-        decided=True,
-    )
+@pytest.mark.parametrize("events_first", [True, False], ids=["events first", "answer first"])
+@pytest.mark.parametrize("then", [None, "hold", "resume", "withdraw", "nobody joins", "talk_ends", "bert answers"])
+@pytest.mark.parametrize("story", STORIES, ids=" / ".join)
+def test_p11_whatever_was_so_goes_on_after_a_restart(story: list[str], then: str | None, events_first: bool) -> None:
+    """The state is made anew from the rows; the switch is as it was, and its recorders hear what they heard."""
+    room = new_room(OPT_OUT, events_first=events_first)
+    for name in story:
+        MOVES[name](room)
+        room.settle()
+    _restart(room)
+    hold_settled(room)
+    if then is not None:
+        MOVES[then](room)
+        room.settle()
+        hold_settled(room)
 
 
-def test_the_first_decision_of_a_visit_is_its_decision() -> None:
-    assert told([decided("refused", "a"), decided("given", "b")])[:2] == (REFUSED, "a")
+def _restart(room: Room) -> None:
+    before = room.state
+    decided = Written("decision", {"decision": "given", "purpose": "quality"})
+    says = ChannelSays(None if before.decision is None else before.decision.value, None, before.paused)
+    known = told([decided, *written(room.rows)])
+    room.state = restored("visit", before.channel, before.stem, "support@default", known, says)
+    assert (room.state.decision, room.state.paused) == (before.decision, before.paused)
+    assert (room.state.files, room.state.unclosed, room.state.span) == (before.files, before.unclosed, before.span)
+    room.tell(ev.Changed(room.situation()))
+    room.settle()
 
 
-def test_the_word_that_was_said_last_counts() -> None:
-    back, late = Row("withdrawn", {"erase": True}), Row("agreed_late", {"purpose": "training"})
-    assert told([decided(), back])[:2] == (WITHDRAWN, "quality")
-    assert told([decided(), back]).erase
-    again = told([decided("refused"), late])
-    assert (again.decision, again.purpose, again.erase) == (GIVEN, "training", False)
-    assert told([decided("refused"), Row("agreed_late")]).purpose == "quality", "a row of 0.1.0 names none"
-    assert told([decided(), back, late])[0] is GIVEN
-    assert told([decided("refused"), late, back])[0] is WITHDRAWN
+def test_the_end_and_what_is_forbidden_are_known() -> None:
+    rows = [Written("forbidden_recording", {"path": "/theirs/a.wav"}), Written("call_ended", {})]
+    known = told(rows)
+    assert known.ended
+    assert restored("v", "caller", "/r/v", "q", known, ChannelSays(None, None, False)).forbidden == ("/theirs/a.wav",)
 
 
-def test_files_that_are_open_and_files_that_are_complete() -> None:
-    known = told(
-        [
-            file("recording_started"),
-            file("recording_started", "/r/b.wav"),
-            file("recording_stopped"),
-            file("recording_stopped", "/r/another's.wav"),
-            file("recording_started"),
-        ]
-    )
-    assert known.files == ("/r/a.wav", "/r/b.wav"), "each once"
-    assert known.unclosed == ("/r/b.wav", "/r/a.wav"), "the switch began the first one anew"
+# --- who is on a leg ------------------------------------------------------------------------------
+
+DIALLED = {"Call-Direction": "outbound", "variable_cc_side": "agent", "variable_cc_member_session_uuid": "m"}
+USER = {
+    "Call-Direction": "outbound",
+    "variable_dialed_user": "1001",
+    "variable_dialed_domain": "x",
+    "variable_presence_id": "1001@x",
+}
+USERS = {"1001@x": "anna@x"}
 
 
-def test_what_began_may_have_ended() -> None:
-    began = [Row("recording_paused"), Row("recording_masked", {"why": "outsider"})]
-    ended = [Row("recording_resumed"), Row("recording_unmasked"), Row("call_ended")]
-    assert (told(began).paused, told(began).span, told(began).ended) == (True, "outsider", False)
-    over = told([*began, *ended])
-    assert (over.paused, over.span, over.ended) == (False, None, True)
-
-
-def test_the_queue_is_that_of_the_last_row_that_names_one() -> None:
-    assert told([Row("arrived", queue="a"), Row("call_ended", queue=""), Row("decision", {"decision": "given"}, "b")])[
-        2
-    ] == "b"  # fmt: skip
-    assert told([Row("arrived", queue="a"), Row("queue_left", queue="")]).queue == "a"
-
-
-def test_who_the_agent_is_is_not_forgotten() -> None:
-    assert told([Row("agent_answered", {"agent": "anna"}), Row("agent_answered", {"agent": None})]).agent == "anna"
-
-
-@pytest.mark.parametrize("turn", [turn for turn in Turn if turn.value not in _FOLDS])
-def test_every_other_turn_changes_nothing(turn: Turn) -> None:
-    before = told([decided(), file("recording_started")])
-    assert told([decided(), file("recording_started"), Row(turn.value, {"path": "/r/a.wav", "erase": True})]) == before
-
-
-def test_what_becomes_of_the_evidence_afterwards_is_not_part_of_the_state() -> None:
-    assert not {turn.value for turn in AFTERWARDS} & set(_FOLDS)
-
-
-# --- the word --------------------------------------------------------------------------------
-
-SAID = [None, "", "nonsense", "not_proven", *(decision.value for decision in ConsentDecision)]
-
-
-@pytest.mark.parametrize("says", SAID)
-@pytest.mark.parametrize("known", [None, *ConsentDecision])
-def test_p3_a_yes_counts_only_when_row_and_channel_say_it(known: ConsentDecision | None, says: str | None) -> None:
-    """All of them: the stricter word holds, whichever of the two has it."""
-    decision, durable = word(Told(decision=known), silent(says))
-    is_proven_yes = decision is GIVEN and durable
-    assert is_proven_yes == (known is GIVEN and says == "given")
-    if known is GIVEN and says == "withdrawn":
-        assert decision is WITHDRAWN
-    elif known is not None:
-        assert decision is known
-    else:
-        assert (decision.value if decision else None) == (says if says in SAID[4:] else None)
-        assert not durable, "without a row nothing is proven"
-
-
-# --- the state -------------------------------------------------------------------------------
-
-
-def test_a_conversation_goes_on_as_it_was() -> None:
-    answered = Row("agent_answered", {"agent": "anna", "agent_uuid": "a"})
-    rows = [decided(), answered, file("recording_started"), Row("recording_paused")]
-    assert state(rows, silent(file="/r/a.wav")) == TalkState(
-        visit="v",
-        channel="c",
-        stem="/r/v",
-        queue="support@default",
-        decision=GIVEN,
-        durable=True,
-        purpose="quality",
-        files=("/r/a.wav",),
-        unclosed=("/r/a.wav",),
-        paused=True,
-        agent="anna",
-        noted=(AgentNoted("a", proven=True, is_nth=True),),
-    )
-
-
-@pytest.mark.parametrize(("count", "is_nth"), [(3, True), (6, True), (1, False), (None, False)])
-def test_whose_turn_it_is_is_not_counted_again(count: int | None, is_nth: bool) -> None:
-    rows = [decided(), Row("agent_answered", {"agent": "anna", "agent_uuid": "a", "count": count})]
-    assert state(rows, silent(), mode=RecordingMode.EVERY_NTH).noted == (AgentNoted("a", True, is_nth),)
-    assert state(rows, silent()).noted == (AgentNoted("a", True, True),), "in other modes everybody's"
-
-
-def test_who_was_never_asked() -> None:
-    assert told([Row("arrived", {"asked": False})]).asked is False
-    assert told([Row("arrived", {"asked": True})]).asked is True
-    assert told([Row("arrived")]).asked is True
-
-
-def test_a_file_that_only_the_channel_names_is_the_visits_too() -> None:
-    made = state([decided()], silent(file="/r/a.wav"))
-    assert (made.files, made.unclosed) == (("/r/a.wav",), ()), "whether it is open, the switch tells"
-    assert state([decided(), file("recording_started")], silent(file="/r/a.wav")).files == ("/r/a.wav",)
-
-
-@pytest.mark.parametrize(("by_row", "by_channel"), [*itertools.product([False, True], repeat=2)])
-def test_a_pause_stays_whoever_remembers_it(by_row: bool, by_channel: bool) -> None:
-    rows = [decided(), *([Row("recording_paused")] if by_row else [])]
-    assert state(rows, silent(paused=by_channel)).paused == (by_row or by_channel)
-
-
-def test_the_queue_where_the_caller_is_comes_first() -> None:
-    assert state([decided()], silent(), queue="sales@default").queue == "sales@default"
-    assert state([decided()], silent()).queue == "support@default"
-
-
-def test_a_withdrawal_whose_row_was_lost_is_written_when_nothing_records() -> None:
-    lost = state([decided()], silent("withdrawn")).withdrawal
-    assert lost == Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None)
-    assert state([decided(), Row("withdrawn")], silent("withdrawn")).withdrawal is None, "it has its row"
-    assert state([], silent("withdrawn")).withdrawal is None, "there was no yes"
-    assert state([decided()], silent()).withdrawal is None
-    assert state([decided(), Row("withdrawn", {"erase": True})], silent("withdrawn")).erase
+@pytest.mark.parametrize(
+    ("channel", "agent"),
+    [
+        (DIALLED | {"variable_cc_agent": "anna@x"}, "anna@x"),
+        (DIALLED | {"variable_cc_agent": "anna@x", "Call-Direction": "inbound"}, None),
+        (DIALLED | {"variable_cc_agent": "anna@x", "variable_sip_redirected_to": "sip:elsewhere"}, None),
+        (DIALLED | {"variable_cc_agent": "a\nb"}, None),
+        (DIALLED | {"variable_cc_agent": "a" * 201}, None),
+        (DIALLED, None),
+        ({"Call-Direction": "outbound", "variable_cc_agent": "anna@x"}, None),
+        (USER, "anna@x"),
+        (
+            {name: text for name, text in USER.items() if "presence" not in name} | {"Channel-Presence-ID": "1001@x"},
+            "anna@x",
+        ),
+        (USER | {"variable_presence_id": "1002@x"}, None),
+        (USER | {"variable_dialed_user": "1002", "variable_presence_id": "1002@x"}, None),
+        ({}, None),
+    ],
+)
+def test_an_agent_is_who_was_dialled_and_nobody_else(channel: dict[str, str], agent: str | None) -> None:
+    assert agent_on(channel, USERS) == agent

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from consentivr.core.switchboard import Recorder, Switchboard, Tap
 
 LEGS = ("caller", "agent", "colleague", "other", "ear")
+PATHS = ("/r/a.wav", "/r/b.wav")
 CONFERENCES = ("3000", "4000")
 
 
@@ -20,7 +21,7 @@ class Facts:
     def __init__(self) -> None:
         self.legs: set[str] = set()
         self.turned_to: dict[str, str] = {}
-        self.holding: set[str] = set()
+        self.holding: set[tuple[str, str]] = set()
         self.listening: dict[str, tuple[str, bool]] = {}
         self.members: set[tuple[str, str]] = set()
         self.recordings: set[tuple[str, str]] = set()
@@ -31,18 +32,15 @@ class Facts:
         self.legs |= {leg, other}
         self.turned_to |= {leg: other, other: leg}
 
-    def unbridged(self, leg: str) -> None:
-        other = self.turned_to.pop(leg, None)
-        if other is None:
-            return
-        self.holding.discard(leg)
-        if self.turned_to.get(other) == leg:
-            del self.turned_to[other]
-            self.holding.discard(other)
+    def unbridged(self, leg: str, other: str) -> None:
+        for one, partner in ((leg, other), (other, leg)) if self.turned_to.get(leg) == other else ():
+            if self.turned_to.get(one) == partner:
+                del self.turned_to[one]
+                self.holding = {(holder, why) for holder, why in self.holding if holder != one}
 
-    def held(self, leg: str, on: bool) -> None:
+    def held(self, leg: str, on: bool, why: str) -> None:
         self.legs |= {leg} if on else set()
-        (self.holding.add if on else self.holding.discard)(leg)
+        (self.holding.add if on else self.holding.discard)((leg, why))
 
     def recording(self, leg: str, path: str, on: bool) -> None:
         self._attached(self.recorders, leg, path, on)
@@ -74,12 +72,12 @@ class Facts:
         (self.recordings.add if on else self.recordings.discard)((conference, path))
 
     def gone(self, leg: str) -> None:
-        self.unbridged(leg)
+        self.unbridged(leg, self.turned_to.get(leg, ""))
         for other in [one for one, to in self.turned_to.items() if to == leg]:
-            self.unbridged(other)
+            self.unbridged(other, leg)
         self.in_conference(leg, None)
         self.listening = {one: to for one, to in self.listening.items() if leg not in (one, to[0])}
-        self.holding.discard(leg)
+        self.holding = {(holder, why) for holder, why in self.holding if holder != leg}
         self.legs.discard(leg)
         self.recorders.pop(leg, None)
         self.functions.pop(leg, None)
@@ -112,10 +110,13 @@ class Facts:
             [Tap(function, one) for one in room for function in self.functions.get(one, ())],
             partner,
             partner is not None and self.turned_to.get(partner) != leg,
-            leg in self.holding,
+            any(holder == leg for holder, _ in self.holding),
+            (leg, "hold") in self.holding,
             ear[0] if ear else None,
             ear is not None and not ear[1],
             tuple(self.recorders.get(leg, ())),
+            {one for one, to in self.listening.items() if to[0] == leg},
+            next((name for one, name in self.members if one == leg), None),
         )
 
 
@@ -129,20 +130,23 @@ def view(board: Switchboard, leg: str) -> object:
         board.partner(leg),
         board.waits(leg),
         board.holds(leg),
+        board.is_on_hold(leg),
         board.listens_to(leg),
         board.is_silent(leg),
         board.recorders_on(leg),
+        board.listeners(leg),
+        board.conference_of(leg),
     )
 
 
 _leg, _on = st.sampled_from(LEGS), st.booleans()
 _pair = st.permutations(LEGS).map(lambda legs: tuple(legs[:2]))
 _conference = st.sampled_from(CONFERENCES)
-_path = st.sampled_from(("/r/a.wav", "/r/b.wav"))
+_path = st.sampled_from(PATHS)
 VERBS = st.one_of(
     st.tuples(st.just("bridged"), _pair),
-    st.tuples(st.just("unbridged"), st.tuples(_leg)),
-    st.tuples(st.just("held"), st.tuples(_leg, _on)),
+    st.tuples(st.just("unbridged"), _pair),
+    st.tuples(st.just("held"), st.tuples(_leg, _on, st.sampled_from(("hold", "consultation")))),
     st.tuples(st.just("recording"), st.tuples(_leg, _path, _on)),
     st.tuples(st.just("tapped"), st.tuples(_leg, st.sampled_from(("eavesdrop", "displace")), _on)),
     st.tuples(st.just("listening"), st.tuples(_pair, _on).map(lambda drawn: (*drawn[0], drawn[1]))),
@@ -172,9 +176,14 @@ def test_whatever_happens_the_switchboard_says_what_the_facts_say(story: list) -
         touched = tell(board, facts, verb, told)
         after = {leg: view(board, leg) for leg in LEGS}
         assert after == {leg: facts.view(leg) for leg in LEGS}
+        assert set(board.legs()) == facts.legs
         assert len(board) == len(facts.legs)
+        for path in PATHS:
+            assert set(board.where(path)) == {leg for leg, paths in facts.recorders.items() if path in paths}
         busy = {name for _, name in facts.members} | {name for name, _ in facts.recordings}
         assert board.conferences() == tuple(sorted(busy))
+        for name in CONFERENCES:
+            assert board.recordings_of(name) == {path for other, path in facts.recordings if other == name}
         for leg in LEGS:
             if before[leg] != after[leg] and not (verb == "gone" and leg == told[0]):
                 assert touched & (board.room(leg) | rooms[leg]), f"{leg} is not as it was, and nobody is told"
@@ -217,11 +226,11 @@ def test_a_consultation_that_ends_with_a_hand_over(board: Switchboard) -> None:
     assert board.bridged("agent", "colleague") == {"agent", "colleague", "caller"}
     assert [*rooms(board, "caller", "agent")] == [["caller"], ["agent", "colleague"]]
     assert board.waits("caller")
-    assert board.unbridged("agent") == {"agent", "colleague"}
+    assert board.unbridged("agent", "colleague") == {"agent", "colleague"}
     assert board.waits("caller"), "until somebody takes the call"
     board.gone("agent")
     assert not board.waits("caller")
-    assert board.unbridged("caller") == set()
+    assert board.unbridged("caller", "agent") == set()
     board.bridged("colleague", "caller")
     assert [*rooms(board, "caller")] == [["caller", "colleague"]]
 
@@ -230,7 +239,7 @@ def test_a_consultation_that_is_declined(board: Switchboard) -> None:
     board.bridged("agent", "colleague")
     assert board.gone("colleague") == {"agent"}
     assert board.waits("caller")
-    assert board.unbridged("caller") == {"agent", "caller"}
+    assert board.unbridged("caller", "agent") == {"agent", "caller"}
     board.bridged("agent", "caller")
     assert not board.waits("caller")
     assert [*rooms(board, "caller")] == [["agent", "caller"]]
@@ -256,7 +265,7 @@ def test_two_who_wait_for_one_agent_both_wait_no_longer_when_the_agent_is_gone(b
 
 def test_a_hold_ends_with_the_bridge_on_both_legs(board: Switchboard) -> None:
     board.held("agent", True)
-    board.unbridged("caller")
+    board.unbridged("caller", "agent")
     assert not board.holds("agent")
 
 
@@ -271,7 +280,7 @@ def test_an_ear_hears_and_is_not_heard(board: Switchboard) -> None:
 
 
 def test_a_conference_records_everybody_in_it(board: Switchboard) -> None:
-    board.unbridged("caller")
+    board.unbridged("caller", "agent")
     for leg in ("caller", "agent", "other"):
         board.in_conference(leg, "3000")
     assert board.conference_recording("3000", "/r/c.wav", True) == {"caller", "agent", "other"}
