@@ -12,13 +12,15 @@ import gevent
 import yaml
 
 from consentivr.config import Configuration, load
-from consentivr.lab.laboratory import simulated_switch
+from consentivr.lab.event_socket import SimulatedEventSocket
+from consentivr.lab.laboratory import password_file, simulated_switch, with_switch
 from consentivr.lab.native import free_port
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
 from tests.ledgers import opened
 
 SPEED = 4
+PASSWORD = "ClueCon"
 
 
 def localize(configuration: Configuration, folder: Path, port: int, **queue: object) -> Path:
@@ -47,6 +49,9 @@ class Served:
     ) -> None:
         self.port = free_port()
         self.folder = folder
+        event_socket_port = free_port()
+        address = ("127.0.0.1", event_socket_port)
+        configuration = with_switch(configuration, address, password_file(folder, PASSWORD))
         self.yaml = localize(configuration, folder, self.port)
         if isinstance(ledger_path, Path):
             data = yaml.safe_load(self.yaml.read_text())
@@ -54,6 +59,8 @@ class Served:
             self.yaml.write_text(yaml.safe_dump(data))
         self.configuration = load(self.yaml)
         self.switch = simulated_switch(self.configuration, speed=speed)
+        self.event_socket = SimulatedEventSocket(self.switch, PASSWORD, event_socket_port)
+        self.switch.sockets.append(self.event_socket)
         self.start()
 
     def start(self) -> None:
@@ -78,3 +85,4 @@ class Served:
         self.signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait()
+        self.event_socket.cut()

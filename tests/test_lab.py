@@ -69,7 +69,11 @@ def test_the_switch_around_our_xml(configure: Callable[..., Configuration], tmp_
     root = ElementTree.fromstring(text)
     loaded = {module.get("module") for module in root.iter("load")}
     assert loaded == set(native.MODULES)
-    assert [agent.get("name") for agent in root.iter("agent")] == ["1001@default"]
+    assert [agent.get("name") for agent in root.iter("agent")] == [
+        "1001@default",
+        "1002@default",
+        "1003@default",
+    ]
     assert list((tmp_path / "sounds").rglob("question.wav"))
 
 

@@ -30,6 +30,8 @@ class Caller:
     """Agents who are offered the call first, and decline."""
     agent_recorder: str | None = None
     """A file to which something else records the agent's leg from its first moment."""
+    agent_variables: dict[str, str] = field(default_factory=dict)
+    """More on the agent's leg, such as ``sip_redirected_to`` of a telephone that forwards."""
     role: str = "caller"
     """'other caller' hums at a pitch of its own."""
     headers: dict[str, str] = field(default_factory=dict)

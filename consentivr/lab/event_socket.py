@@ -21,7 +21,7 @@ class Switch(Protocol):
 
     core_uuid: str
     faults: Faults
-    listeners: list[Callable[[dict[str, str]], None]]
+    listeners: list[Callable[[words.Event], None]]
 
     def api(self, command: str) -> str: ...
 
@@ -80,7 +80,9 @@ class SimulatedEventSocket:
             while not client.is_over and (data := sock.recv(1 << 20)):
                 *blocks, buffer = (buffer + data).split(b"\n\n")
                 for block in blocks:
-                    self._obey(client, block.decode().strip("\n"))
+                    if not client.is_over:
+                        self._obey(client, block.decode().strip("\n"))
+                gevent.sleep(0)  # gevent does not switch while there is something to read
         except OSError:
             pass
         finally:
@@ -94,7 +96,7 @@ class SimulatedEventSocket:
         if wanted != (self._hear in listeners):
             listeners.append(self._hear) if wanted else listeners.remove(self._hear)
 
-    def _hear(self, event: dict[str, str]) -> None:
+    def _hear(self, event: words.Event) -> None:
         message = b""
         for client in self._clients:
             if client.is_known and client.subscription.wants(event):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import gevent
 from consentivr import custody
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
+from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.switch import Channel, SimulatedSwitch
 from consentivr.ledger import Entry, Ledger, Search
 from consentivr.service.build import queues, rendered
@@ -21,18 +23,34 @@ def simulated_switch(
     *,
     speed: float,
     observer: Callable[[Channel, str], None] = lambda channel, what: None,
+    more: str = "<context/>",
 ) -> SimulatedSwitch:
-    """A simulated switch with the dialplan and the queues that we render."""
+    """A simulated switch with the dialplan and the queues that we render, and ``more`` extensions."""
     files = rendered(configuration)
     dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
     templates = {queue.name: queue.record_template for queue in queues(configuration).values()}
-    return SimulatedSwitch(dialplan, templates, speed=speed, observer=observer)
+    return SimulatedSwitch(dialplan, templates, speed=speed, observer=observer, more=more)
+
+
+def with_switch(configuration: Configuration, address: tuple[str, int], password_file: Path) -> Configuration:
+    """The configuration, told where the switch's event socket is."""
+    where = {"address": "{}:{}".format(*address), "password_file": str(password_file)}
+    return configuration.model_copy(update={"guard": configuration.guard.model_copy(update=where)})
+
+
+def password_file(folder: Path, password: str) -> Path:
+    """Written below ``folder``, readable by its owner only."""
+    file = folder / "event-socket-password"
+    file.touch(mode=0o600)
+    file.write_text(password + "\n", encoding="utf-8")
+    return file
 
 
 class Laboratory:
     """Start with ``with``; place calls with ``call``; read ``rows`` afterwards.
 
-    The configuration's ledger and recordings are moved below ``folder``.
+    The configuration's ledger and recordings are moved below ``folder``, where the password of the switch's
+    ``event_socket`` is too, unless the configuration names an event socket of its own.
     """
 
     def __init__(
@@ -42,7 +60,9 @@ class Laboratory:
         *,
         speed: float = 50.0,
         observer: Callable[[Channel, str], None] = lambda channel, what: None,
+        more: str = "<context/>",
     ) -> None:
+        """``more`` are extensions of the dialplan besides ours, in XML."""
         self.folder = folder
         self.configuration = configuration.model_copy(
             update={
@@ -50,9 +70,16 @@ class Laboratory:
                 "recordings": configuration.recordings.model_copy(update={"folder": str(folder / "recordings")}),
             }
         )
+        self._speed, self._observer, self._more = speed, observer, more
+        self.switch = simulated_switch(self.configuration, speed=speed, observer=observer, more=more)
+        password = secrets.token_hex(16)
+        self.event_socket = SimulatedEventSocket(self.switch, password)
+        self.switch.sockets.append(self.event_socket)
+        if self.configuration.guard.address is None:
+            self.configuration = with_switch(
+                self.configuration, self.event_socket.address, password_file(folder, password)
+            )
         self.application = Application(self.configuration, listen=("127.0.0.1", 0))
-        self._speed = speed
-        self._observer = observer
 
     def __enter__(self) -> Laboratory:
         self.application.start()
@@ -62,12 +89,15 @@ class Laboratory:
 
     def __exit__(self, *_: object) -> None:
         self.application.stop()
+        self.event_socket.cut()
 
     def use_switch(self, *hosts: str) -> None:
         """Render the dialplan for these hosts and start a switch with it."""
         service = self.configuration.service.model_copy(update={"hosts": hosts})
         configuration = self.configuration.model_copy(update={"service": service})
-        self.switch = simulated_switch(configuration, speed=self._speed, observer=self._observer)
+        self.switch = simulated_switch(configuration, speed=self._speed, observer=self._observer, more=self._more)
+        self.switch.sockets.append(self.event_socket)
+        self.event_socket.attach(self.switch)
 
     def call(self, caller: Caller, destination: str | None = None) -> Channel:
         """One whole call; returns when it is over. Raises TimeoutError when it does not end."""

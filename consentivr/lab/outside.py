@@ -78,6 +78,10 @@ class Outside(FreeSwitchProcess):
         """Whether a telephone is busy; it answers otherwise."""
         self.api(f"global_setvar declines_{phone}={'true' if whether else ''}")
 
+    def forwards(self, phone: str, to: str = "") -> None:
+        """Calls to a telephone go to another one, by a redirection (302); empty ends that."""
+        self.api(f"global_setvar forwards_{phone}={f'phone-{to}' if to else ''}")
+
     def answers_after(self, phone: str, milliseconds: int) -> None:
         """How long a telephone rings."""
         self.api(f"global_setvar answers_after_{phone}={milliseconds}")

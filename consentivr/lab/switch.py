@@ -23,6 +23,7 @@ from consentivr.lab.simulated.faults import Faults
 from consentivr.lab.simulated.legs import Leg
 from consentivr.lab.simulated.recorders import Recorder
 from consentivr.lab.simulated.schedule import Schedule
+from consentivr.lab.simulated.words import Event
 
 if TYPE_CHECKING:
     from consentivr.lab.event_socket import SimulatedEventSocket
@@ -56,7 +57,7 @@ class SimulatedSwitch:
         """Every channel that is up, by its UUID, in the order in which they came."""
         self.conferences: dict[str, Conference] = {}
         self.recording: set[Recorder] = set()
-        self.listeners: list[Callable[[dict[str, str]], None]] = []
+        self.listeners: list[Callable[[Event], None]] = []
         """Who hears every event of every leg: connections to the simulated event socket, and tests."""
         self.sockets: list[SimulatedEventSocket] = []
         self.faults = Faults()
@@ -90,10 +91,10 @@ class SimulatedSwitch:
         return self.commands.run(command)
 
     def function(self, name: str, arguments: str) -> str:
-        """What ``${name(arguments)}`` becomes in the dialplan."""
-        return self.api(f"{name} {arguments}").rstrip("\n")
+        """What ``${name(arguments)}`` becomes in the dialplan: the answer as it is, with its line break."""
+        return self.api(f"{name} {arguments}")
 
-    def publish(self, event: dict[str, str]) -> None:
+    def publish(self, event: Event) -> None:
         """To whoever listens, unless the stream loses it."""
         if not self.faults.loses(event):
             for listener in list(self.listeners):
@@ -124,14 +125,17 @@ class SimulatedSwitch:
         leg.appear()
         return leg
 
-    def dialled(self, by: Leg, number: str = "2001", *, directory: bool = True, role: str = "colleague") -> Leg:
-        """Somebody whom another leg dials, through the directory or past it; both legs say so."""
+    def dialled(self, by: Leg, number: str = "2001", *, directory: bool = True, answers: bool = True) -> Leg:
+        """A colleague whom another leg dials, through the directory or past it; both legs say so."""
         variables = {"originating_leg_uuid": by.uuid, "originator": by.uuid}
         if directory:
             dialed = {"dialed_user": number, "dialed_domain": "127.0.0.1"}
             by.variables |= dialed
             variables |= {**dialed, "presence_id": f"{number}@127.0.0.1"}
-        return self.leg(role, number, variables=variables)
+        leg = Leg(self, "colleague", number, variables=variables)
+        leg.other_leg, leg.answered = by.uuid, answers
+        leg.appear()
+        return leg
 
     # --- what may happen ---------------------------------------------------------------------
 
@@ -146,6 +150,27 @@ class SimulatedSwitch:
         colleague = self.dialled(agent, number, directory=directory)
         consult(agent, colleague)
         return colleague
+
+    def consult_in_vain(self, agent: Leg, number: str = "2001") -> None:
+        """The colleague is busy: nothing is told but the end of that leg."""
+        agent.execute("att_xfer", f"user/{number}@127.0.0.1")
+        self.dialled(agent, number, answers=False).hang_up("USER_BUSY")
+
+    def consult_redirected(self, agent: Leg) -> Leg:
+        """The colleague's telephone forwards (302): the agent's leg dials anew, and the caller is alone.
+
+        Returns whoever answers, a leg without a name of the directory.
+        """
+        agent.execute("att_xfer", "user/2001@127.0.0.1")
+        self.dialled(agent, answers=False).hang_up("REDIRECTION_TO_NEW_DESTINATION")
+        waiting = agent.bridge
+        assert waiting is not None, "the agent talks to nobody"
+        caller = waiting.other(agent)
+        caller.is_parked, caller.state = True, "CS_RESET"
+        end_bridge(waiting)
+        other = self.dialled(agent, "2098", directory=False)
+        join(agent, other)
+        return other
 
     def second_line(self, agent: Leg, number: str = "2001") -> tuple[Leg, Leg]:
         """The agent's phone puts the caller on hold and calls a colleague by itself: its second leg, and the colleague.
@@ -165,7 +190,7 @@ class SimulatedSwitch:
         assert inner is not None, "the second line is with nobody"
         caller, colleague = held.other(agent), inner.other(second)
         second.is_parked = True
-        end_bridge(inner)
+        end_bridge(inner, colleague)
         agent.unhold()
         agent.end_first("NORMAL_CLEARING")
         end_bridge(held, colleague)
@@ -179,9 +204,9 @@ class SimulatedSwitch:
         end_bridge(bridge)
         bridge.other(agent).transfer(extension)
 
-    def listen_in(self, to: Leg, *, three_way: bool = False) -> Leg:
+    def listen_in(self, to: Leg, *, three_way: bool = False, by: Leg | None = None) -> Leg:
         """A supervisor listens (``eavesdrop``), or an outsider joins in and is heard (``three_way``)."""
-        leg = self.leg("outsider" if three_way else "eavesdropper", "3001" if three_way else "3009")
+        leg = by or self.leg("outsider" if three_way else "eavesdropper", "3001" if three_way else "3009")
         leg.execute("three_way" if three_way else "eavesdrop", to.uuid)
         to.tap("eavesdrop", to.uuid, leg, heard=three_way)
         return leg

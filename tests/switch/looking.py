@@ -118,7 +118,7 @@ class Looking:
         assert said.startswith("+OK"), said
         return path
 
-    def heard_by(self, phone_leg: str, seconds: float = 1.0) -> set[str]:
+    def heard_by(self, phone_leg: str, seconds: float = 0.7) -> set[str]:
         """Who is heard at a telephone for some time from now on."""
         path = self.listen(phone_leg, f"ear-{phone_leg}-{time.monotonic_ns()}")
         gevent.sleep(seconds)

@@ -9,6 +9,7 @@ import pytest
 
 from consentivr.config import Configuration
 from consentivr.lab.listening import silence
+from consentivr.lab.recording import Tap
 from tests.switch.parts import Call, audible, eventually
 from tests.switch.world import World
 
@@ -79,6 +80,104 @@ def test_a_colleague_declines(world: World) -> None:
     assert world.heard_by(call.phone) == {"1001"}
 
 
+def test_a_colleague_hangs_up_and_the_agent_is_back(world: World) -> None:
+    call = talk(world)
+    world.consult(call, directory=False)
+    colleague = eventually(lambda: world.outside.legs_of("2001"))[0]
+    gevent.sleep(0.3)
+    world.outside.hang_up(colleague)
+    gevent.sleep(0.5)
+    assert world.heard_by(call.phone) == {"1001"}
+
+
+def test_a_telephone_rings_before_it_answers(world: World) -> None:
+    call = talk(world)
+    world.outside.answers_after("2001", 1500)
+    world.refer(call.agent, "2001")
+    eventually(lambda: world.outside.legs_of("2001"))
+    assert "2001" not in world.heard_by(call.phone)
+    gevent.sleep(1.2)
+    assert world.heard_by(call.phone) == {"2001"}
+
+
+def test_an_agent_declines(world: World) -> None:
+    world.outside.declines("1001")
+    call = world.call()
+    world.queued(call)
+    assert world.heard_by(call.phone) == {"music"}
+
+
+def test_the_caller_holds_and_the_agent_hangs_up(world: World) -> None:
+    call = talk(world)
+    world.hold(call.leg)
+    gevent.sleep(0.2)
+    assert world.dump(call.leg)["Channel-Call-State"] == "HELD"
+    assert "caller" not in world.heard_by(world.phone_of(call.agent))
+    world.hang_up(call.agent)
+    eventually(lambda: not world.switch.channels())
+
+
+def test_a_telephone_forwards(world: World) -> None:
+    call = talk(world)
+    world.outside.forwards("2001", "mobile")
+    world.refer(call.agent, "2001")
+    eventually(lambda: world.outside.legs_of("mobile"))
+    gevent.sleep(0.3)
+    assert world.heard_by(call.phone) == {"mobile"}
+
+
+def test_keys_arrive_as_keys(world: World) -> None:
+    call = talk(world)
+    tap = Tap(world.switch.event_socket_port, world.switch.password, "DTMF")
+    world.keys(call.agent, "*3")
+    world.keys(call.leg, "9")
+    eventually(lambda: len(tap.events) == 3)
+    tap.close()
+    assert [(event["Unique-ID"], event["DTMF-Digit"]) for event in tap.events if event["DTMF-Digit"] != "9"] == [
+        (call.agent, "*"),
+        (call.agent, "3"),
+    ]
+    assert [event["Unique-ID"] for event in tap.events if event["DTMF-Digit"] == "9"] == [call.leg]
+
+
+def test_a_colleague_whom_others_record(world: World) -> None:
+    call = talk(world)
+    world.transfer(call.leg, "recorded-2001")
+    eventually(lambda: world.outside.legs_of("2001"))
+    gevent.sleep(0.7)
+    world.end_call(call)
+    assert audible(eventually(lambda: world.elsewhere)[0]) == {"caller", "2001"}
+
+
+def test_another_way_into_a_queue(world: World) -> None:
+    call = talk(world)
+    world.transfer(call.leg, "queue-sales")
+    eventually(lambda: world.outside.legs_of("1002"))
+    gevent.sleep(0.3)
+    assert world.heard_by(call.phone) == {"1002"}
+
+
+def test_displace(world: World) -> None:
+    call = talk(world)
+    world.displace(call.leg)
+    assert "displace" in world.bugs(call.leg)
+    gevent.sleep(0.2)
+    assert world.heard_by(call.phone) == {"1001", "mobile"}
+    assert world.heard_by(world.phone_of(call.agent)) == {"caller"}
+
+
+def test_serve_comes_and_goes(world: World) -> None:
+    world.start_serve()
+    call = world.call()
+    world.asked(call)
+    world.kill_serve()
+    assert not world.is_served
+    world.talking(call)
+    world.start_serve()
+    world.stop_serve()
+    assert not world.is_served
+
+
 def test_refer(world: World) -> None:
     call = talk(world)
     world.refer(call.agent, "2001")
@@ -114,7 +213,8 @@ def test_eavesdrop(world: World) -> None:
     supervisor = world.phone_of(leg)
     assert world.heard_by(supervisor) == {"caller", "1001"}
     assert world.heard_by(call.phone) == {"1001"}
-    world.settle()
+    world.hang_up(leg)
+    gevent.sleep(0.3)
     assert audible(world.elsewhere[0]) >= {"caller", "1001"}
 
 

@@ -1,7 +1,7 @@
 """A telephone world for the tests: a switch in the middle, telephones outside, and ``consentivr serve``.
 
 The methods read like a scenario: ``call``, ``press``, ``talking``, ``hold``, ``consult``, ``hand_over`` ... What a test
-looks at afterwards is in ``tests/switch/looking.py``, which they extend.
+does in a talk is in ``tests/switch/acting.py``, what it looks at in ``looking.py``.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import gevent
 import yaml
 
 from consentivr.config import Configuration, load
-from consentivr.lab.native import DOMAIN, NativeSwitch, free_port
+from consentivr.lab.native import NativeSwitch, free_port
 from consentivr.lab.outside import MUSIC, Outside
 from tests.served import localize, serve
-from tests.switch.looking import Looking
+from tests.switch.acting import Acting
 from tests.switch.parts import NUMBERS, SUPPORT, Call, add_sales, eventually
 
 AGENTS: Mapping[str, Sequence[str]] = {"1001@default": ["support@default"], "1002@default": ["sales@default"]}
 COLLEAGUES = ("2001", "2002")
 
 
-class World(Looking):
+class World(Acting):
     """Use it with ``with``: everything lies below ``folder`` and ends with the block, also after a failure.
 
     ``change`` may alter the configuration's data before it is written. With ``sales`` (default) there is a second line,
@@ -141,6 +141,7 @@ class World(Looking):
         for phone in self.outside.phones:
             self.outside.declines(phone, whether=False)
             self.outside.answers_after(phone, 0)
+            self.outside.forwards(phone)
         self.switch.agents_wait()
         self.earlier = frozenset(self.folder.rglob("*.wav"))
 
@@ -210,102 +211,3 @@ class World(Looking):
         self.press(call, key)
         self.talking(call)
         return call
-
-    # --- in the talk: what telephones do ---------------------------------------------------------
-
-    def hold(self, leg: str) -> None:
-        """The telephone at this leg (``call.agent``, ``call.leg``) puts the other on hold."""
-        self.outside.hold(self.phone_of(leg))
-
-    def resume(self, leg: str) -> None:
-        """And takes the other back."""
-        self.outside.resume(self.phone_of(leg))
-
-    def keys(self, leg: str, keys: str) -> None:
-        """The telephone at this leg presses keys in the talk."""
-        self.outside.press(self.phone_of(leg), keys)
-
-    def hang_up(self, leg: str) -> None:
-        """The telephone at this leg hangs up."""
-        self.outside.hang_up(self.phone_of(leg))
-
-    def end_call(self, call: Call) -> None:
-        """The caller hangs up; returns once the caller's leg is gone."""
-        self.outside.hang_up(call.phone)
-        eventually(lambda: not self.exists(call.leg))
-
-    def refer(self, leg: str, number: str) -> None:
-        """The telephone at this leg sends the other to a number: blind transfer by REFER."""
-        self.outside.refer(self.phone_of(leg), number)
-
-    def refer_attended(self, call: Call, number: str) -> str:
-        """The agent's telephone holds the caller and calls a number, to join the two: REFER with Replaces.
-
-        Returns the consultation's leg on the telephone; ``complete`` it.
-        """
-        phone = self.phone_of(call.agent)
-        self.outside.hold(phone)
-        consultation = self.outside.dial("1001", number)
-        eventually(lambda: self.outside.variable(consultation, "endpoint_disposition") == "ANSWER")
-        eventually(lambda: self.leg_of(consultation))
-        return consultation
-
-    def complete(self, call: Call, consultation: str) -> None:
-        """The second half of ``refer_attended``: the telephone is out of both calls."""
-        self.outside.refer_attended(self.phone_of(call.agent), consultation)
-        eventually(lambda: not self.exists(call.agent))
-        self.outside.hang_up(consultation)
-
-    def dial(self, phone: str, number: str) -> str:
-        """A telephone dials a number of the switch in the middle; returns its leg outside."""
-        return self.outside.dial(phone, number)
-
-    # --- in the talk: what the switch in the middle does -----------------------------------------
-
-    def consult(self, call: Call, colleague: str = "2001", *, directory: bool = True) -> None:
-        """The agent's side calls a colleague, ``att_xfer``; the caller hears music meanwhile."""
-        target = f"user/{colleague}@{DOMAIN}" if directory else self.telephone(colleague)
-        self.switch.api(f"uuid_broadcast {call.agent} att_xfer::{target} aleg")
-
-    def telephone(self, name: str) -> str:
-        """How the switch in the middle dials a telephone past its directory."""
-        return f"sofia/lab/phone-{name}@127.0.0.1:{self.outside.sip_port}"
-
-    def hand_over(self, call: Call) -> None:
-        """The consulting agent hangs up: caller and colleague are connected."""
-        self.hang_up(call.agent)
-
-    def transfer(self, leg: str, number: str, option: str = "") -> None:
-        """``uuid_transfer`` of a leg; ``option`` may be -both or -bleg."""
-        self.switch.api(f"uuid_transfer {leg} {f'{option} ' if option else ''}{number} XML public")
-
-    def eavesdrop(self, leg: str, who: str = "supervisor", *, recorded: bool = False) -> str:
-        """Somebody dials in and listens to a leg; ``recorded`` on the listener's own leg, to ``elsewhere``."""
-        return self._joined(who, f"eavesdrop-{'recorded-' if recorded else ''}{leg}")
-
-    def three_way(self, leg: str, who: str = "outsider") -> str:
-        """Somebody dials in and talks along."""
-        return self._joined(who, f"three-way-{leg}")
-
-    def intercept(self, leg: str, who: str = "2002") -> str:
-        """Somebody dials in and gets the leg; who was connected to it is hung up."""
-        return self._joined(who, f"intercept-{leg}")
-
-    def conference(self, call: Call, name: str = "room", *, recorded: bool = False) -> None:
-        """Caller and agent move into a conference."""
-        number = f"conference-{'recorded-' if recorded else ''}{name}"
-        self.transfer(call.leg, number, "-both")
-        eventually(lambda: self.application(call.leg) == "conference")
-
-    def park(self, leg: str, space: str = "8001") -> None:
-        """Park a leg in the valet's lot."""
-        self.transfer(leg, f"valet-{space}")
-        eventually(lambda: self.application(leg) == "valet_park")
-
-    def fetch(self, who: str, space: str = "8001") -> str:
-        """Somebody dials the lot and gets who is parked there."""
-        return self._joined(who, f"valet-{space}")
-
-    def _joined(self, who: str, number: str) -> str:
-        phone = self.outside.dial(who, number)
-        return eventually(lambda: self.leg_of(phone))

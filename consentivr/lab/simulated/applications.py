@@ -67,7 +67,8 @@ class Applications(Execution):
             self.event("CHANNEL_ANSWER")
 
     def _app_transfer(self, argument: str) -> None:
-        raise Transferred(argument.split(" ")[0])
+        self.go_to(argument.split(" ")[0])
+        raise Transferred
 
     def _app_hangup(self, argument: str) -> None:
         raise HungUp(argument or "NORMAL_CLEARING")
@@ -80,7 +81,7 @@ class Applications(Execution):
             self.event("CHANNEL_UNPARK")
 
     def _app_sleep(self, argument: str) -> None:
-        self.wait(int(argument))
+        self.wait(int(argument), takes_keys=self.variables.get("sleep_eat_digits") == "true")
 
     # --- sounds and keys ---------------------------------------------------------------------
 
@@ -200,7 +201,8 @@ class Applications(Execution):
                     raise HungUp("NORMAL_CLEARING")  # only the A side of a bridge goes on in its dialplan
         finally:
             self.is_connected = False
-            self.left_behind += self.disconnect()
+            if not (self.ending and self.bridge is not None and self.bridge.b is self):
+                self.left_behind += self.disconnect()
             self.state = "CS_EXECUTE"
 
     # --- the application's socket ------------------------------------------------------------

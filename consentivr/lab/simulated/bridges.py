@@ -71,8 +71,7 @@ def join(a: Leg, b: Leg) -> None:
     for leg, other in ((a, b), (b, a)):
         leg.variables |= {"bridge_uuid": other.uuid, "signal_bond": other.uuid, "bridge_channel": other.channel_name}
     a.switch.note()
-    legs = {"Bridge-A-Unique-ID": a.uuid, "Bridge-B-Unique-ID": b.uuid}
-    a.event("CHANNEL_BRIDGE", {**legs, "Other-Leg-Unique-ID": b.uuid})
+    a.event("CHANNEL_BRIDGE", {"Bridge-A-Unique-ID": a.uuid, "Bridge-B-Unique-ID": b.uuid})
     for leg in (a, b):
         leg.connected()
 
@@ -83,8 +82,8 @@ def end_bridge(bridge: Bridge, now: Leg | None = None) -> None:
         leg.variables |= {"bridge_hangup_cause": "NORMAL_CLEARING", "last_bridge_hangup_cause": "NORMAL_CLEARING"}
         leg.unbridged(bridge)
     bridge.a.switch.note()
-    legs = {"Bridge-A-Unique-ID": bridge.a.uuid, "Bridge-B-Unique-ID": bridge.b.uuid}
-    bridge.a.event("CHANNEL_UNBRIDGE", legs | ({"Other-Leg-Unique-ID": now.uuid} if now is not None else {}))
+    bridge.a.other_leg = now.uuid if now is not None else ""
+    bridge.a.event("CHANNEL_UNBRIDGE", {"Bridge-A-Unique-ID": bridge.a.uuid, "Bridge-B-Unique-ID": bridge.b.uuid})
 
 
 def consult(agent: Leg, colleague: Leg) -> None:
@@ -103,17 +102,15 @@ def end_consultation(leg: Leg, cause: str) -> None:
     agent.consultation = colleague.consultation = None
     caller, inner = waiting.other(agent), agent.bridge
     waits = caller.bridge is waiting
+    stays = colleague if leg is agent else agent
     if leg is colleague:
         colleague.gone(cause)
-    elif waits:
-        end_bridge(waiting, agent)
     if inner is not None:
         end_bridge(inner, colleague)
+    if waits:
+        end_bridge(waiting, stays)
     if leg is agent:
         agent.gone(cause)
-    elif waits:
-        end_bridge(waiting, agent)
-    stays = colleague if leg is agent else agent
     if waits and caller.up:
         stays.execute("uuid_bridge", caller.uuid)
         caller.execute("uuid_bridge", stays.uuid)
@@ -145,8 +142,7 @@ def talking_to(leg: Leg, *, taps: bool = True) -> set[Leg]:
     if taps:
         for side in (leg, *voices):
             voices.update(bug.by for bug in side.bugs if isinstance(bug, Tap) and bug.by is not None and bug.heard)
-        for other in leg.switch.legs.values():
-            if any(isinstance(bug, Tap) and bug.by is leg for bug in other.bugs):
-                voices |= {other, *talking_to(other, taps=False)}
+        for other in leg.listens_to:
+            voices |= {other, *talking_to(other, taps=False)}
     voices.discard(leg)
     return voices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from consentivr.lab.simulated.bridges import start_bridge
+from consentivr.lab.simulated.bridges import end_bridge, start_bridge
 from consentivr.lab.simulated.execution import HungUp, Taken, Transferred
 from consentivr.lab.simulated.queueing import Queueing
 
@@ -25,12 +25,8 @@ class Channel(Queueing):
                     if not self._follow_dialplan():
                         cause = "NO_ROUTE_DESTINATION"
                     break
-                except Transferred as transfer:
+                except Transferred:
                     self._let_go()
-                    for recorder in self.recorders.values():
-                        recorder.begin_anew()
-                    self.destination = str(transfer)
-                    self._base = None
         except HungUp as hangup:
             cause = str(hangup)
         finally:
@@ -61,8 +57,13 @@ class Channel(Queueing):
         self.stop_timers()
         self._app_sched_cancel("")
         self.tell_hangup(cause)
-        self.left_behind += self.disconnect()
+        bridge = self.bridge if self.bridge is not None and self.bridge.b is self else None
+        if bridge is None:
+            self.left_behind += self.disconnect()
         self.gone(cause)
+        if bridge is not None:  # told on the other leg, after this one's own end
+            end_bridge(bridge, self)
+            self.left_behind.append((bridge.a, "a"))
         if self.outbound is not None:
             self.outbound.notice("disconnect")
             self.cut_socket()

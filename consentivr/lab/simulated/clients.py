@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class Filters:
@@ -19,11 +20,11 @@ class Filters:
         self._filters.append((name, value.lstrip("+- ").lower(), value.lstrip(" ").startswith("-")))
         return f"+OK filter added. [{name}]=[{value}]"
 
-    def pass_(self, event: Mapping[str, str]) -> bool:
+    def pass_(self, event: Mapping[str, Any]) -> bool:
         """Whether an event is let through."""
         passes = not self._filters
         for name, value, negative in self._filters:
-            if event.get(name, "").lower() == value:
+            if str(event.get(name, "")).lower() == value:
                 if negative:
                     return False
                 passes = True
@@ -60,9 +61,9 @@ class Subscription:
             else:
                 (subclass if custom else name)(word)
 
-    def wants(self, event: Mapping[str, str]) -> bool:
+    def wants(self, event: Mapping[str, Any]) -> bool:
         """Whether an event is to be sent."""
-        name = event["Event-Name"]
+        name: str = event["Event-Name"]
         if name == "CUSTOM":
             wanted = event.get("Event-Subclass", "") in self._subclasses
         else:

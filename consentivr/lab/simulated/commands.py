@@ -140,7 +140,7 @@ class Commands:
     # --- of all ------------------------------------------------------------------------------
 
     def _do_show(self, rest: str) -> str:
-        legs = list(self._switch.legs.values())
+        legs = [leg for leg in self._switch.legs.values() if leg.uuid not in self._switch.faults.hidden]
         if rest == "channels as json":
             return words.listing([leg.row() for leg in legs])
         if rest == "calls as json":

@@ -12,11 +12,11 @@ import gevent.queue
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.dialplan import expand
-from consentivr.lab.simulated import words
-from consentivr.lab.simulated.legs import Leg
+from consentivr.lab.simulated.inbound import Inbound
 from consentivr.lab.simulated.outbound import OutboundSocket
 
 if TYPE_CHECKING:
+    from consentivr.lab.simulated.legs import Leg
     from consentivr.lab.switch import SimulatedSwitch
 
 FRAME_MS = 20
@@ -39,19 +39,11 @@ class Taken(Exception):
     """The channel was connected with somebody, whatever it did."""
 
 
-class Execution(Leg):
+class Execution(Inbound):
     """One greenlet owns the channel; everybody else writes to its mail."""
 
-    direction = "inbound"
-    dialplan = "XML"
-
     def __init__(self, switch: SimulatedSwitch, destination: str, caller: Caller) -> None:
-        super().__init__(switch, caller.role, caller.number, caller.name)
-        self.name = caller.name
-        self.destination = destination
-        self.caller = caller
-        self.answered = False
-        self.state = "CS_EXECUTE"
+        super().__init__(switch, destination, caller)
         self.events: list[tuple[str, str]] = []
         """(event name, application or '') of what a call's own socket may be told, sent or not."""
         self.applications: list[str] = []
@@ -126,44 +118,7 @@ class Execution(Leg):
     def tell(self, what: str) -> None:
         """For whoever watches the demonstration."""
 
-    # --- its words ---------------------------------------------------------------------------
-
-    @property
-    def channel_name(self) -> str:
-        """As a recorded channel has it."""
-        return words.TEMPLATE["Channel-Name"].replace("@NUMBER@", self.number)
-
-    def own_variables(self) -> dict[str, str]:
-        """All of a recorded channel, and what a hostile INVITE brings."""
-        base = self._base = self._base or self.made_base()
-        return {name[9:]: value for name, value in base.items() if name.startswith("variable_")}
-
-    def all_variables(self) -> dict[str, str]:
-        """The channel's own stand among its headers already."""
-        return self.variables
-
-    def made_base(self) -> dict[str, str]:
-        """Of a recorded channel, and of the caller's script."""
-        marks = {
-            "@UUID@": self.uuid,
-            "@NUMBER@": self.number,
-            "@NAME@": self.name,
-            "@DESTINATION@": self.destination,
-        }
-        base = {}
-        for key, value in words.TEMPLATE.items():
-            if "@" in value:
-                for mark, text in marks.items():
-                    value = value.replace(mark, text)
-            base[key] = value
-        return {**base, **self.caller.headers}
-
-    def headers(self, name: str, *, variables: bool = True) -> dict[str, str]:
-        """Of an event about this channel."""
-        headers = super().headers(name, variables=variables)
-        if not variables:
-            headers = {key: value for key, value in headers.items() if not key.startswith("variable_")}
-        return headers
+    # --- what is told of it ------------------------------------------------------------------
 
     def event(self, name: str, extra: dict[str, str] | None = None) -> None:
         """Tell whoever listens, and the call's own socket."""
@@ -241,10 +196,18 @@ class Execution(Leg):
 
     # --- waiting -----------------------------------------------------------------------------
 
-    def wait(self, milliseconds: float | None, stops_at: str = "", ends_with: tuple[str, ...] = ()) -> str | None:
+    def wait(
+        self,
+        milliseconds: float | None,
+        stops_at: str = "",
+        ends_with: tuple[str, ...] = (),
+        *,
+        takes_keys: bool = True,
+    ) -> str | None:
         """Let simulated time pass. Returns the key, or the other thing of ``ends_with``, that ended the wait.
 
-        None when the time is over. Keys that do not end it are consumed.
+        None when the time is over. Keys that do not end it are consumed; without ``takes_keys`` any key ends it, and
+        is left for the next application.
         """
         until = None if milliseconds is None else time.monotonic() + milliseconds / 1000 / self.switch.speed
         while True:
@@ -261,9 +224,13 @@ class Execution(Leg):
                 self.tell_hangup(value)
                 raise HungUp(value)
             if kind == "transfer":
-                raise Transferred(value)
+                self.go_to(value)
+                raise Transferred
             if kind == "taken" and not self.is_connected and (self.bridge or self.conference or self.is_parked):
                 raise Taken
+            if kind == "dtmf" and not takes_keys:
+                self._mail.put((kind, value))
+                return None
             if kind == "dtmf":
                 self.tell(f"presses {value}")
                 super().press(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -28,7 +29,9 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lost: set[str] = set()
-        self.lost: list[Mapping[str, str]] = []
+        self.hidden: set[str] = set()
+        """UUIDs of legs that ``show`` does not list yet: it lags behind the events."""
+        self.lost: list[Mapping[str, Any]] = []
         """The events that nobody was told of."""
 
     def refuse(self, pattern: str, answer: str = "-ERR no reply\n", times: int | None = None) -> Fault:
@@ -51,6 +54,7 @@ class Faults:
         """All is well again."""
         self._faults.clear()
         self._lost.clear()
+        self.hidden.clear()
 
     def _add(self, fault: Fault) -> Fault:
         self._faults.append(fault)
@@ -66,7 +70,7 @@ class Faults:
                 return fault
         return None
 
-    def loses(self, event: Mapping[str, str]) -> bool:
+    def loses(self, event: Mapping[str, Any]) -> bool:
         """Whether the stream loses an event."""
         if not self._lost:
             return False

@@ -32,11 +32,18 @@ class Identity:
         self.answered = True
         self.state = "CS_EXCHANGE_MEDIA"
         self.application, self.application_data = "", ""
-        self.ending = False
-        """It hangs up, and tells so."""
+        self.other_leg = ""
+        """The UUID that its events name as the other leg; it stays after a bridge that ended by hanging up."""
+        self.cause = ""
+        """Why it hangs up, as soon as it does."""
         self.hangup_cause: str | None = None
         self.created = time.time()
         self._base: dict[str, str] | None = None
+
+    @property
+    def ending(self) -> bool:
+        """It hangs up, and tells so."""
+        return bool(self.cause)
 
     @property
     def partner(self) -> Leg | None:
@@ -86,11 +93,11 @@ class Identity:
         directions = [name for name in filled if name.endswith("-Direction")]
         return {**filled, **dict.fromkeys(directions, self.direction)}
 
-    def headers(self, name: str, *, variables: bool = True) -> dict[str, str]:
+    def headers(self, name: str, *, variables: bool = True) -> words.Event:
         """Of an event about this leg."""
         if self._base is None:
             self._base = self.made_base()
-        headers = {
+        headers: words.Event = {
             **self._base,
             "Event-Name": name,
             "Core-UUID": self.switch.core_uuid,
@@ -99,8 +106,10 @@ class Identity:
             "Channel-Call-State": self.call_state,
             "Answer-State": "hangup" if self.ending else "answered" if self.answered else "ringing",
         }
-        if self.partner is not None:
-            headers["Other-Leg-Unique-ID"] = self.partner.uuid
+        if self.other_leg:
+            headers["Other-Leg-Unique-ID"] = self.other_leg
+        if self.cause:
+            headers["Hangup-Cause"] = self.cause
         if variables:
             headers |= {f"variable_{key}": value for key, value in self.all_variables().items()}
         return headers

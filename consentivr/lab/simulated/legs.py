@@ -36,6 +36,8 @@ class Leg(Listened):
         self.conference: Conference | None = None
         self.is_parked = False
         self.consultation: Consultation | None = None
+        self.listens_to: list[Leg] = []
+        """Which legs it taps."""
         self.on_gone: list[Callable[[str], None]] = []
         """Called with the cause once it has hung up."""
         self._bridged_since: float | None = None
@@ -63,6 +65,10 @@ class Leg(Listened):
         """Press a key now."""
         self.event("DTMF", {"DTMF-Digit": key, **_DTMF})
 
+    def press_record(self, path: str) -> bool:
+        """Its telephone asks for a recording (``Record: on``): obeyed unless this leg's own variable forbids it."""
+        return self.value_of("sip_disable_recording") != "true" and self.record(path)
+
     def hold(self) -> None:
         """Put the other side on hold: the bridge stays (FREESWITCH.md, section 7)."""
         self.held = True
@@ -88,6 +94,7 @@ class Leg(Listened):
     def bridged(self, to: Bridge) -> None:
         """A bridge of this leg has begun."""
         self.bridge = to
+        self.other_leg = to.other(self).uuid
         self._bridged_since = self._bridged_since or self.switch.now_ms
 
     def unbridged(self, was: Bridge) -> None:
@@ -140,8 +147,8 @@ class Leg(Listened):
 
     def tell_hangup(self, cause: str) -> None:
         """Once."""
-        self.ending = True
-        self.event("CHANNEL_HANGUP", {"Hangup-Cause": cause})
+        self.cause = cause
+        self.event("CHANNEL_HANGUP")
 
     def disconnect(self) -> list[tuple[Leg, str]]:
         """Leave bridge and conference without hanging up; returns who is left alone, and on which side."""
@@ -162,7 +169,7 @@ class Leg(Listened):
         self.hangup_cause = cause
         self.state = "CS_HANGUP"
         self.switch.note()
-        for leg in list(self.switch.legs.values()):
+        for leg in list(self.listens_to):
             for tap in [bug for bug in leg.bugs if isinstance(bug, Tap) and bug.by is self]:
                 leg.untap(tap)
         listening = [bug.by for bug in self.bugs if isinstance(bug, Tap) and bug.by is not None]
@@ -171,9 +178,27 @@ class Leg(Listened):
         for bug in list(self.bugs):
             self.stop_recording(bug.path) if isinstance(bug, Recorder) else self.untap(bug)
         self.state = "CS_REPORTING"
-        self.event("CHANNEL_HANGUP_COMPLETE", {"Hangup-Cause": cause, "variable_hangup_cause": cause})
+        self.event("CHANNEL_HANGUP_COMPLETE", {"variable_hangup_cause": cause})
         self.switch.legs.pop(self.uuid, None)
         for by in listening:
             by.hang_up()
         for tell in self.on_gone:
             tell(cause)
+
+    def tap(self, function: str, target: str, by: Leg | None = None, *, heard: bool = False) -> Tap:
+        """Let something listen that is no recorder, or a leg that is ``heard`` by the others or not."""
+        tap = Tap(function, target, by, heard)
+        self.bugs.append(tap)
+        if by is not None:
+            by.listens_to.append(self)
+        self.switch.note()
+        self.tell_of_bug("START", tap)
+        return tap
+
+    def untap(self, tap: Tap) -> None:
+        """It listens no more."""
+        self.bugs.remove(tap)
+        if tap.by is not None:
+            tap.by.listens_to.remove(self)
+        self.switch.note()
+        self.tell_of_bug("STOP", tap)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consentivr.lab.simulated import words
 from consentivr.lab.simulated.identity import Identity
 from consentivr.lab.simulated.recorders import Audible, Recorder, Tap
 
@@ -55,12 +56,11 @@ class Listened(Identity):
             recorder = Recorder(path, self.value_of("RECORD_STEREO") == "true", lambda: self.switch.now_ms, audible)
         except (OSError, ValueError):
             return False
-        recorder.only_bridged = only_bridged
         self.bugs.append(recorder)
         self.switch.recording.add(recorder)
         if told:
             self.event("RECORD_START", {"Record-File-Path": path})
-            self._bug_event("START", recorder)
+            self.tell_of_bug("START", recorder)
         return True
 
     def stop_recording(self, path: str) -> bool:
@@ -70,7 +70,7 @@ class Listened(Identity):
             return False
         self.bugs.remove(recorder)
         self._finished(recorder)
-        self._bug_event("STOP", recorder)
+        self.tell_of_bug("STOP", recorder)
         return True
 
     def stop_all_recording(self) -> bool:
@@ -92,8 +92,8 @@ class Listened(Identity):
             recorder.follow(to.audible)
             self.bugs.remove(recorder)
             to.bugs.append(recorder)
-            to._bug_event("START", recorder)
-            self._bug_event("STOP", recorder)
+            to.tell_of_bug("START", recorder)
+            self.tell_of_bug("STOP", recorder)
 
     def record_message(self, path: str) -> Recorder:
         """As the application ``record``: RECORD_START alone. Raises OSError when the file cannot be created."""
@@ -119,29 +119,11 @@ class Listened(Identity):
         self.variables |= {"record_samples": str(duration * 8), "record_completion_cause": cause}
         self.event("RECORD_STOP", {"Record-File-Path": recorder.path, "Record-Completion-Cause": cause})
 
-    def tap(self, function: str, target: str, by: Leg | None = None, *, heard: bool = False) -> Tap:
-        """Let something listen that is no recorder, or a leg that is ``heard`` by the others or not."""
-        tap = Tap(function, target, by, heard)
-        self.bugs.append(tap)
-        self.switch.note()
-        self._bug_event("START", tap)
-        return tap
-
-    def untap(self, tap: Tap) -> None:
-        """It listens no more."""
-        self.bugs.remove(tap)
-        self.switch.note()
-        self._bug_event("STOP", tap)
-
-    def _bug_event(self, what: str, bug: Recorder | Tap) -> None:
+    def tell_of_bug(self, what: str, bug: Recorder | Tap) -> None:
+        """MEDIA_BUG_START or MEDIA_BUG_STOP."""
         named = {"Media-Bug-Function": bug.function, "Media-Bug-Target": bug.target}
         self.event(f"MEDIA_BUG_{what}", named)
 
     def bug_list(self) -> str:
         """What ``uuid_buglist`` prints."""
-        bugs = "".join(
-            f" <media-bug>\n  <function>{bug.function}</function>\n  <target>{bug.target}</target>\n"
-            "  <thread-locked>0</thread-locked>\n </media-bug>\n"
-            for bug in self.bugs
-        )
-        return f"<media-bugs>\n{bugs}</media-bugs>\n"
+        return words.bug_list([(bug.function, bug.target) for bug in self.bugs])

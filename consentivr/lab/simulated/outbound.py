@@ -85,7 +85,7 @@ class OutboundSocket:
     def _channel_data(self) -> bytes:
         """Plain and URL-encoded (FREESWITCH.md, section 2)."""
         headers = self._channel.headers("CHANNEL_DATA")
-        lines = [f"{key}: {words.switch_url_encode(value)}" for key, value in headers.items()]
+        lines = [f"{key}: {words.switch_url_encode(_plain(value))}" for key, value in headers.items()]
         lines += ["Content-Type: command/reply", "Reply-Text: %2BOK%0A", "Socket-Mode: async", "Control: full"]
         return ("\n".join(lines) + "\n\n").encode()
 
@@ -95,7 +95,7 @@ class OutboundSocket:
         """Whether it is told of events of this name at all."""
         return self._subscribed and name in self._wanted
 
-    def hear(self, event: dict[str, str]) -> None:
+    def hear(self, event: words.Event) -> None:
         """An event that it wants, unless a filter keeps it back."""
         if self.filters.pass_(event):
             self.send(words.event_message(event))
@@ -120,3 +120,8 @@ class OutboundSocket:
     def close(self) -> None:
         """Close."""
         self._sock.close()
+
+
+def _plain(value: str | list[str]) -> str:
+    """A list as FreeSWITCH prints it where there is no JSON."""
+    return value if isinstance(value, str) else f"ARRAY::{'|:'.join(value)}"

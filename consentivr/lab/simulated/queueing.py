@@ -34,6 +34,7 @@ class Queueing(Applications):
         for name in ("cc_agent_found", "cc_agent_bridged"):
             self.variables.pop(name, None)
         self._tell_queue(self, "member-queue-start")
+        self._noise(argument, 1)
         self.in_queue = True
         agent = None
         try:
@@ -60,6 +61,7 @@ class Queueing(Applications):
     def _cancelled(self, why: str) -> None:
         self.variables |= {"cc_cause": "cancel", "cc_cancel_reason": why}
         self._tell_queue(self, "member-queue-end", **{"CC-Cause": "Cancel", "CC-Cancel-Reason": why})
+        self._noise(self.variables["cc_queue"], 0)
 
     def _offered(self, queue: str, name: str) -> Leg:
         """The agent's leg, answered; the queue's own recorder has started."""
@@ -79,8 +81,10 @@ class Queueing(Applications):
         }
         exported = self.variables.get("cc_export_vars", "").split(",")
         variables |= {export: self.variables[export] for export in exported if export in self.variables}
+        variables |= self.caller.agent_variables
         agent = self.switch.leg("agent", name.partition("@")[0], variables=variables)
         called = {"CC-Agent": name, "CC-Agent-System": "single_box", "CC-Agent-UUID": agent.uuid}
+        called |= dict.fromkeys(("CC-Agent-Called-Time", "CC-Agent-Answered-Time"), str(int(time.time())))
         if self.caller.agent_recorder is not None:
             agent.record(self.caller.agent_recorder)
         self._tell_queue(agent, "bridge-agent-start", **called)
@@ -124,6 +128,13 @@ class Queueing(Applications):
         elif self.switch.listeners and self.switch.alive:
             self.switch.publish({**words.without_a_channel("CUSTOM", self.switch.core_uuid), **event})
 
+    def _noise(self, queue: str, count: int) -> None:
+        """What mod_callcenter tells besides."""
+        if self.switch.listeners and self.switch.alive:
+            event = words.without_a_channel("CUSTOM", self.switch.core_uuid) | {"Event-Subclass": CALLCENTER}
+            counted = {"CC-Queue": queue, "CC-Action": "members-count", "CC-Count": str(count)}
+            self.switch.publish({**event, **counted, "CC-Selection": "Single-Queue"})
+
     # --- the talk ----------------------------------------------------------------------------
 
     def talk(self) -> None:
@@ -134,6 +145,7 @@ class Queueing(Applications):
             return
         self.state, self.is_connected = "CS_SOFT_EXECUTE", True
         self.tell(f"talks to {self.agent_name}, {'recorded' if self.recorders else 'not recorded'}")
+        self._noise(self.variables["cc_queue"], 0)
         start_bridge(self, agent)
         self.variables |= {"cc_agent": self.agent_name or "", "cc_agent_bridged": "true"}
         self.variables["cc_queue_answered_epoch"] = str(int(time.time()))

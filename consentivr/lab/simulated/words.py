@@ -8,8 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
+from typing import Any
 from urllib.parse import quote
+
+Event = dict[str, Any]
+"""Its headers. All are text but a few variables that are lists, such as transfer_history."""
 
 TEMPLATE: dict[str, str] = json.loads(resources.files("consentivr.lab").joinpath("channel.json").read_text("utf-8"))
 """Every header of a real inbound channel; a leg's own values are marked with @...@."""
@@ -55,9 +60,19 @@ def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def without_a_channel(name: str, core_uuid: str) -> dict[str, str]:
+def bug_list(bugs: list[tuple[str, str]]) -> str:
+    """What ``uuid_buglist`` prints of (function, target)."""
+    listed = "".join(
+        f" <media-bug>\n  <function>{function}</function>\n  <target>{target}</target>\n"
+        "  <thread-locked>0</thread-locked>\n </media-bug>\n"
+        for function, target in bugs
+    )
+    return f"<media-bugs>\n{listed}</media-bugs>\n"
+
+
+def without_a_channel(name: str, core_uuid: str) -> Event:
     """The first headers of an event that belongs to no channel."""
-    event = {"Event-Name": name} | {header: TEMPLATE[header] for header in _WITHOUT_CHANNEL}
+    event: Event = {"Event-Name": name} | {header: TEMPLATE[header] for header in _WITHOUT_CHANNEL}
     return event | {"Core-UUID": core_uuid, "Event-Date-Timestamp": now()}
 
 
@@ -66,8 +81,10 @@ def now() -> str:
     return str(time.time_ns() // 1000)
 
 
-def event_message(event: Mapping[str, str]) -> bytes:
-    """An event on the wire."""
+def event_message(event: Mapping[str, Any]) -> bytes:
+    """An event on the wire; a module's begins with its subclass, not with its name."""
+    if "Event-Subclass" in event:
+        event = {"Event-Subclass": event["Event-Subclass"], **event}
     body = as_json(event).encode("utf-8", "surrogatepass")
     return b"Content-Length: %d\nContent-Type: text/event-json\n\n%s" % (len(body), body)
 
@@ -83,6 +100,7 @@ def reply(text: str) -> bytes:
     return b"Content-Type: command/reply\nReply-Text: %s\n\n" % text.encode("utf-8", "replace")
 
 
+@lru_cache(maxsize=4096)
 def switch_url_encode(value: str) -> str:
     """As FreeSWITCH does: an existing ``%0A`` stays as it is (FREESWITCH.md, section 2)."""
     return quote(value, safe="/:.,;!*()-_'=?@&+").replace("%250A", "%0A")
