@@ -10,6 +10,7 @@ import gevent
 
 from consentivr import custody
 from consentivr.config import Configuration
+from consentivr.config.model import Switch
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.switch import Channel, SimulatedSwitch
@@ -34,8 +35,8 @@ def simulated_switch(
 
 def with_switch(configuration: Configuration, address: tuple[str, int], password_file: Path) -> Configuration:
     """The configuration, told where the switch's event socket is."""
-    where = {"address": "{}:{}".format(*address), "password_file": str(password_file)}
-    return configuration.model_copy(update={"guard": configuration.guard.model_copy(update=where)})
+    switch = Switch(address="{}:{}".format(*address), password_file=str(password_file))
+    return configuration.model_copy(update={"switches": (switch,)})
 
 
 def password_file(folder: Path, password: str) -> Path:
@@ -50,7 +51,7 @@ class Laboratory:
     """Start with ``with``; place calls with ``call``; read ``rows`` afterwards.
 
     The configuration's ledger and recordings are moved below ``folder``, where the password of the switch's
-    ``event_socket`` is too, unless the configuration names an event socket of its own.
+    ``event_socket`` is too; its switches are this one.
     """
 
     def __init__(
@@ -75,10 +76,7 @@ class Laboratory:
         password = secrets.token_hex(16)
         self.event_socket = SimulatedEventSocket(self.switch, password)
         self.switch.sockets.append(self.event_socket)
-        if self.configuration.guard.address is None:
-            self.configuration = with_switch(
-                self.configuration, self.event_socket.address, password_file(folder, password)
-            )
+        self.configuration = with_switch(self.configuration, self.event_socket.address, password_file(folder, password))
         self.application = Application(self.configuration, listen=("127.0.0.1", 0))
 
     def __enter__(self) -> Laboratory:
