@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentivr.service.build import rendered
 from consentivr.config import Configuration
 from consentivr.core.policy import RecordingMode
 from consentivr.rendering import DialplanLine, Queue, differences, render, write
 from consentivr.resources import shipped
+from consentivr.service.build import rendered
 
 DIALPLAN, QUEUES, VARS = (
     "dialplan/public/00_consentivr.xml",

@@ -51,7 +51,7 @@ class Laboratory:
     """Start with ``with``; place calls with ``call``; read ``rows`` afterwards.
 
     The configuration's ledger and recordings are moved below ``folder``, where the password of the switch's
-    ``event_socket`` is too; its switches are this one.
+    ``event_socket`` is too.
     """
 
     def __init__(
@@ -83,6 +83,8 @@ class Laboratory:
         self.application.start()
         host, port = self.application.address
         self.use_switch(f"{host}:{port}")
+        while not self.application.status().watching:
+            gevent.sleep(0.001)
         return self
 
     def __exit__(self, *_: object) -> None:

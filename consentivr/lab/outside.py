@@ -124,6 +124,11 @@ class Outside(FreeSwitchProcess):
         """Take the other side back: re-INVITE, sendrecv."""
         self.api(f"uuid_hold off {leg}")
 
+    def records(self, leg: str) -> None:
+        """Ask the switch in the middle to record this call: INFO with ``Record: on``."""
+        self.api(f"uuid_setvar_multi {leg} fs_send_unsupported_info=true;sip_info_h_Record=on")
+        self.api(f"uuid_send_info {leg} record")
+
     def hang_up(self, leg: str) -> None:
         """BYE, or CANCEL before the answer."""
         self.api(f"uuid_kill {leg}")

@@ -12,9 +12,9 @@ from pathlib import Path
 import gevent
 import pytest
 import soundfile
+from consentivr.app import check
 from structlog.testing import capture_logs
 
-from consentivr.app import check
 from consentivr.config import Configuration
 from consentivr.core.dialogue import AgentWish
 from consentivr.lab.caller import Caller

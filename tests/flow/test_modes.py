@@ -12,11 +12,11 @@ import gevent
 import gevent.pool
 import pytest
 import soundfile
+from consentivr.core.recording import RecordingMode, verdict
 
 from consentivr.config import Configuration
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.dialogue import AgentWish
-from consentivr.core.recording import RecordingMode, verdict
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel

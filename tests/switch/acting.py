@@ -25,6 +25,10 @@ class Acting(Looking):
         """The telephone at this leg presses keys in the talk."""
         self.outside.press(self.phone_of(leg), keys)
 
+    def records(self, leg: str) -> None:
+        """The telephone at this leg asks the switch to record it: INFO, to ``elsewhere``."""
+        self.outside.records(self.phone_of(leg))
+
     def hang_up(self, leg: str) -> None:
         """The telephone at this leg hangs up."""
         self.outside.hang_up(self.phone_of(leg))

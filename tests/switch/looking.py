@@ -70,12 +70,17 @@ class Looking:
         return self.by_turn(call)
 
     def phone_of(self, leg: str) -> str:
-        """The leg outside at the other end of a leg of the switch in the middle."""
+        """The leg outside at the other end of a leg of the switch in the middle.
+
+        Waits a little: a switch lists a channel some milliseconds after it is there.
+        """
         call_id = self.switch.variable(leg, "sip_call_id")
-        for row in self.outside.channels():
-            if call_id and self.outside.sip_call_id(row["uuid"]) == call_id:
-                return row["uuid"]
-        raise AssertionError(f"no telephone at {leg}")
+
+        def found() -> str:
+            known = (row["uuid"] for row in self.outside.channels())
+            return next((uuid for uuid in known if call_id and self.outside.sip_call_id(uuid) == call_id), "")
+
+        return eventually(found, 3)
 
     def leg_of(self, phone_leg: str) -> str:
         """The leg of the switch in the middle at the other end of a telephone's leg."""

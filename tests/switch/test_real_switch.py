@@ -12,8 +12,8 @@ from pathlib import Path
 
 import gevent
 import pytest
-
 from consentivr.app import Application
+
 from consentivr.config import Configuration
 from consentivr.esl.session import OutboundSession
 from consentivr.lab.caller import Caller

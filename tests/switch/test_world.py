@@ -149,6 +149,16 @@ def test_a_colleague_whom_others_record(world: World) -> None:
     assert audible(eventually(lambda: world.elsewhere)[0]) == {"caller", "2001"}
 
 
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_telephone_switches_a_recording_on(world: World, disabled: bool) -> None:
+    call = talk(world)
+    if disabled:
+        world.switch.api(f"uuid_setvar {call.agent} sip_disable_recording true")
+    world.records(call.agent)
+    gevent.sleep(0.5)
+    assert bool(world.switch.recorders(call.agent)) is not disabled
+
+
 def test_another_way_into_a_queue(world: World) -> None:
     call = talk(world)
     world.transfer(call.leg, "queue-sales")
