@@ -12,7 +12,7 @@ from pathlib import Path
 import gevent
 import pytest
 import soundfile
-from consentivr.call import Line
+from consentivr.asking import Line
 
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
@@ -362,7 +362,7 @@ def test_p9_a_peer_that_never_stops_talking_starves_nobody(laboratory: Laborator
 
 
 def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consentivr.call.CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("consentivr.asking.call.CONNECT_SECONDS", 0.1)
     peers = [gevent.socket.create_connection(laboratory.application.address) for _ in range(60)]
     gevent.sleep(0.5)
     assert laboratory.application.calls == 0
