@@ -41,6 +41,7 @@ def with_switch(configuration: Configuration, address: tuple[str, int], password
 
 def password_file(folder: Path, password: str) -> Path:
     """Written below ``folder``, readable by its owner only."""
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "event-socket-password"
     file.touch(mode=0o600)
     file.write_text(password + "\n", encoding="utf-8")

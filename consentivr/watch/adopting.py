@@ -82,7 +82,11 @@ class Adopting:
 
     def take_up(self, channel: Channel, queue: str, member: str | None) -> None:
         """Follow this visit from now on; another one of the same channel is over."""
-        if not is_channel_uuid(channel.uuid) or not channel.line or channel.uuid in self._reading:
+        if not is_channel_uuid(channel.uuid) or not channel.line:
+            return
+        reading = self._reading.get(channel.uuid)
+        if reading is not None and reading[0].visit == channel.visit:
+            self._reading[channel.uuid] = channel, queue or reading[1], member or reading[2]
             return
         known = self._following.visits.get(channel.uuid)
         if known is not None and known.state.visit == channel.visit:
@@ -133,10 +137,10 @@ class Adopting:
     def _take_up_read(
         self, wanted: Mapping[str, tuple[Channel, str, str | None]], rows: Mapping[str, list[Entry]]
     ) -> None:
-        for leg, (channel, queue, member) in wanted.items():
-            if self._reading.get(leg, (None,))[0] is not channel:
-                continue
-            del self._reading[leg]
+        for leg, (read, _, _) in wanted.items():
+            if leg not in self._reading or self._reading[leg][0].visit != read.visit:
+                continue  # another visit began meanwhile, and is read next
+            channel, queue, member = self._reading.pop(leg)
             known = self._following.visits.get(leg)
             if known is not None and known.state.visit == channel.visit:
                 told = adoption.told(rows.get(channel.visit, ()))

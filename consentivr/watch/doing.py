@@ -65,7 +65,7 @@ class Doing:
         """What was waited for, unless the visit is over."""
         if self._following.visits.get(visit.channel) is visit:
             self._following.tell(visit, event)
-        elif isinstance(event, ev.NotDone):
+        elif isinstance(event, ev.NotDone) and event.wanted != "unmask":
             log.error("a recorder of a visit that is over does not stop", channel=visit.channel, said=event.said)
 
     # --- recorders ---------------------------------------------------------------------------
