@@ -232,7 +232,7 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
     assert "notice" in done.output
     assert "caller: +493023125000" in done.output
     shown = json.loads(run("ledger", "show", "-c", str(path), channel.uuid, "--json").output)
-    assert len(shown["entries"]) == 6
+    assert len(shown["entries"]) == 7
     assert next(iter(shown["notices"].values()))["text"] == "Text"
     assert run("ledger", "show", "-c", str(path), "unknown").exit_code == 1
 
@@ -254,10 +254,10 @@ def test_ledger_verify_and_erase(path: Path, tmp_path: Path) -> None:
         laboratory.settle()
     done = run("ledger", "verify", "-c", str(path))
     assert done.exit_code == 0, done.output
-    assert "10 rows, whole" in done.output
+    assert "12 rows, whole" in done.output
     kept = done.output.strip().rpartition(" ")[2]
 
-    (file,) = tmp_path.rglob(f"{recorded.uuid}.wav")
+    file = Path(next(iter(recorded.recorded)))
     assert run("ledger", "erase", "-c", str(path), "--caller", "+493023125000").exit_code == 1, (
         "asked, and not confirmed"
     )
@@ -315,7 +315,7 @@ def test_ledger_export_verifies_on_its_own(path: Path, tmp_path: Path) -> None:
 
     table = run("ledger", "export", "-c", str(path), "--channel", first.uuid, "--format", "csv").output.splitlines()
     assert table[0].startswith("position,at,channel_uuid,turn")
-    assert len(table) == 7
+    assert len(table) == 8
     assert "'+493023125001" in table[1], "a spreadsheet must not compute a number"
     assert run("ledger", "export", "-c", str(path), "--until", "2001-01-01").exit_code == 1
     assert run("ledger", "export", "-c", str(path), "--since", "2001-01-01").exit_code == 0
@@ -415,18 +415,18 @@ def test_ledger_checkpoints_are_kept_elsewhere(signed: Signed, tmp_path: Path) -
     verify = ["ledger", "verify", "-c", str(path)]
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
     assert done.exit_code == 0, done.output
-    assert "10 of them lead to a checkpoint" in done.output
+    assert "12 of them lead to a checkpoint" in done.output
     assert "name --public-key" in run(*verify).output
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
         connection.executescript(
-            "DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE position > 8; DELETE FROM checkpoint"
+            "DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE position > 10; DELETE FROM checkpoint"
         )
     connection.close()
     assert run(*verify).exit_code == 0, "a cut tail is whole in itself"
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
     assert done.exit_code == 1
-    assert "row 9: truncated" in done.output
-    elsewhere.write_text(elsewhere.read_text().replace('"position": 10', '"position": 8'))
+    assert "row 11: truncated" in done.output
+    elsewhere.write_text(elsewhere.read_text().replace('"position": 12', '"position": 10'))
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
     assert "not of this key" in done.output
     assert run(*verify, "--public-key", str(elsewhere)).exit_code == 2
@@ -440,7 +440,7 @@ def test_ledger_hands_over(signed: Signed, tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
         done = run("ledger", "verify", "--export", str(out), "--public-key", str(public))
         assert done.exit_code == 0, done.output
-        assert "6 of them lead to a checkpoint" in done.output
+        assert "7 of them lead to a checkpoint" in done.output
     assert run("ledger", "export", "-c", str(path), "--audio").exit_code == 2
     out = tmp_path / "two.vcon"
     assert run("ledger", "export", "-c", str(path), "--format", "vcon", "--out", str(out)).exit_code == 2
@@ -456,7 +456,7 @@ def test_ledger_hands_over(signed: Signed, tmp_path: Path) -> None:
 
 def test_hold_retention_and_release(signed: Signed, tmp_path: Path) -> None:
     path, _, yes, _ = signed
-    (file,) = tmp_path.rglob(f"{yes}.wav")
+    (file,) = (tmp_path / "recordings").rglob("*.wav")
     assert run("ledger", "hold", "-c", str(path), yes, "--why", "lawsuit").exit_code == 0
     assert run("ledger", "hold", "-c", str(path), "unknown", "--why", "lawsuit").exit_code == 1
     done = run("ledger", "erase", "-c", str(path), "--channel", yes, "--yes")
@@ -486,7 +486,7 @@ def test_migrate_and_copy(signed: Signed, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite3"
     done = run("ledger", "copy", "-c", str(path), str(copy))
     assert done.exit_code == 0, done.output
-    assert "10 rows, the copy is whole" in done.output
+    assert "12 rows, the copy is whole" in done.output
     assert run("ledger", "copy", "-c", str(path), str(copy)).exit_code == 2, "it is not empty"
     data = yaml.safe_load(path.read_text())
     data["ledger"]["path"] = str(copy)
