@@ -109,6 +109,12 @@ class Laboratory:
             raise TimeoutError(f"the call does not end: {channel.applications}")
         return channel
 
+    def settle(self, timeout: float = 5.0) -> None:
+        """Wait until nobody is asked and no conversation is followed any more. Raises gevent.Timeout."""
+        with gevent.Timeout(timeout):
+            while self.application.calls or self.application.status().conversations:
+                gevent.sleep(0.005)
+
     def register(self, *agents: str) -> None:
         """Put agents into the register: they have agreed to be recorded."""
         ledger = Ledger(self.configuration.ledger.location)

@@ -38,7 +38,7 @@ GATHER_SECONDS = 0.005
 class Channel:
     """What a channel says of itself."""
 
-    __slots__ = ("decision", "file", "line", "paused", "rate", "uuid", "visit")
+    __slots__ = ("decision", "file", "joined", "line", "paused", "rate", "uuid", "visit")
 
     def __init__(self, uuid_: str, get: Callable[[str], str | None]) -> None:
         """``get`` gives a variable of the channel by its name, without ``variable_``."""
@@ -48,6 +48,8 @@ class Channel:
         self.decision = get(switch.DECISION)
         self.file = get(switch.RECORD_FILE)
         self.paused = get(switch.PAUSED) == "true"
+        self.joined = (get(switch.JOINED) or "") not in ("", get(switch.JOINED_BEFORE))
+        """Whether it was in a queue since its arrival on the line."""
         self.rate = 8000
 
     @property
@@ -95,6 +97,8 @@ class Adopting:
         if known is not None:
             self._following.tell(known, ev.Superseded())
         if not is_channel_uuid(channel.visit):
+            if not queue and not channel.joined:
+                return  # just arrived: whoever asks says in a moment which visit it is
             self._never_asked(channel)
         self._read_soon(channel, queue, member)
 
@@ -164,6 +168,9 @@ class Adopting:
         sounds = line.sounds_at(channel.rate) if line else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
         visit.member = member
+        if state.paused:
+            visit.remind_after(following.house.remind_paused_s)
+            visit.resume_after(following.house.resume_after_s)
         following.visits[channel.uuid] = visit
         if why is not None:
             row = Adopted(why)

@@ -178,7 +178,7 @@ class Doing:
         self._following.sealer.seal(visit.ref, action.path)
 
     def erase(self, visit: Visit, action: do.Erase) -> None:
-        self._following.sealer.erase(visit.ref, action.paths, action.why, ours=action.ours)
+        self._following.sealer.erase(visit.ref, action.paths, action.why, ours=action.ours, since=visit.began)
 
     def alarm(self, visit: Visit, action: do.Alarm) -> None:
         self._following.alarm.raise_(visit.ref, action.row.turn, action.row.evidence())
