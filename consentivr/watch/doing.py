@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import gevent
 import structlog
 
 from consentivr import switch
@@ -44,7 +43,7 @@ class Doing:
         row = action.row
         entry = visit.ref.row(row.turn, row.evidence(), tally=action.tally)
         if action.permits:
-            gevent.spawn(self._commit, visit, action.row, entry)
+            self._following.beside(self._commit, visit, action.row, entry)
             return
         try:
             self._following.ledger.submit(entry)

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import gevent
 import structlog
 
 from consentivr import switch
@@ -92,7 +91,7 @@ class Returning:
             command = switch.variable_of(leg, "signal_bond")
             self._following.connection.api(command, partial(self._consults, mine))
         self._following.connection.bgapi(switch.CONFERENCES, self._conferences)
-        gevent.spawn(self._read)
+        self._following.beside(self._read)
 
     def _consults(self, pairs: list[tuple[str, str]], bond: str) -> None:
         board = self._following.board

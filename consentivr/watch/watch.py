@@ -129,6 +129,7 @@ class Watch:
             self._following = None
             self.blind_since = time.time()
             gevent.killall(beside)
+            following.end()
             executions.stop()
             connection.stop()
 
