@@ -14,6 +14,7 @@ import gevent
 import structlog
 
 from consentivr import switch
+from consentivr.core.adoption import told
 from consentivr.ledger import Entry, LedgerError
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
@@ -147,6 +148,10 @@ class Returning:
         channel = Channel(leg, lambda name: said.get(name) or None)
         if not channel.line or leg in following.visits:
             return
+        if not channel.visit and not waits and len(following.board.room(leg)) == 1:
+            if told(rows).decided:
+                following.adopting.orphan(rows, "another visit began")
+            return  # on its way to the question: whoever asks names the visit
         if rows and rows[0].visit == channel.visit:
             visit = following.adopting.begin(channel, "", waits, rows, why="taken up again")
             self._look_at(visit.channel)
