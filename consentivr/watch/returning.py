@@ -29,7 +29,15 @@ OPEN_SINCE = timedelta(days=2)
 """A visit that began before is not looked for any more."""
 
 LIST_SECONDS = 20.0
-_VARIABLES = (switch.VISIT, switch.LINE, switch.DECISION, switch.RECORD_FILE, switch.PAUSED)
+_VARIABLES = (
+    switch.VISIT,
+    switch.LINE,
+    switch.DECISION,
+    switch.RECORD_FILE,
+    switch.PAUSED,
+    switch.JOINED,
+    switch.JOINED_BEFORE,
+)
 
 
 class Returning:
@@ -50,7 +58,8 @@ class Returning:
         self._following.switch_name = (said.strip(), "")
 
     def _core(self, said: str) -> None:
-        self._following.switch_name = (self._following.switch_name[0], said.strip())
+        core = "" if said.startswith("-ERR") else said.strip()
+        self._following.switch_name = (self._following.switch_name[0], core)
 
     def _listed(self, said: str) -> None:
         rows = rows_of(said)
