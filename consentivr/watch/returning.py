@@ -157,7 +157,7 @@ class Returning:
         channel = Channel(leg, lambda name: said.get(name) or None)
         if not channel.line or leg in following.visits:
             return
-        if not channel.visit and not waits and len(following.board.room(leg)) == 1:
+        if not channel.visit and not channel.joined:
             if told(rows).decided:
                 following.adopting.orphan(rows, "another visit began")
             return  # on its way to the question: whoever asks names the visit

@@ -194,10 +194,7 @@ def press(channel: Channel, keys: str, *, agent: bool = False) -> None:
 def audible(path: str | Path, at_least: float = 0.3) -> set[str]:
     """Who is heard in a file, in any channel, for so many seconds or more."""
     return {
-        name
-        for channel in heard(Path(path), PITCHES)
-        for name, spans in channel.items()
-        if total(spans) >= at_least
+        name for channel in heard(Path(path), PITCHES) for name, spans in channel.items() if total(spans) >= at_least
     }
 
 
