@@ -130,6 +130,8 @@ class Doing:
             values |= {switch.NO_RECORD: "false", switch.DECISION: action.decision or ""}
         if action.paused is not None:
             values[switch.PAUSED] = "true" if action.paused else "false"
+        if action.over:
+            values[switch.RECORD_FILE] = switch.unrecordable(visit.channel)
         self._set(visit.channel, values)
         if action.record is not None:
             for party in visit.state.now.parties:
@@ -138,7 +140,7 @@ class Doing:
 
     def _set(self, leg: str, values: dict[str, str]) -> None:
         def said(answer: str) -> None:
-            if not switch.is_done(answer):
+            if not switch.is_done(answer) and not switch.is_no_channel(answer):
                 log.warning("the channel's word is not set", channel=leg, said=answer.strip())
 
         self._connection.bgapi(switch.set_variables(leg, values), said)

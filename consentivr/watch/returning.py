@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from consentivr import switch
+from consentivr.core.adoption import told
 from consentivr.ledger import Entry, LedgerError
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
@@ -157,6 +158,10 @@ class Returning:
         channel = Channel(leg, lambda name: said.get(name) or None)
         if not channel.line or leg in following.visits:
             return
+        if not channel.visit and not channel.joined:
+            if told(rows).decided:
+                following.adopting.orphan(rows, "another visit began")
+            return  # on its way to the question: whoever asks names the visit
         if rows and rows[0].visit == channel.visit:
             following.adopting.begin(channel, "", waits, rows, why="taken up again")
         else:
