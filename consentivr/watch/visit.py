@@ -49,7 +49,7 @@ class Visit:
         self.day = day
         self.began = began
         self.broken = False
-        """What follows from an event could not be said: nothing is recorded any more, and only its end is waited for."""
+        """What follows from an event could not be said: nothing is recorded, and only its end is waited for."""
         self.member: str | None = None
         """mod_callcenter's name for the caller's place in the queue: what is told late names an older one."""
         self.remind_at: float | None = None
