@@ -13,7 +13,7 @@ from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import LegSeen
+from consentivr.core.turns import CommandFailed, LegSeen
 from consentivr.ledger import LedgerUnavailable
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.orders import Orders
@@ -81,6 +81,14 @@ class Doing:
 
     def stop(self, visit: Visit, action: do.Stop) -> None:
         for recorder in action.recorders:
+            self._stop(visit, recorder, "stop")
+
+    def give_up(self, visit: Visit) -> None:
+        """Stop whatever records a conversation that nobody can judge any more."""
+        row = CommandFailed("judge", "a fault of consentivr: see its log", ())
+        self._following.alarm.raise_(visit.ref, row.turn, row.evidence())
+        self.write(visit, do.Write(row))
+        for recorder in self._following.board.recorders(self._following.board.room(visit.channel)):
             self._stop(visit, recorder, "stop")
 
     def _stop(self, visit: Visit, recorder: Recorder, wanted: str) -> None:

@@ -115,11 +115,23 @@ class Following:
     def tell(self, visit: Visit, event: ev.TalkEvent) -> bool:
         """Something happened to a conversation; whether anything follows from it."""
         before = visit.state.decision
-        visit.state, actions = step(visit.policy, visit.state, event)
-        for path in visit.state.files:
-            self._owners.setdefault(path, visit)
-        for action in actions:
-            self._doing.perform(visit, action)
+        if visit.broken:
+            if isinstance(event, ev.ChannelGone):
+                self.adopting.over(visit, event.cause)
+                self.forget(visit)
+            return False
+        try:
+            visit.state, actions = step(visit.policy, visit.state, event)
+            for path in visit.state.files:
+                self._owners.setdefault(path, visit)
+            for action in actions:
+                self._doing.perform(visit, action)
+        except Exception:
+            # One conversation must not take the others with it (promise P9), and when in doubt nothing is recorded.
+            log.exception("a conversation failed; its recorders are stopped", channel=visit.channel)
+            visit.broken = True
+            self._doing.give_up(visit)
+            return False
         visit.look()
         if visit.state.decision is not before:
             self.refresh(set(self.board.room(visit.channel)))
