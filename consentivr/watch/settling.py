@@ -50,6 +50,9 @@ class Settling:
         known, ref = told(rows), rows[-1].about
         if known.ended:
             return
+        if self._is_behind(ref):
+            self._following.beside(self._still_open, ref, why, seconds=YOUNG.total_seconds())
+            return
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path)
@@ -86,6 +89,9 @@ class Settling:
         """Only a caller in a queue has been decided about: whoever is still being asked is left alone."""
         if visit.state.decision is not None or not (visit.member or visit.state.talking):
             return
+        if self._is_behind(visit.ref):
+            self.later(visit)
+            return
         known = self._read(visit.ref)
         if known is None:
             return
@@ -99,12 +105,19 @@ class Settling:
             self._following.tell(visit, event)
 
     def _end(self, ref: CallRef, cause: str | None, why: str) -> None:
+        if self._is_behind(ref):
+            self.over(ref, cause)
+            return
         known = self._read(ref)
         if known is None or known.ended:
             return
         if not known.decided:
             self._write(ref, self._not_obtained(ref, known))
         self._write(ref, CallEnded(cause, known.agent, why))
+
+    def _is_behind(self, ref: CallRef) -> bool:
+        """Whether whoever asked has written rows that cannot be read yet: a second decision would follow."""
+        return self._following.ledger.is_behind(ref.visit or "")
 
     def _read(self, ref: CallRef) -> Told | None:
         try:
