@@ -155,6 +155,7 @@ def restored(
         forbidden=known.forbidden,
         agent=known.agent,
         noted=noted,
+        unwatched=bool(known.unclosed) and known.span is None and not (known.paused or says.paused),
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,
     )

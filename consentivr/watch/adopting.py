@@ -172,9 +172,13 @@ class Adopting:
             visit.remind_after(following.house.remind_paused_s)
             visit.resume_after(following.house.resume_after_s)
         following.visits[channel.uuid] = visit
+        for row in rows:
+            if row.turn == Turn.AGENT_ANSWERED and row.evidence.get("agent"):
+                agreed = bool(row.evidence.get("agent_agreed"))
+                following.people.agent_noted(row.evidence["agent_uuid"], row.evidence["agent"], row.queue, agreed)
         if why is not None:
-            row = Adopted(why)
-            self._submit(ref.row(row.turn, row.evidence()))
+            adopted = Adopted(why)
+            self._submit(ref.row(adopted.turn, adopted.evidence()))
         if state.decision is None:
             self._settling.later(visit)
         following.refresh({channel.uuid})

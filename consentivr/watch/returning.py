@@ -140,6 +140,8 @@ class Returning:
     def _ask(self, leg: str, rows: list[Entry]) -> None:
         """The channel's own words, then what listens to it."""
         connection = self._following.connection
+        if rows:
+            self._look_at(leg)  # answered before the words are: what records is known when the visit is taken up
         waits = "waiting" if self._channels[leg].get("application") == "callcenter" else None
         said: dict[str, str] = {}
 
@@ -157,8 +159,7 @@ class Returning:
         if not channel.line or leg in following.visits:
             return
         if rows and rows[0].visit == channel.visit:
-            visit = following.adopting.begin(channel, "", waits, rows, why="taken up again")
-            self._look_at(visit.channel)
+            following.adopting.begin(channel, "", waits, rows, why="taken up again")
         else:
             if rows:
                 following.adopting.orphan(rows, "another visit began")
