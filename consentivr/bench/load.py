@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
@@ -116,7 +117,8 @@ class Flow:
                     self._say(self._event("CHANNEL_PARK"))
                     parked = True
                 if self._execute(dict(line.split(b": ", 1) for line in command.split(b"\n")[1:])):
-                    self._talk(reader)
+                    with suppress(OSError):  # ours has closed its socket: the question is over
+                        self._talk(reader)
                     return
             raise OSError("the application closed the connection")
         finally:
@@ -167,6 +169,10 @@ class Flow:
         key, application = self._plan["key"], headers[b"execute-app-name"].decode()
         extra: dict[str, str] = {}
         before, after = b"", b""
+        if application not in self._declined:
+            execution = headers.get(b"Event-UUID", b"0" * 36)
+            begins = {"Application": application, "Application__UUID": _EXECUTION}
+            self._say(self._event("CHANNEL_EXECUTE", **begins).replace(_EXECUTION.encode(), execution))
         if application == "answer":
             before = self._event("CHANNEL_ANSWER")
         elif application == "playback":
@@ -184,7 +190,8 @@ class Flow:
             after = self._event("CHANNEL_UNPARK") + self._complete("socket")
             after += self._event("CHANNEL_BRIDGE", Other__Leg__Unique__ID=_AGENT)
         done = self._complete(application, **extra)
-        self._say(before + done.replace(_EXECUTION.encode(), headers.get(b"Event-UUID", b"0" * 36)) + after)
+        with suppress(OSError) if application == "callcenter" else nullcontext():
+            self._say(before + done.replace(_EXECUTION.encode(), headers.get(b"Event-UUID", b"0" * 36)) + after)
         if application == "play_and_get_digits":
             self._decided_at = time.perf_counter()
         return application == "callcenter"

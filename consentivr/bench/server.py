@@ -30,6 +30,8 @@ recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {sounds}}}
 http: {{listen: "127.0.0.1:{http}", token_file: {folder}/token}}
 agents: {{must_agree: false}}
+switches: [{{address: "127.0.0.1:{event_socket}", password_file: {folder}/password}}]
+question: {{min_heard_ms: 0}}
 language: en
 lines: {{support: {{number: "5000", queue: support}}}}
 queues: {{support: {{name: support@default, recording: {{mode: permanent_opt_out}}}}}}
@@ -62,21 +64,38 @@ class Server:
         self.name = name
         self.port, self._http = _free_port(), _free_port()
         self._token = secrets.token_urlsafe(32)
+        self._beside: list[subprocess.Popen[str]] = []
         if name in PEERS:
             command = ["-m", "consentivr.bench.peers", name, str(self.port)]
         else:
             ledger = f"url: {json.dumps(url)}" if name == OURS_ON_POSTGRESQL else f"path: {folder}/ledger.sqlite3"
-            (folder / "token").touch(mode=0o600)
-            (folder / "token").write_text(self._token)
+            for secret in ("token", "password"):
+                (folder / secret).touch(mode=0o600)
+                (folder / secret).write_text(self._token)
             configuration = folder / "consentivr.yaml"
             configuration.write_text(
-                _YAML.format(port=self.port, http=self._http, folder=folder, ledger=ledger, sounds=shipped("sounds"))
+                _YAML.format(
+                    port=self.port,
+                    http=self._http,
+                    event_socket=self._silent_switch(),
+                    folder=folder,
+                    ledger=ledger,
+                    sounds=shipped("sounds"),
+                )
             )
             command = ["-m", "consentivr", "serve", "--config", str(configuration)]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
         _pin(self._process, _FIRST_CORE)
         self._wait()
+
+    def _silent_switch(self) -> int:
+        """The port of an event socket that lets us in."""
+        command = [sys.executable, "-m", "consentivr.bench.silent", self._token]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._beside.append(process)
+        assert process.stdout is not None
+        return int(process.stdout.readline())
 
     def _wait(self) -> None:
         for _ in range(500):
@@ -88,6 +107,8 @@ class Server:
                 time.sleep(0.02)
             else:
                 time.sleep(0.2)
+                while self.name not in PEERS and not self.status()["watching"]:
+                    time.sleep(0.02)
                 return
         self.end()
         raise RuntimeError(f"{self.name} does not start: {Path(self._log.name).read_text()[-2000:]}")
@@ -113,9 +134,10 @@ class Server:
         return status
 
     def end(self) -> None:
-        """Kill it."""
-        self._process.kill()
-        self._process.wait()
+        """Kill it, and what runs for it."""
+        for process in (self._process, *self._beside):
+            process.kill()
+            process.wait()
         self._log.close()
 
 
