@@ -158,6 +158,15 @@ def test_a_holder_without_power_is_noticed(postgres: Server) -> None:
     lease.release()
 
 
+def test_a_lock_on_a_standby_is_none(postgres: Server) -> None:
+    """It would be another one: two nodes could both watch."""
+    url = postgres.new()
+    with postgres.connect(url) as connection:
+        connection.execute("ALTER DATABASE " + url.rpartition("/")[2] + " SET default_transaction_read_only = on")
+    with pytest.raises(OSError, match="does not answer"):
+        PostgresLease(url, WHAT).take()
+
+
 def test_two_nodes_may_name_the_same_servers_differently() -> None:
     assert PostgresLease("postgresql://a@b/c", WHAT)._key == PostgresLease("postgresql://a@b,d/c", WHAT)._key
     assert isinstance(lease_for(os.fspath("ledger.sqlite3"), WHAT), FileLease)
