@@ -64,7 +64,7 @@ class Server:
         self.name = name
         self.port, self._http = _free_port(), _free_port()
         self._token = secrets.token_urlsafe(32)
-        self._beside: list[subprocess.Popen[str]] = []
+        self._beside: list[subprocess.Popen[Any]] = []
         if name in PEERS:
             command = ["-m", "consentivr.bench.peers", name, str(self.port)]
         else:
@@ -85,7 +85,9 @@ class Server:
             )
             command = ["-m", "consentivr", "serve", "--config", str(configuration)]
         self._log = (folder / "log").open("w")
-        self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
+        self._process: subprocess.Popen[Any] = subprocess.Popen(
+            [sys.executable, *command], stderr=self._log, stdout=self._log
+        )
         _pin(self._process, _FIRST_CORE)
         self._wait()
 
