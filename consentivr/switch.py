@@ -198,3 +198,8 @@ def media_bugs(buglist: str) -> tuple[tuple[str, str], ...] | None:
 
 def is_done(answer: str) -> bool:
     return answer.startswith("+OK")
+
+
+def is_no_channel(answer: str) -> bool:
+    """The channel is gone."""
+    return answer.startswith("-ERR No such channel")
