@@ -134,18 +134,22 @@ def test_a_lost_connection_has_lost_it(postgres: Server) -> None:
     lease.release()
 
 
-def test_a_server_that_crashes_lets_go_of_it(postgres: Server) -> None:
-    lease = PostgresLease(postgres.new(), WHAT)
-    assert lease.take()
-    postgres.stop()
+@pytest.mark.usefixtures("postgres")
+def test_a_server_that_crashes_lets_go_of_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A server of its own: while it is down, its port is anybody's."""
+    server = Server(tmp_path_factory.mktemp("crashes"))
     try:
+        lease = PostgresLease(server.new(), WHAT)
+        assert lease.take()
+        server.stop()
         assert not lease.holds()
         with pytest.raises(OSError, match="does not answer"):
             lease.take()
+        server.start()
+        assert lease.take()
+        lease.release()
     finally:
-        postgres.start()
-    assert lease.take()
-    lease.release()
+        server.end()
 
 
 def test_a_holder_without_power_is_noticed(postgres: Server) -> None:
