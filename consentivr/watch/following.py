@@ -63,6 +63,7 @@ class Following:
         self.board = Switchboard()
         self.visits: dict[str, Visit] = {}
         """By the caller's leg."""
+        self._by_name: dict[str, Visit] = {}
         self._owners: dict[str, Visit] = {}
         """By the path of each file that is theirs, until it is complete."""
         self.people = People(connection, house, ledger, self.board, self._found, self.post)
@@ -111,6 +112,10 @@ class Following:
         self._beside.kill()
 
     # --- conversations -----------------------------------------------------------------------
+
+    def follow(self, visit: Visit) -> None:
+        """From now on."""
+        self.visits[visit.channel] = self._by_name[visit.state.visit] = visit
 
     def tell(self, visit: Visit, event: ev.TalkEvent) -> bool:
         """Something happened to a conversation; whether anything follows from it."""
@@ -183,7 +188,7 @@ class Following:
         owner = self._owners.get(path)
         if owner is None:
             name = visit_of(PurePosixPath(path).stem)
-            owner = next((visit for visit in self.visits.values() if visit.state.visit == name), None) if name else None
+            owner = self._by_name.get(name or "")
             if owner is not None and not path.startswith(owner.state.stem):
                 owner = None
         return owner
@@ -309,6 +314,7 @@ class Following:
         """A visit is over. Its files are its own until they are complete."""
         if self.visits.get(visit.channel) is visit:
             del self.visits[visit.channel]
+        self._by_name.pop(visit.state.visit, None)
         if visit.state.decision is None:
             self.adopting.over(visit, None)
         for path in visit.state.files:
