@@ -49,24 +49,30 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
 
     Only below ``folder``: the switch names the path, and it is no licence to read whatever it names.
     """
-    return _seal(folder.resolve(), path)
+    return _sealed(folder.resolve(), path)[0]
 
 
-def _seal(below: Path, path: str) -> dict[str, Any]:
+def _sealed(below: Path, path: str) -> tuple[dict[str, Any], bool]:
+    """The seal, and whether the file had to be repaired first."""
     file = Path(path).resolve()
+    repaired = False
     if not file.is_relative_to(below):
-        return {"path": path, "why": "not below recordings.folder"}
+        return {"path": path, "why": "not below recordings.folder"}, False
     try:
         if file.exists() and is_unfinished(file):
-            repair(file)  # the switch died while it recorded: the samples are there
-        return {"path": path, **asdict(fingerprint(file))}
+            repaired = repair(file)  # the switch died while it recorded: the samples are there
+        return {"path": path, **asdict(fingerprint(file))}, repaired
     except OSError as error:
-        return {"path": path, "why": error.strerror or str(error)}
+        return {"path": path, "why": error.strerror or str(error)}, repaired
 
 
-def _seal_each(folder: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
+def _seal_each(folder: Path, paths: Sequence[str]) -> list[tuple[dict[str, Any], bool]]:
     below = folder.resolve()
-    return [_seal(below, path) for path in paths]
+    return [_sealed(below, path) for path in paths]
+
+
+def _repaired(path: str) -> dict[str, str]:
+    return {"path": path, "why": "the switch never finished it"}
 
 
 class Sealer:
@@ -88,14 +94,14 @@ class Sealer:
         """Takes a recording that has ended; returns at once."""
         self._to_seal.put((about, path))
 
-    def erase(self, about: CallRef, paths: Sequence[str], why: str, *, ours: bool) -> None:
+    def erase(self, about: CallRef, paths: Sequence[str], why: str, *, ours: bool, since: float = 0.0) -> None:
         """Erase files that must not be, in the middle of a call; returns at once.
 
-        A file that is not ``ours`` and has the name of some visit is put into quarantine instead: it may be
-        somebody's evidence, or on hold, whatever records to it now.
+        A file that is not ``ours`` and has the name of some visit, or was last written before ``since`` (Unix time,
+        seconds), is put into quarantine instead: it may be somebody's evidence, or on hold, whatever records to it now.
         """
         for path in paths:
-            self._to_erase.put((about, path, why, ours))
+            self._to_erase.put((about, path, why, None if ours else since))
 
     def stop(self, timeout: float = 10.0) -> None:
         """Finish. What is left to seal, ``retention run`` seals."""
@@ -110,15 +116,18 @@ class Sealer:
             while not self._to_seal.empty() and len(waiting) < _AT_ONCE:
                 waiting.append(self._to_seal.get())
             paths = [path for _, path in waiting]
-            for (about, _), said in zip(waiting, self._pool.apply(_seal_each, (self._folder, paths)), strict=True):
+            seals = self._pool.apply(_seal_each, (self._folder, paths))
+            for (about, path), (said, repaired) in zip(waiting, seals, strict=True):
+                if repaired:
+                    self._note(about.row(Turn.RECORDING_REPAIRED, _repaired(path)))
                 self._note(about.row(Turn.RECORDING_SEALED, said))
                 self._to_seal.task_done()
             gevent.sleep(SEAL_PAUSE_S)
 
     def _erase_all(self) -> None:
         while True:
-            about, path, why, ours = self._to_erase.get()
-            away = not ours and _may_be_evidence(self._folder, path)
+            about, path, why, since = self._to_erase.get()
+            away = since is not None and _may_be_evidence(self._folder, path, since)
             erase = _quarantine_or_error if away else _erase_or_error
             outcome = self._pool.apply(erase, (self._erasable, path))
             if isinstance(outcome, str):
@@ -136,8 +145,15 @@ class Sealer:
             log.warning("row lost", channel=row.channel_uuid, turn=row.turn, why=str(error))
 
 
-def _may_be_evidence(folder: Path, path: str) -> bool:
-    return visit_of(Path(path).stem) is not None and Path(path).resolve().is_relative_to(folder.resolve())
+def _may_be_evidence(folder: Path, path: str, since: float) -> bool:
+    """Some visit's by its name, or there before ``since``: nothing of the visit that it is told of."""
+    file = Path(path).resolve()
+    if file.is_relative_to(folder.resolve()) and visit_of(file.stem) is not None:
+        return True
+    try:
+        return file.stat().st_mtime < since
+    except OSError:
+        return False
 
 
 def _quarantine_or_error(folders: Sequence[Path], path: str) -> str | Exception | ErasedAudio:
@@ -416,8 +432,7 @@ class Retention:
         if broken:
             self.report.repaired.append(recording.path)
             if not self.report.dry_run:
-                said = {"path": recording.path, "why": "the switch never finished it"}
-                self._ledger.append([about.row(Turn.RECORDING_REPAIRED, said)])
+                self._ledger.append([about.row(Turn.RECORDING_REPAIRED, _repaired(recording.path))])
         elif recording.sealed:
             return  # it was said then why it cannot be
         self.report.sealed.append(recording.path)

@@ -26,7 +26,9 @@ sounds: {{folder: {sounds}}}
 ledger: {{commit_timeout_ms: {commit_timeout_ms}}}
 agents: {{must_agree: {must_agree}}}
 language: de
-question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}{keys}}}
+question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}, min_heard_ms: {min_heard_ms}{keys}}}
+switches: [{{address: "127.0.0.1:8021", password_file: {password_file}}}]
+watch: {{sweep_s: 1}}
 lines:
   support: {{number: "5000", queue: support}}
 queues:
@@ -53,13 +55,22 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def event_socket_password(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that holds a switch's password, as ``switches`` wants it."""
+    file = tmp_path_factory.mktemp("switch") / "event_socket.password"
+    file.touch(mode=0o600)
+    file.write_text("ClueCon\n", encoding="utf-8")
+    return file
+
+
 @pytest.fixture
 def configure(configure_once: Callable[..., Configuration]) -> Callable[..., Configuration]:
     return configure_once
 
 
 @pytest.fixture(scope="session")
-def configure_once(sounds: Path) -> Callable[..., Configuration]:
+def configure_once(sounds: Path, event_socket_password: Path) -> Callable[..., Configuration]:
     """For what several tests share."""
 
     def make(
@@ -74,8 +85,9 @@ def configure_once(sounds: Path) -> Callable[..., Configuration]:
         must_agree: bool = False,
         recording: str = "",
         keys: str = "",
+        min_heard_ms: int = 0,
     ) -> Configuration:
-        """``ledger``: a postgresql:// URL, instead of the laboratory's own file."""
+        """``ledger``: a postgresql:// URL, instead of the laboratory's own file; ``keys``: more of ``question``."""
         made = loads(
             YAML.format(
                 sounds=sounds_folder,
@@ -84,6 +96,8 @@ def configure_once(sounds: Path) -> Callable[..., Configuration]:
                 must_agree=str(must_agree).lower(),
                 recording=recording,
                 keys=keys,
+                min_heard_ms=min_heard_ms,
+                password_file=event_socket_password,
                 hear_to_end=str(hear_to_end).lower(),
                 unanswered=unanswered,
                 commit_timeout_ms=commit_timeout_ms,

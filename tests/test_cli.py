@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from consentivr.cli import main
 from consentivr.config import Configuration, load
 from consentivr.lab.caller import Caller
-from consentivr.lab.laboratory import Laboratory
+from consentivr.lab.event_socket import SimulatedEventSocket
+from consentivr.lab.laboratory import Laboratory, simulated_switch
 from consentivr.resources import room_for_calls
 
 
@@ -29,8 +30,17 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def path(configure: Callable[..., Configuration], tmp_path: Path) -> Path:
+def event_socket(configure: Callable[..., Configuration]) -> Iterator[SimulatedEventSocket]:
+    """A switch whose event socket lets us in."""
+    made = SimulatedEventSocket(simulated_switch(configure(), speed=20), "ClueCon")
+    yield made
+    made.cut()
+
+
+@pytest.fixture
+def path(configure: Callable[..., Configuration], tmp_path: Path, event_socket: SimulatedEventSocket) -> Path:
     data = configure().model_dump(mode="json", exclude_none=True)
+    data["switches"][0]["address"] = "{}:{}".format(*event_socket.address)
     data["ledger"]["path"] = str(tmp_path / "ledger.sqlite3")
     data["recordings"]["folder"] = str(tmp_path / "recordings")
     with socket.socket() as probe:
@@ -45,6 +55,7 @@ def test_check_is_good(path: Path) -> None:
     done = run("check", "-c", str(path))
     assert done.exit_code == 0, done.output
     assert "is free" in done.output
+    assert "its event socket lets us in" in done.output
     assert "bad" not in done.output
 
 
@@ -64,6 +75,50 @@ def test_check_finds(path: Path, configure: Callable[..., Configuration]) -> Non
     assert "prompts build" in findings["sound de/8000/question"]["said"]
     assert findings["ledger"]["level"] == "bad"
     assert "cannot be listened on" in findings["port"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"address": "127.0.0.1:1"},
+            "conversations cannot be followed, so nothing is recorded: see event_socket.conf.xml",
+        ),
+        ({"password_file": "/nowhere/x"}, "No such file"),
+    ],
+)
+def test_check_finds_a_switch_that_cannot_be_watched(path: Path, change: dict[str, str], said: str) -> None:
+    configuration = yaml.safe_load(path.read_text())
+    configuration["switches"][0] |= change
+    path.write_text(yaml.safe_dump(configuration))
+    done = run("check", "-c", str(path), "--json", "--no-port")
+    assert done.exit_code == 1
+    (found,) = [finding for finding in json.loads(done.output) if finding["what"].startswith("switch ")]
+    assert found["level"] == "bad"
+    assert said in found["said"]
+
+
+def test_serve_says_what_to_do_without_a_password(path: Path, tmp_path: Path) -> None:
+    configuration = yaml.safe_load(path.read_text())
+    open_to_all = tmp_path / "password"
+    open_to_all.write_text("ClueCon")
+    open_to_all.chmod(0o644)
+    for file, said in (("/nowhere/x", "No such file"), (str(open_to_all), "chmod 600")):
+        configuration["switches"][0]["password_file"] = file
+        path.write_text(yaml.safe_dump(configuration))
+        done = run("serve", "-c", str(path))
+        assert done.exit_code == 2
+        assert said in done.output
+        assert "see 'switches'" in done.output
+
+
+def test_keys_of_the_first_version_are_named(path: Path) -> None:
+    configuration = yaml.safe_load(path.read_text())
+    configuration["guard"] = configuration.pop("switches")[0]
+    path.write_text(yaml.safe_dump(configuration))
+    done = run("check", "-c", str(path), "--no-port")
+    assert done.exit_code == 0, done.output
+    assert "'guard' is now 'switches'" in done.stderr
 
 
 @pytest.fixture
@@ -163,6 +218,7 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
     assert run("ledger", "list", "-c", str(path)).exit_code == 2, "there is none yet"
     with Laboratory(load(path), tmp_path, speed=20) as laboratory:
         channel = laboratory.call(Caller(keys={1: ("1", 1200)}))
+        laboratory.settle()
     done = run("ledger", "list", "-c", str(path))
     assert done.exit_code == 0
     assert "consent_key" in done.output
@@ -176,7 +232,7 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
     assert "notice" in done.output
     assert "caller: +493023125000" in done.output
     shown = json.loads(run("ledger", "show", "-c", str(path), channel.uuid, "--json").output)
-    assert len(shown["entries"]) == 6
+    assert len(shown["entries"]) == 7
     assert next(iter(shown["notices"].values()))["text"] == "Text"
     assert run("ledger", "show", "-c", str(path), "unknown").exit_code == 1
 
@@ -184,6 +240,7 @@ def test_ledger_list_and_show(path: Path, tmp_path: Path) -> None:
 def test_p7_what_a_caller_sent_does_not_steer_the_terminal(path: Path, tmp_path: Path) -> None:
     with Laboratory(load(path), tmp_path, speed=20) as laboratory:
         channel = laboratory.call(Caller(number="\x1b]0;pwned\x07\x1b[31m", agent="\x1b[2J"))
+        laboratory.settle()
     for arguments in (["list", "--numbers"], ["show", channel.uuid, "--numbers"]):
         output = run("ledger", arguments[0], "-c", str(path), *arguments[1:]).output
         assert "pwned" in output
@@ -194,12 +251,13 @@ def test_ledger_verify_and_erase(path: Path, tmp_path: Path) -> None:
     with Laboratory(load(path), tmp_path, speed=20) as laboratory:
         recorded = laboratory.call(Caller(keys={1: ("1", 1200)}))
         other = laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
+        laboratory.settle()
     done = run("ledger", "verify", "-c", str(path))
     assert done.exit_code == 0, done.output
-    assert "10 rows, whole" in done.output
+    assert "12 rows, whole" in done.output
     kept = done.output.strip().rpartition(" ")[2]
 
-    (file,) = tmp_path.rglob(f"{recorded.uuid}.wav")
+    file = Path(next(iter(recorded.recorded)))
     assert run("ledger", "erase", "-c", str(path), "--caller", "+493023125000").exit_code == 1, (
         "asked, and not confirmed"
     )
@@ -233,6 +291,7 @@ def test_ledger_export_verifies_on_its_own(path: Path, tmp_path: Path) -> None:
         first = laboratory.call(Caller(number="+493023125001", keys={1: ("1", 1200)}))
         laboratory.call(Caller(number="+493023125002", keys={1: ("9", 1200)}))
         laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
+        laboratory.settle()
     out = tmp_path / "export.json"
     done = run("ledger", "export", "-c", str(path), "--caller", "+493023125001", "--out", str(out))
     assert done.exit_code == 0, done.output
@@ -256,7 +315,7 @@ def test_ledger_export_verifies_on_its_own(path: Path, tmp_path: Path) -> None:
 
     table = run("ledger", "export", "-c", str(path), "--channel", first.uuid, "--format", "csv").output.splitlines()
     assert table[0].startswith("position,at,channel_uuid,turn")
-    assert len(table) == 7
+    assert len(table) == 8
     assert "'+493023125001" in table[1], "a spreadsheet must not compute a number"
     assert run("ledger", "export", "-c", str(path), "--until", "2001-01-01").exit_code == 1
     assert run("ledger", "export", "-c", str(path), "--since", "2001-01-01").exit_code == 0
@@ -315,6 +374,7 @@ def signed(path: Path, tmp_path: Path) -> tuple[Path, Path, str, str]:
     with Laboratory(load(path), tmp_path, speed=20) as laboratory:
         yes = laboratory.call(Caller(keys={1: ("1", 1200)}))
         no = laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))
+        laboratory.settle()
     return path, public, yes.uuid, no.uuid
 
 
@@ -355,18 +415,18 @@ def test_ledger_checkpoints_are_kept_elsewhere(signed: Signed, tmp_path: Path) -
     verify = ["ledger", "verify", "-c", str(path)]
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
     assert done.exit_code == 0, done.output
-    assert "10 of them lead to a checkpoint" in done.output
+    assert "12 of them lead to a checkpoint" in done.output
     assert "name --public-key" in run(*verify).output
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
         connection.executescript(
-            "DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE position > 8; DELETE FROM checkpoint"
+            "DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE position > 10; DELETE FROM checkpoint"
         )
     connection.close()
     assert run(*verify).exit_code == 0, "a cut tail is whole in itself"
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
     assert done.exit_code == 1
-    assert "row 9: truncated" in done.output
-    elsewhere.write_text(elsewhere.read_text().replace('"position": 10', '"position": 8'))
+    assert "row 11: truncated" in done.output
+    elsewhere.write_text(elsewhere.read_text().replace('"position": 12', '"position": 10'))
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
     assert "not of this key" in done.output
     assert run(*verify, "--public-key", str(elsewhere)).exit_code == 2
@@ -380,7 +440,7 @@ def test_ledger_hands_over(signed: Signed, tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
         done = run("ledger", "verify", "--export", str(out), "--public-key", str(public))
         assert done.exit_code == 0, done.output
-        assert "6 of them lead to a checkpoint" in done.output
+        assert "7 of them lead to a checkpoint" in done.output
     assert run("ledger", "export", "-c", str(path), "--audio").exit_code == 2
     out = tmp_path / "two.vcon"
     assert run("ledger", "export", "-c", str(path), "--format", "vcon", "--out", str(out)).exit_code == 2
@@ -396,7 +456,7 @@ def test_ledger_hands_over(signed: Signed, tmp_path: Path) -> None:
 
 def test_hold_retention_and_release(signed: Signed, tmp_path: Path) -> None:
     path, _, yes, _ = signed
-    (file,) = tmp_path.rglob(f"{yes}.wav")
+    (file,) = (tmp_path / "recordings").rglob("*.wav")
     assert run("ledger", "hold", "-c", str(path), yes, "--why", "lawsuit").exit_code == 0
     assert run("ledger", "hold", "-c", str(path), "unknown", "--why", "lawsuit").exit_code == 1
     done = run("ledger", "erase", "-c", str(path), "--channel", yes, "--yes")
@@ -426,7 +486,7 @@ def test_migrate_and_copy(signed: Signed, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite3"
     done = run("ledger", "copy", "-c", str(path), str(copy))
     assert done.exit_code == 0, done.output
-    assert "10 rows, the copy is whole" in done.output
+    assert "12 rows, the copy is whole" in done.output
     assert run("ledger", "copy", "-c", str(path), str(copy)).exit_code == 2, "it is not empty"
     data = yaml.safe_load(path.read_text())
     data["ledger"]["path"] = str(copy)

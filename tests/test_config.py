@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentivr.config import ConfigError, Configuration, Mistake, load, loads
-from consentivr.core.policy import RecordingMode
+from consentivr.core.policy import AgentWish, Announcement, LinePolicy, Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.resources import shipped
 
 GOOD = """\
@@ -36,7 +36,12 @@ def mistakes(text: str) -> list[Mistake]:
 def test_the_smallest_configuration() -> None:
     made = loads(GOOD)
     assert made.queues["support"].recording.mode is RecordingMode.PERMANENT_OPT_OUT
-    assert made.policy("support").consent_key == "1"
+    assert policy(made).consent_key == "1"
+    assert [switch.address for switch in made.switches] == ["127.0.0.1:8021"], "required, with FreeSWITCH's own address"
+
+
+def policy(made: Configuration, question_ms: int = 8000) -> LinePolicy:
+    return made.line_policy("support", question_ms)
 
 
 def test_the_sample_is_valid_and_shows_the_defaults() -> None:
@@ -140,6 +145,25 @@ announcements:
             "queues.support.retention",
             "audio cannot be kept longer than the rows",
         ),
+        ("lines:", "switches: []\nlines:", "switches", "at least 1 item"),
+        ("lines:", "switches: {address: '127.0.0.1:8021'}\nlines:", "switches", "a list is wanted"),
+        ("lines:", "switches: [{address: localhost}]\nlines:", "switches.0.address", "is not HOST:PORT"),
+        ("lines:", "switches: [{adress: 'a:1'}]\nlines:", "switches.0.adress", "did you mean 'address'?"),
+        ("lines:", "talks: {while_held: music}\nlines:", "talks.while_held", "'record' is wanted"),
+        ("lines:", "talks: {outsiders: yes}\nlines:", "talks.outsiders", "'silence', 'announce' or 'allow'"),
+        ("lines:", "talks: {taps: [end]}\nlines:", "talks.taps", "'note', 'alarm' or 'end'"),
+        ("lines:", "watch: {sweep_s: 0}\nlines:", "watch.sweep_s", "greater than or equal to 1"),
+        ("lines:", "watch: {erase_below: [here]}\nlines:", "watch.erase_below.0", "absolute path"),
+        ("lines:", "watch: {command: []}\nlines:", "watch.command", "at least 1 item"),
+        ("lines:", "watch: {comand: [a]}\nlines:", "watch.comand", "did you mean 'command'?"),
+        ("lines:", "agents: {users: {anna: 1001@default}}\nlines:", "agents.users.anna", "is not user@domain"),
+        ("lines:", "agents: {users: {1001@d: 1001}}\nlines:", "agents.users.1001@d", "a text is wanted"),
+        ("lines:", "agents: {remind_paused_s: 1}\nlines:", "agents.remind_paused_s", "greater than or equal to 5"),
+        ("lines:", "agents: {resume_after_s: never}\nlines:", "agents.resume_after_s", "a whole number"),
+        ("lines:", "agents: {keys: {withdraw: '5'}}\nlines:", "agents.keys.withdraw", "single keys are for"),
+        ("lines:", "agents: {keys: {stop: '*1', pause: '*1'}}\nlines:", "agents", "two of 'keys' are the same"),
+        ("lines:", "agents: {keys: {erase: '*1'}}\nlines:", "agents.keys.erase", "'withdraw' is wanted"),
+        ("lines:", "question: {min_heard_ms: -1}\nlines:", "question.min_heard_ms", "greater than or equal to 0"),
         ('"5000"', '"50 00"', "lines.support.number", "not a destination number"),
         ("  support: {name", "  Support-1: {name", "queues.Support-1", "small letter"),
     ],
@@ -175,13 +199,13 @@ def test_recording_modes(recording: str, said: str) -> None:
 def test_permanent_needs_the_announcement_that_tells() -> None:
     law = GOOD.replace("support@default", "support@default, recording: {mode: permanent, legal_basis: MiFID II}")
     assert "no announcement 'told'" in str(mistakes(law)[0])
-    assert loads(law.replace("Dürfen wir", "Dürfen wir, told: Wir müssen.")).policy("support").mode.value == "permanent"
+    assert policy(loads(law.replace("Dürfen wir", "Dürfen wir, told: Wir müssen."))).mode.value == "permanent"
 
 
 @pytest.mark.parametrize("written", ["off", "'off'"])
 def test_off_is_off(written: str) -> None:
     made = loads(GOOD.replace("support@default", f"support@default, recording: {{mode: {written}}}"))
-    assert made.policy("support").mode is RecordingMode.OFF
+    assert policy(made).mode is RecordingMode.OFF
 
 
 def test_two_lines_or_queues_must_differ() -> None:
@@ -231,7 +255,7 @@ def test_a_line_may_have_a_question_and_wordings_of_its_own() -> None:
             'queue: support, question: {consent_key: "5"}, announcements: {welcome: Hallo}}',
         )
     )
-    assert made.policy("support").consent_key == "5"
+    assert policy(made).consent_key == "5"
     assert {stem for _, stem in made.sound_files()} == {"question", "support-welcome"}
 
 
@@ -240,3 +264,94 @@ def test_a_line_may_have_a_question_and_wordings_of_its_own() -> None:
 def test_any_text_is_a_configuration_or_a_list_of_mistakes(text: str) -> None:
     with contextlib.suppress(ConfigError):
         loads(text)
+
+
+# --- what was new in 0.2.0 -------------------------------------------------------------------
+
+FIRST = """\
+guard:
+  address: 10.0.0.1:8021
+  password_file: /etc/x
+  erase_below: [/rec]
+  command: [tell, officer]
+agents: {must_agree: false, pause_max_s: 60}
+"""
+
+
+def test_a_configuration_of_the_first_version_is_read_and_named() -> None:
+    said: list[str] = []
+    made = loads(FIRST + GOOD, "old.yaml", said.append)
+    assert [(switch.address, switch.password_file) for switch in made.switches] == [("10.0.0.1:8021", "/etc/x")]
+    assert (made.watch.erase_below, made.watch.command) == (("/rec",), ("tell", "officer"))
+    assert made.agents.must_agree is False
+    assert made.agents.resume_after_s is None, "a pause no longer ends by itself"
+    assert len(said) == 2
+    assert all(line.startswith("old.yaml: '") for line in said)
+    assert "'switches'" in said[0]
+    assert "stays until somebody resumes" in said[1]
+
+
+def test_a_switch_that_is_named_comes_before_the_guards() -> None:
+    both = "switches: [{address: '10.0.0.2:8021'}]\n" + FIRST + GOOD
+    assert [switch.address for switch in loads(both).switches] == ["10.0.0.2:8021"]
+
+
+def test_a_mistake_in_a_list_is_one_mistake() -> None:
+    found = mistakes("switches:\n  - {adress: 'a:1'}\n  - {address: 'b:x'}\n" + GOOD)
+    assert [(mistake.line, mistake.key) for mistake in found] == [(2, "switches.0.adress"), (3, "switches.1.address")]
+
+
+def test_todays_configuration_is_read_without_a_word() -> None:
+    said: list[str] = []
+    loads(GOOD, warn=said.append)
+    load(shipped("config") / "consentivr.yaml", said.append)
+    assert said == []
+
+
+def test_what_decides_in_a_talk() -> None:
+    more = (
+        "talks: {while_held: record, outsiders: announce, taps: end}\n"
+        "agents: {must_agree: false, keys: {withdraw: '*5'}}\n"
+    )
+    talk = loads(more + GOOD).talk_policy("support", "support")
+    assert (talk.while_held, talk.outsiders, talk.taps) == (WhileHeld.RECORD, Outsiders.ANNOUNCE, Taps.END)
+    assert talk.agent_keys == (("*5", AgentWish.WITHDRAW),)
+    assert not talk.starts_at_answer
+    usual = loads(GOOD).talk_policy("support", "support")
+    assert (usual.while_held, usual.outsiders, usual.taps) == (WhileHeld.SILENCE, Outsiders.SILENCE, Taps.ALARM)
+    assert usual.starts_at_answer
+
+
+def test_the_queue_where_the_talk_is_decides() -> None:
+    sales = "sales: {name: sales@default, recording: {mode: off, purpose: training}}"
+    made = loads(GOOD.replace("name: support@default}", "name: support@default}\n  " + sales))
+    assert made.talk_policy("support", "support").mode is RecordingMode.PERMANENT_OPT_OUT
+    there = made.talk_policy("support", "sales")
+    assert (there.mode, there.purpose, there.withdrawal_keys) == (RecordingMode.OFF, "training", "*9")
+
+
+@pytest.mark.parametrize(
+    ("question", "enough"),
+    [
+        ("Ja ist 1, nein ist 9.", 20 / 21),
+        ("Ja ist 1, nein ist 9. Und noch viel mehr Text danach, der nicht zählt.", 20 / 70),
+        ("Drücken Sie bitte eine Taste.", 1.0),
+        ("Die 1 sagt ja.", 1.0),
+        ("Raum 19 hat 91 Plätze.", 1.0),
+        ("Dürfen wir? |Ja 1, nein 9.", 12 / 25),
+        ("|Ja?", 0.0),
+        ("Ja?|", 1.0),
+    ],
+)
+def test_p2_how_much_must_be_heard(question: str, enough: float) -> None:
+    made = loads(GOOD.replace("Dürfen wir", json.dumps(question, ensure_ascii=False)))
+    assert made.enough_of("support") == pytest.approx(enough)
+    assert policy(made, 10_000).min_heard_ms == int(10_000 * made.enough_of("support"))
+    assert "|" not in made.sound_files()["de", "question"], "the mark is not spoken"
+    assert "|" not in made.announcements_of("support")[Announcement.QUESTION][1]
+
+
+def test_p2_how_much_must_be_heard_can_be_said() -> None:
+    made = loads("question: {min_heard_ms: 1234}\n" + GOOD)
+    assert policy(made).min_heard_ms == 1234
+    assert policy(loads("question: {min_heard_ms: 0}\n" + GOOD)).min_heard_ms == 0

@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import gevent
 import numpy as np
@@ -244,6 +245,74 @@ def test_a_recording_is_sealed_when_it_ends(location: str | Path, folder: Path) 
     assert {"channels": 2, "rate": 8000, "duration_ms": 1000}.items() <= said[UUIDS[0]].items()
     assert said[UUIDS[1]]["why"] == "No such file or directory"
     assert "holds no sound" in said[UUIDS[2]]["why"]
+
+
+def sealed(
+    location: str | Path, folder: Path, do: Callable[[custody.Sealer], None]
+) -> list[tuple[str, dict[str, Any]]]:
+    """The rows that a sealer writes."""
+    writer = LedgerWriter(location)
+    writer.start()
+    sealer = custody.Sealer(folder, writer, [folder.parent / "others"])
+    do(sealer)
+    sealer.stop()
+    writer.stop()
+    ledger = Ledger(location)
+    rows = [(row.turn, dict(row.evidence)) for row in ledger.read()]
+    ledger.close()
+    return rows
+
+
+ABOUT = CallRef(UUIDS[0], UUIDS[0], "support", QUEUE, "permanent_opt_out")
+
+
+def test_p8_a_seal_does_not_hide_that_the_file_was_repaired(location: str | Path, folder: Path) -> None:
+    from tests.test_repair import unfinished
+
+    broken, whole_one = folder / f"{UUIDS[0]}.wav", wav(folder, 1)
+    broken.write_bytes(unfinished())
+    rows = sealed(location, folder, lambda sealer: [sealer.seal(ABOUT, str(path)) for path in (broken, whole_one)])
+    assert [(turn, said["path"]) for turn, said in rows] == [
+        ("recording_repaired", str(broken)),
+        ("recording_sealed", str(broken)),
+        ("recording_sealed", str(whole_one)),
+    ]
+    assert all("sha256" in said for turn, said in rows if turn == "recording_sealed")
+
+
+def test_p5_what_must_not_be_is_erased_and_what_may_be_evidence_is_put_away(location: str | Path, folder: Path) -> None:
+    """Only what the visit of the incident can have made: younger than it, and of no visit by its name."""
+    others = folder.parent / "others"
+    others.mkdir()
+    of_another, young, theirs, old, of_nobody = (
+        wav(folder, 3),
+        folder / "forbidden.wav",
+        others / "forbidden.wav",
+        folder / "old.wav",
+        folder.parent / "elsewhere.wav",
+    )
+    for path in (young, theirs, old, of_nobody):
+        path.write_bytes(b"RIFF")
+    os.utime(old, (1, 1))
+    now = time.time() - 60
+    paths = [str(path) for path in (of_another, young, theirs, old, of_nobody, folder / "gone.wav")]
+    rows = sealed(location, folder, lambda sealer: sealer.erase(ABOUT, paths, "not permitted", ours=False, since=now))
+    assert [(turn, said["path"]) for turn, said in rows] == [
+        ("quarantined", str(of_another)),
+        ("recording_erased", str(young)),
+        ("recording_erased", str(theirs)),
+        ("quarantined", str(old)),
+    ]
+    assert of_nobody.exists(), "a path that the switch names is no licence"
+    assert not any(path.exists() for path in (of_another, young, theirs, old))
+    assert len(list((folder / "quarantine").rglob("*.wav"))) == 2
+
+
+def test_what_is_ours_is_erased_whatever_its_age(location: str | Path, folder: Path) -> None:
+    mine = wav(folder, 0)
+    rows = sealed(location, folder, lambda sealer: sealer.erase(ABOUT, [str(mine)], "consent withdrawn", ours=True))
+    assert [turn for turn, _ in rows] == ["recording_erased"]
+    assert not mine.exists()
 
 
 def test_a_full_memory_costs_a_seal_and_no_call(folder: Path) -> None:

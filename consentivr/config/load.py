@@ -129,7 +129,8 @@ def loads(text: str, file: str = "<string>", warn: Callable[[str], None] = lambd
         known = {mistake.key for mistake in document.mistakes}
         for problem in error.errors():
             location = tuple(str(part) for part in problem["loc"] if part != "[key]")
-            if ".".join(location) not in known:
+            wrong_inside = problem["type"] == "too_short" and problem["input"]  # counted without what is wrong
+            if ".".join(location) not in known and not wrong_inside:
                 document.complain(location, *_explain(document, location, dict(problem)))
     if configuration is not None:
         for location, text_of_problem, hint in configuration.cross_check():
@@ -188,6 +189,7 @@ _WANTED = {
     "dict_type": "a section with keys of its own",
     "tuple_type": "a list",
     "string_too_short": "a text that is not empty",
+    "too_short": "at least 1 item",
 }
 
 
@@ -199,6 +201,8 @@ def _known_keys(path: _PathKey) -> list[str]:
             model = field.annotation if field else None
         elif get_origin(model) is dict:
             model = get_args(model)[1]
+        elif get_origin(model) is tuple:
+            model = get_args(model)[0]
         else:
             return []
         arguments = [argument for argument in get_args(model) if argument is not type(None)]

@@ -133,7 +133,7 @@ def restored(
     nth = policy.mode is RecordingMode.EVERY_NTH
     noted = tuple(
         AgentNoted(leg, proven=True, is_nth=not nth or (count is not None and count % policy.every == 0))
-        for leg, count in known.agents
+        for leg, count in dict(known.agents).items()  # of two rows of a leg the later counts: it follows a late yes
     )
     decision, durable = word(known, says)
     files = known.files
@@ -155,6 +155,7 @@ def restored(
         forbidden=known.forbidden,
         agent=known.agent,
         noted=noted,
+        unwatched=bool(known.unclosed) and known.span is None and not (known.paused or says.paused),
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,
     )

@@ -145,6 +145,8 @@ class Situation:
     recorders: tuple[Recorder, ...] = ()
     astray: tuple[Recorder, ...] = ()
     taps: tuple[Tap, ...] = ()
+    known: bool = True
+    """Whether it is known of everybody who they are, or that nobody can tell."""
 
     @property
     def talking(self) -> bool:

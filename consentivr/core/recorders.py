@@ -47,7 +47,7 @@ def judge(policy: TalkPolicy, state: TalkState) -> Result:
     late = state.now.astray
     if said.do is not Do.STOP:
         late += tuple(recorder for recorder in state.now.recorders if _is_unwanted(state, recorder))
-    state, left = _stop(state, tuple(recorder for recorder in late if recorder not in state.stopping))
+    state, left = stop(state, tuple(recorder for recorder in late if recorder not in state.stopping))
     state, acted = _ACTS[said.do](policy, state, said)
     if state.pause_by is not None and not state.paused and said.do in (Do.NOTHING, Do.STOP):
         state, over = resumed(state, ())
@@ -136,7 +136,7 @@ def resumed(state: TalkState, paths: tuple[str, ...]) -> Result:
 
 def _nothing(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     state, spoken = _end_span(state)
-    state, actions = _stop(state, tuple(recorder for recorder in mine(state) if recorder not in state.stopping))
+    state, actions = stop(state, tuple(recorder for recorder in mine(state) if recorder not in state.stopping))
     return state, (*spoken, *actions)
 
 
@@ -146,8 +146,8 @@ def _stop_all(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     running = tuple(recorder for recorder in state.now.recorders if recorder not in state.stopping)
     foreign = [recorder for recorder in running if recorder.path not in state.unclosed]
     new = [recorder for recorder in foreign if recorder.path not in state.forbidden]
-    state, stop = _stop(state, running)
-    actions: tuple[TalkAction, ...] = (*stop, *spoken)
+    state, stopped = stop(state, running)
+    actions: tuple[TalkAction, ...] = (*stopped, *spoken)
     for recorder in new:
         row = ForbiddenRecording(recorder.path, _role(state, recorder), said.reason.value)
         actions += (do.Write(row), do.Alarm(row))
@@ -159,7 +159,8 @@ def _stop_all(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     return state, (*actions, *tapped)
 
 
-def _stop(state: TalkState, recorders: tuple[Recorder, ...]) -> Result:
+def stop(state: TalkState, recorders: tuple[Recorder, ...]) -> Result:
+    """Order these to be stopped."""
     if not recorders:
         return state, ()
     state = state._replace(

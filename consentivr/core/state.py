@@ -102,6 +102,8 @@ class TalkState(NamedTuple):
     erase: bool = False
     """What was recorded is to be erased: the yes was taken back."""
     talking: bool = False
+    unwatched: bool = False
+    """Our recorder ran and sounded while nobody watched, and who is in the room now is not judged yet."""
     starred_ms: int | None = None
     """When the caller pressed *, which may begin a sequence. No other key is kept."""
     agent_starred_ms: int | None = None

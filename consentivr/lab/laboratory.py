@@ -41,6 +41,7 @@ def with_switch(configuration: Configuration, address: tuple[str, int], password
 
 def password_file(folder: Path, password: str) -> Path:
     """Written below ``folder``, readable by its owner only."""
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "event-socket-password"
     file.touch(mode=0o600)
     file.write_text(password + "\n", encoding="utf-8")
@@ -107,6 +108,12 @@ class Laboratory:
         if not channel.over:
             raise TimeoutError(f"the call does not end: {channel.applications}")
         return channel
+
+    def settle(self, timeout: float = 5.0) -> None:
+        """Wait until nobody is asked and no conversation is followed any more. Raises gevent.Timeout."""
+        with gevent.Timeout(timeout):
+            while self.application.calls or self.application.status().conversations:
+                gevent.sleep(0.005)
 
     def register(self, *agents: str) -> None:
         """Put agents into the register: they have agreed to be recorded."""

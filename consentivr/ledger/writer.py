@@ -140,16 +140,20 @@ class LedgerWriter:
 
     def open_visits(self, since: datetime) -> list[list[Entry]]:
         """``Ledger.open_visits``, read between the appends: a row waits for one portion. Raises LedgerError."""
-        assert self._ledger is not None
-        return self.rows_of_visits(self._read(self._ledger.names_of_open_visits, since))
+        return self.rows_of_visits(self._read(self._open.names_of_open_visits, since))
 
     def rows_of_visits(self, visits: Sequence[str]) -> list[list[Entry]]:
         """``Ledger.rows_of_visits``, in the same way. Raises LedgerError."""
-        assert self._ledger is not None
         found: list[list[Entry]] = []
         for start in range(0, len(visits), READ_AT_ONCE):
-            found += self._read(_rows_of_visits, self._ledger, visits[start : start + READ_AT_ONCE])
+            found += self._read(_rows_of_visits, self._open, visits[start : start + READ_AT_ONCE])
         return found
+
+    @property
+    def _open(self) -> Ledger:
+        if self._ledger is None:
+            raise LedgerUnavailable("the ledger is closed")
+        return self._ledger
 
     def _read(self, function: Callable[..., Any], *args: Any) -> Any:
         """What ``function`` returns or raises in the thread. A database that is silent for too long is given up."""

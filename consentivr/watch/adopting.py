@@ -38,7 +38,7 @@ GATHER_SECONDS = 0.005
 class Channel:
     """What a channel says of itself."""
 
-    __slots__ = ("decision", "file", "line", "paused", "rate", "uuid", "visit")
+    __slots__ = ("decision", "file", "joined", "line", "paused", "rate", "uuid", "visit")
 
     def __init__(self, uuid_: str, get: Callable[[str], str | None]) -> None:
         """``get`` gives a variable of the channel by its name, without ``variable_``."""
@@ -48,6 +48,8 @@ class Channel:
         self.decision = get(switch.DECISION)
         self.file = get(switch.RECORD_FILE)
         self.paused = get(switch.PAUSED) == "true"
+        self.joined = (get(switch.JOINED) or "") not in ("", get(switch.JOINED_BEFORE))
+        """Whether it was in a queue since its arrival on the line."""
         self.rate = 8000
 
     @property
@@ -82,7 +84,11 @@ class Adopting:
 
     def take_up(self, channel: Channel, queue: str, member: str | None) -> None:
         """Follow this visit from now on; another one of the same channel is over."""
-        if not is_channel_uuid(channel.uuid) or not channel.line or channel.uuid in self._reading:
+        if not is_channel_uuid(channel.uuid) or not channel.line:
+            return
+        reading = self._reading.get(channel.uuid)
+        if reading is not None and reading[0].visit == channel.visit:
+            self._reading[channel.uuid] = channel, queue or reading[1], member or reading[2]
             return
         known = self._following.visits.get(channel.uuid)
         if known is not None and known.state.visit == channel.visit:
@@ -91,6 +97,8 @@ class Adopting:
         if known is not None:
             self._following.tell(known, ev.Superseded())
         if not is_channel_uuid(channel.visit):
+            if not queue and not channel.joined:
+                return  # just arrived: whoever asks says in a moment which visit it is
             self._never_asked(channel)
         self._read_soon(channel, queue, member)
 
@@ -133,10 +141,10 @@ class Adopting:
     def _take_up_read(
         self, wanted: Mapping[str, tuple[Channel, str, str | None]], rows: Mapping[str, list[Entry]]
     ) -> None:
-        for leg, (channel, queue, member) in wanted.items():
-            if self._reading.get(leg, (None,))[0] is not channel:
-                continue
-            del self._reading[leg]
+        for leg, (read, _, _) in wanted.items():
+            if leg not in self._reading or self._reading[leg][0].visit != read.visit:
+                continue  # another visit began meanwhile, and is read next
+            channel, queue, member = self._reading.pop(leg)
             known = self._following.visits.get(leg)
             if known is not None and known.state.visit == channel.visit:
                 told = adoption.told(rows.get(channel.visit, ()))
@@ -160,10 +168,17 @@ class Adopting:
         sounds = line.sounds_at(channel.rate) if line else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
         visit.member = member
+        if state.paused:
+            visit.remind_after(following.house.remind_paused_s)
+            visit.resume_after(following.house.resume_after_s)
         following.visits[channel.uuid] = visit
+        for row in rows:
+            if row.turn == Turn.AGENT_ANSWERED and row.evidence.get("agent"):
+                agreed = bool(row.evidence.get("agent_agreed"))
+                following.people.agent_noted(row.evidence["agent_uuid"], row.evidence["agent"], row.queue, agreed)
         if why is not None:
-            row = Adopted(why)
-            self._submit(ref.row(row.turn, row.evidence()))
+            adopted = Adopted(why)
+            self._submit(ref.row(adopted.turn, adopted.evidence()))
         if state.decision is None:
             self._settling.later(visit)
         following.refresh({channel.uuid})

@@ -65,7 +65,7 @@ class Doing:
         """What was waited for, unless the visit is over."""
         if self._following.visits.get(visit.channel) is visit:
             self._following.tell(visit, event)
-        elif isinstance(event, ev.NotDone):
+        elif isinstance(event, ev.NotDone) and event.wanted != "unmask":
             log.error("a recorder of a visit that is over does not stop", channel=visit.channel, said=event.said)
 
     # --- recorders ---------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Doing:
         self._following.sealer.seal(visit.ref, action.path)
 
     def erase(self, visit: Visit, action: do.Erase) -> None:
-        self._following.sealer.erase(visit.ref, action.paths, action.why, ours=action.ours)
+        self._following.sealer.erase(visit.ref, action.paths, action.why, ours=action.ours, since=visit.began)
 
     def alarm(self, visit: Visit, action: do.Alarm) -> None:
         self._following.alarm.raise_(visit.ref, action.row.turn, action.row.evidence())

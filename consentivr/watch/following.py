@@ -149,6 +149,7 @@ class Following:
             ),
             astray=tuple(Recorder(path, leg) for path in mine for leg in board.where(path) if leg not in room),
             taps=taps,
+            known=all(leg in self.visits or self.people.is_told(leg) for leg in others),
         )
 
     def owner_of(self, path: str) -> Visit | None:

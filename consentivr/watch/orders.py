@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ class Orders:
 
     def __init__(self, connection: InboundConnection) -> None:
         self._connection = connection
+        self._masking: dict[Recorder, deque[tuple[bool, Outcome]]] = {}
+        """What is ordered of each recorder, in order; the first is under way."""
 
     def stop(self, recorder: Recorder, outcome: Outcome, *, may_end_leg: bool) -> None:
         """Stop a recorder, and see in the switch's own list that it is gone.
@@ -44,15 +47,32 @@ class Orders:
         self._climb(recorder, steps, "", outcome, time.monotonic())
 
     def mask(self, recorder: Recorder, on: bool, outcome: Outcome) -> None:
-        """Silence a recorder, or let it hear again: the switch's answer is all that can be seen of it."""
-        began = time.monotonic()
+        """Silence a recorder, or let it hear again: the switch's answer is all that can be seen of it.
+
+        One at a time for each recorder: jobs run beside each other, and the switch may take the later one first.
+        """
         if recorder.leg is None or not switch.can_be_named(recorder.path):
             outcome(False, "it cannot be masked", 0)
             return
-        command = switch.mask_recorder(recorder.leg, recorder.path, on)
-        self._connection.bgapi(
-            command, lambda said: outcome(switch.is_done(said), said.strip(), _since(began)), STEP_SECONDS
-        )
+        waiting = self._masking.setdefault(recorder, deque())
+        waiting.append((on, outcome))
+        if len(waiting) == 1:
+            self._mask_next(recorder)
+
+    def _mask_next(self, recorder: Recorder) -> None:
+        on, outcome = self._masking[recorder][0]
+        began = time.monotonic()
+
+        def answered(said: str) -> None:
+            self._masking[recorder].popleft()
+            if self._masking[recorder]:
+                self._mask_next(recorder)
+            else:
+                del self._masking[recorder]
+            outcome(switch.is_done(said), said.strip(), _since(began))
+
+        command = switch.mask_recorder(recorder.leg or "", recorder.path, on)
+        self._connection.bgapi(command, answered, STEP_SECONDS)
 
     def start(self, leg: str, path: str, variables: dict[str, str], outcome: Outcome) -> None:
         """Set the variables that a recorder obeys, then start it."""

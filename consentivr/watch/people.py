@@ -41,6 +41,8 @@ class People:
         self._post = post
         self._agents: dict[str, str | None] = {}
         """By leg; None: nobody known, or not known yet."""
+        self._asking: set[str] = set()
+        """Legs of which the switch was asked and has not answered."""
         self._agreed: dict[tuple[str, str], Permission] = {}
         """By leg and queue."""
 
@@ -48,9 +50,24 @@ class People:
         """mod_callcenter says who it bridged."""
         self._agents[leg] = agent
 
+    def agent_noted(self, leg: str, agent: str, queue: str, agreed: bool) -> None:
+        """The ledger says who is on this leg, and what the register said when this talk began."""
+        self._agents[leg] = agent
+        self._agreed[leg, queue] = Permission.AGREED if agreed else Permission.NOT_AGREED
+
+    def is_told(self, leg: str) -> bool:
+        """Whether it is known who is on a leg, or that nobody can tell."""
+        return (
+            leg in self._agents
+            and leg not in self._asking
+            and Permission.UNKNOWN
+            not in (permission for (known, _), permission in self._agreed.items() if known == leg)
+        )
+
     def gone(self, leg: str) -> None:
         """The leg is down."""
         self._agents.pop(leg, None)
+        self._asking.discard(leg)
         for key in [key for key in self._agreed if key[0] == leg]:
             del self._agreed[key]
 
@@ -78,9 +95,12 @@ class People:
 
     def _ask_who(self, leg: str) -> None:
         if is_channel_uuid(leg):
+            self._asking.add(leg)
             self._connection.bgapi(switch.dump(leg), lambda said: self._told(leg, said))
 
     def _told(self, leg: str, said: str) -> None:
+        self._asking.discard(leg)
+        self._found(leg)
         try:
             channel = json.loads(said)
         except ValueError:

@@ -28,7 +28,15 @@ OPEN_SINCE = timedelta(days=2)
 """A visit that began before is not looked for any more."""
 
 LIST_SECONDS = 20.0
-_VARIABLES = (switch.VISIT, switch.LINE, switch.DECISION, switch.RECORD_FILE, switch.PAUSED)
+_VARIABLES = (
+    switch.VISIT,
+    switch.LINE,
+    switch.DECISION,
+    switch.RECORD_FILE,
+    switch.PAUSED,
+    switch.JOINED,
+    switch.JOINED_BEFORE,
+)
 
 
 class Returning:
@@ -49,7 +57,8 @@ class Returning:
         self._following.switch_name = (said.strip(), "")
 
     def _core(self, said: str) -> None:
-        self._following.switch_name = (self._following.switch_name[0], said.strip())
+        core = "" if said.startswith("-ERR") else said.strip()
+        self._following.switch_name = (self._following.switch_name[0], core)
 
     def _listed(self, said: str) -> None:
         rows = rows_of(said)
@@ -131,6 +140,8 @@ class Returning:
     def _ask(self, leg: str, rows: list[Entry]) -> None:
         """The channel's own words, then what listens to it."""
         connection = self._following.connection
+        if rows:
+            self._look_at(leg)  # answered before the words are: what records is known when the visit is taken up
         waits = "waiting" if self._channels[leg].get("application") == "callcenter" else None
         said: dict[str, str] = {}
 
@@ -148,8 +159,7 @@ class Returning:
         if not channel.line or leg in following.visits:
             return
         if rows and rows[0].visit == channel.visit:
-            visit = following.adopting.begin(channel, "", waits, rows, why="taken up again")
-            self._look_at(visit.channel)
+            following.adopting.begin(channel, "", waits, rows, why="taken up again")
         else:
             if rows:
                 following.adopting.orphan(rows, "another visit began")

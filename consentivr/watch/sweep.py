@@ -119,7 +119,7 @@ class Sweep:
             if len(said) < len(variables) or not said[switch.LINE] or leg in self._following.visits:
                 return
             if said["cc_queue"] and said[switch.DECISION]:
-                self._following.adopting.take_up(Channel(leg, lambda name: said[name] or None), "", None)
+                self._following.adopting.take_up(Channel(leg, lambda name: said.get(name) or None), "", None)
 
         for name in variables:
             self._following.connection.api(switch.variable_of(leg, name), partial(answer, name))

@@ -11,11 +11,13 @@ from consentivr.core import events as ev
 from consentivr.core.adoption import ChannelSays, Told, restored, told, word
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.identity import agent_on
-from consentivr.core.turns import Row
+from consentivr.core.policy import RecordingMode, TalkPolicy
+from consentivr.core.state import AgentNoted
+from consentivr.core.turns import AgentAnswered
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
 from tests.core.room import Room, new_room
-from tests.core.test_conversation import OPT_OUT
+from tests.core.test_conversation import NTH, OPT_OUT
 
 D = ConsentDecision
 
@@ -27,8 +29,14 @@ class Written:
     queue: str = "support@default"
 
 
-def written(rows: list[Row] | tuple[Row, ...]) -> list[Written]:
-    return [Written(row.turn.value, row.evidence()) for row in rows]
+def written(room: Room) -> list[Written]:
+    """As the ledger has them: a row that was counted says its number."""
+    nth = room.policy.mode is RecordingMode.EVERY_NTH
+    counted = {"count": 2} if nth and room.may else {}
+    return [
+        Written(row.turn.value, row.evidence() | (counted if isinstance(row, AgentAnswered) else {}))
+        for row in room.rows
+    ]
 
 
 WORDS = [None, *(decision.value for decision in D), "not_proven", "forged"]
@@ -59,7 +67,7 @@ def test_the_first_decision_counts_and_what_came_after_it() -> None:
 
 def test_a_no_that_only_the_channel_carries_is_settled_when_nothing_records() -> None:
     rows = [Written("decision", {"decision": "given", "purpose": "quality"})]
-    state = restored("v", "caller", "/r/v", "", told(rows), ChannelSays("withdrawn", "/r/v.wav", False))
+    state = restored("v", "caller", "/r/v", "", OPT_OUT, told(rows), ChannelSays("withdrawn", "/r/v.wav", False))
     assert (state.decision, state.files) == (D.WITHDRAWN, ("/r/v.wav",))
     assert state.withdrawal is not None
     assert (state.withdrawal.reason, state.withdrawal.by) == ("not_said", "channel")
@@ -77,12 +85,12 @@ STORIES = [
 ]
 
 
-@pytest.mark.parametrize("events_first", [True, False], ids=["events first", "answer first"])
+@pytest.mark.parametrize("policy", [OPT_OUT, NTH], ids=lambda policy: policy.mode.value)
 @pytest.mark.parametrize("then", [None, "hold", "resume", "withdraw", "nobody joins", "talk_ends", "bert answers"])
 @pytest.mark.parametrize("story", STORIES, ids=" / ".join)
-def test_p11_whatever_was_so_goes_on_after_a_restart(story: list[str], then: str | None, events_first: bool) -> None:
+def test_p11_whatever_was_so_goes_on_after_a_restart(story: list[str], then: str | None, policy: TalkPolicy) -> None:
     """The state is made anew from the rows; the switch is as it was, and its recorders hear what they heard."""
-    room = new_room(OPT_OUT, events_first=events_first)
+    room = new_room(policy)
     for name in story:
         MOVES[name](room)
         room.settle()
@@ -98,8 +106,8 @@ def _restart(room: Room) -> None:
     before = room.state
     decided = Written("decision", {"decision": "given", "purpose": "quality"})
     says = ChannelSays(None if before.decision is None else before.decision.value, None, before.paused)
-    known = told([decided, *written(room.rows)])
-    room.state = restored("visit", before.channel, before.stem, "support@default", known, says)
+    known = told([decided, *written(room)])
+    room.state = restored("visit", before.channel, before.stem, "support@default", room.policy, known, says)
     assert (room.state.decision, room.state.paused) == (before.decision, before.paused)
     assert (room.state.files, room.state.unclosed, room.state.span) == (before.files, before.unclosed, before.span)
     room.tell(ev.Changed(room.situation()))
@@ -110,7 +118,15 @@ def test_the_end_and_what_is_forbidden_are_known() -> None:
     rows = [Written("forbidden_recording", {"path": "/theirs/a.wav"}), Written("call_ended", {})]
     known = told(rows)
     assert known.ended
-    assert restored("v", "caller", "/r/v", "q", known, ChannelSays(None, None, False)).forbidden == ("/theirs/a.wav",)
+    state = restored("v", "caller", "/r/v", "q", OPT_OUT, known, ChannelSays(None, None, False))
+    assert state.forbidden == ("/theirs/a.wav",)
+    assert told([Written("arrived", {"asked": False})]).asked is False
+
+
+def test_an_agent_who_was_noted_again_after_a_late_yes_counts_as_noted_last() -> None:
+    rows = [Written("agent_answered", {"agent_uuid": "anna", "agent": "anna@x", **more}) for more in ({}, {"count": 2})]
+    state = restored("v", "caller", "/r/v", "q", NTH, told(rows), ChannelSays("given", None, False))
+    assert state.noted == (AgentNoted("anna", proven=True, is_nth=True),)
 
 
 # --- who is on a leg ------------------------------------------------------------------------------

@@ -102,3 +102,52 @@ def test_a_yes_taken_back_with_erasure_makes_the_audio_due_at_once() -> None:
     assert due(call, RetentionTerms(), NOON) is Due.AUDIO
     assert due(replace(call, held=True), RetentionTerms(), NOON) is Due.NOTHING
     assert due(replace(call, recordings=()), RetentionTerms(), NOON) is Due.NOTHING
+
+
+def test_what_was_not_known_when_the_first_row_was_written_is_told_by_a_later_one() -> None:
+    call = summarize([Row("tapped", queue="", line=""), Row("tapped", queue="sales@default", line="sales")])
+    assert (call.queue, call.line) == ("sales@default", "sales")
+
+
+def test_a_call_that_moved_while_it_was_asked_belongs_to_where_it_arrived() -> None:
+    call = summarize([Row("tapped", queue="other@default"), Row("arrived", queue="sales@default", line="sales")])
+    assert (call.queue, call.line) == ("sales@default", "sales")
+    call = summarize([*CALL, Row("arrived", queue="other@default")])
+    assert call.queue == "support@default"
+
+
+def test_the_first_decision_of_a_call_counts_and_others_are_counted() -> None:
+    call = summarize([Row("decision", {"decision": "given"}), Row("decision", {"decision": "refused"})])
+    assert (call.decision, call.decisions) == ("given", 2)
+
+
+def test_silence_is_told_in_spans_each_with_its_reason() -> None:
+    hold, outsider = {"why": "on_hold"}, {"why": "outsider"}
+    rows = [
+        Row("recording_masked", hold, 1),
+        Row("recording_masked", hold, 2),
+        Row("recording_masked", outsider, 3),
+        Row("recording_unmasked", outsider, 4),
+        Row("recording_unmasked", outsider, 5),
+        Row("recording_masked", hold, 6),
+        Row("call_ended", {}, 7),
+    ]
+    spans = [(span.why, span.began.minute, span.ended and span.ended.minute) for span in summarize(rows).masked]
+    assert spans == [("on_hold", 1, 3), ("outsider", 3, 4), ("on_hold", 6, 7)]
+    assert summarize(rows[:1]).masked[0].ended is None
+
+
+def test_a_file_that_was_repaired_says_so() -> None:
+    started = Row("recording_started", {"path": "/r/a.wav"})
+    assert summarize([started, Row("recording_repaired", {"path": "/r/a.wav"})]).recordings[0].repaired
+    assert not summarize([started, Row("tapped", {"path": "/r/a.wav"})]).recordings[0].repaired
+
+
+def test_a_yes_that_is_taken_back_given_again_and_erased_is_told_so() -> None:
+    call = summarize([*CALL, Row("withdrawn", {"erase": True}, 6)])
+    assert (call.decision, call.erase, call.withdrawn_at) == ("withdrawn", True, NOON + timedelta(minutes=6))
+    call = summarize([*CALL, Row("withdrawn", {"erase": True}, 6), Row("agreed_late", {}, 7)])
+    assert (call.decision, call.reason, call.erase) == ("given", "late_consent_keys", False)
+    call = summarize([*CALL, Row("recording_erased", {"path": "/r/a.wav"}, 8)])
+    assert call.audio == ()
+    assert (call.call, summarize([Row("tapped", visit="v")]).call) == ("a", "v")

@@ -12,8 +12,8 @@ from pathlib import Path
 import gevent
 import pytest
 import soundfile
-from consentivr.asking import Line
 
+from consentivr.asking import Line
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory

@@ -38,7 +38,7 @@ class Recorder:
             if keys:
                 data["agents"] |= {"keys": {"pause": "*3", "resume": "*4"}}
 
-        self.world = World(configuration, folder, change=change, watched=keys, max_wait_s=5)
+        self.world = World(configuration, folder, change=change, max_wait_s=5)
 
     @contextmanager
     def conversation(self, name: str) -> Iterator[Tap]:
@@ -233,7 +233,7 @@ def test_pause_keys(
     world = recorder.world
     with world, recorder.conversation("pause_keys") as tap:
         deadline = time.monotonic() + 10
-        while "guard watches" not in world.log and time.monotonic() < deadline:
+        while "watching" not in world.log and time.monotonic() < deadline:
             gevent.sleep(0.1)
         call = recorder.talk()
         world.keys(call.agent, "*3")

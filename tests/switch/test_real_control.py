@@ -1,4 +1,4 @@
-"""Recording under control on a real FreeSWITCH: withdrawal, pause by the agent's keys, the guard."""
+"""Recording under control on a real FreeSWITCH: withdrawal, pause by the agent's keys, the watch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.freeswitch
 
 @pytest.fixture(scope="module")
 def shared(configure_once: Callable[..., Configuration], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """With a guard on the switch's own event socket, and keys for the agents."""
+    """With keys for the agents."""
 
     def keys(data: dict) -> None:
         data["agents"] |= {"keys": {"pause": "*3", "resume": "*4"}}
 
     configuration = configure_once(recording=", erase_withdrawn: true")
     with World(configuration, tmp_path_factory.mktemp("world"), change=keys) as made:
-        eventually(lambda: "guard watches" in made.log)
+        eventually(lambda: "watching" in made.log)
         yield made
 
 

@@ -76,6 +76,24 @@ def test_a_talk_is_taken_up_again(world: World, how: signal.Signals) -> None:
     assert turns(world, call).count("decision") == 1
 
 
+def test_p10_who_came_while_nobody_watched_is_in_no_file(world: World) -> None:
+    call = world.consenting("1")
+    gevent.sleep(1)
+    world.kill_serve()
+    outsider = world.three_way(call.leg)
+    gevent.sleep(1)
+    world.start_serve()
+    eventually(lambda: "forbidden_recording" in turns(world, call), 5)
+    eventually(lambda: "recording_erased" in turns(world, call), 5)
+    world.hang_up(outsider)
+    gevent.sleep(2)
+    world.end_call(call)
+    eventually(lambda: turns(world, call).count("call_ended") == 1)
+    eventually(lambda: "recording_sealed" in turns(world, call))
+    (file,) = world.files
+    assert audible(file) == {"caller", "1001"}
+
+
 @HOW
 def test_the_caller_hangs_up_while_nobody_is_there(world: World, how: signal.Signals) -> None:
     call = world.consenting("1")

@@ -18,7 +18,7 @@ import yaml
 
 from consentivr.config import Configuration, load
 from consentivr.lab.native import NativeSwitch, free_port
-from consentivr.lab.outside import MUSIC, Outside
+from consentivr.lab.outside import MUSIC, PHONES, Outside
 from tests.served import localize, serve
 from tests.switch.acting import Acting
 from tests.switch.parts import NUMBERS, SUPPORT, Call, add_sales, eventually
@@ -44,6 +44,7 @@ class World(Acting):
         sales: bool = True,
         served: bool = True,
         max_wait_s: int = 30,
+        phones: Mapping[str, int] = PHONES,
     ) -> None:
         self.folder = folder
         self.yaml = localize(configuration, folder, free_port(), music=MUSIC, max_wait_s=max_wait_s)
@@ -56,7 +57,7 @@ class World(Acting):
         change(data)
         self.yaml.write_text(yaml.safe_dump(data))
         self.configuration = load(self.yaml)
-        self.outside = Outside(folder / "outside")
+        self.outside = Outside(folder / "outside", phones)
         self.switch = NativeSwitch(
             self.configuration,
             folder,

@@ -142,8 +142,7 @@ def talking_to(leg: Leg, *, taps: bool = True) -> set[Leg]:
     if taps:
         for side in (leg, *voices):
             voices.update(bug.by for bug in side.bugs if isinstance(bug, Tap) and bug.by is not None and bug.heard)
-        for other in leg.switch.legs.values():
-            if any(isinstance(bug, Tap) and bug.by is leg for bug in other.bugs):
-                voices |= {other, *talking_to(other, taps=False)}
+        for other in leg.listens_to:
+            voices |= {other, *talking_to(other, taps=False)}
     voices.discard(leg)
     return voices

@@ -36,6 +36,8 @@ class Leg(Listened):
         self.conference: Conference | None = None
         self.is_parked = False
         self.consultation: Consultation | None = None
+        self.listens_to: list[Leg] = []
+        """Which legs it taps."""
         self.on_gone: list[Callable[[str], None]] = []
         """Called with the cause once it has hung up."""
         self._bridged_since: float | None = None
@@ -167,7 +169,7 @@ class Leg(Listened):
         self.hangup_cause = cause
         self.state = "CS_HANGUP"
         self.switch.note()
-        for leg in list(self.switch.legs.values()):
+        for leg in list(self.listens_to):
             for tap in [bug for bug in leg.bugs if isinstance(bug, Tap) and bug.by is self]:
                 leg.untap(tap)
         listening = [bug.by for bug in self.bugs if isinstance(bug, Tap) and bug.by is not None]
@@ -182,3 +184,21 @@ class Leg(Listened):
             by.hang_up()
         for tell in self.on_gone:
             tell(cause)
+
+    def tap(self, function: str, target: str, by: Leg | None = None, *, heard: bool = False) -> Tap:
+        """Let something listen that is no recorder, or a leg that is ``heard`` by the others or not."""
+        tap = Tap(function, target, by, heard)
+        self.bugs.append(tap)
+        if by is not None:
+            by.listens_to.append(self)
+        self.switch.note()
+        self.tell_of_bug("START", tap)
+        return tap
+
+    def untap(self, tap: Tap) -> None:
+        """It listens no more."""
+        self.bugs.remove(tap)
+        if tap.by is not None:
+            tap.by.listens_to.remove(self)
+        self.switch.note()
+        self.tell_of_bug("STOP", tap)

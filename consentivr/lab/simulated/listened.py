@@ -60,7 +60,7 @@ class Listened(Identity):
         self.switch.recording.add(recorder)
         if told:
             self.event("RECORD_START", {"Record-File-Path": path})
-            self._bug_event("START", recorder)
+            self.tell_of_bug("START", recorder)
         return True
 
     def stop_recording(self, path: str) -> bool:
@@ -70,7 +70,7 @@ class Listened(Identity):
             return False
         self.bugs.remove(recorder)
         self._finished(recorder)
-        self._bug_event("STOP", recorder)
+        self.tell_of_bug("STOP", recorder)
         return True
 
     def stop_all_recording(self) -> bool:
@@ -92,8 +92,8 @@ class Listened(Identity):
             recorder.follow(to.audible)
             self.bugs.remove(recorder)
             to.bugs.append(recorder)
-            to._bug_event("START", recorder)
-            self._bug_event("STOP", recorder)
+            to.tell_of_bug("START", recorder)
+            self.tell_of_bug("STOP", recorder)
 
     def record_message(self, path: str) -> Recorder:
         """As the application ``record``: RECORD_START alone. Raises OSError when the file cannot be created."""
@@ -119,21 +119,8 @@ class Listened(Identity):
         self.variables |= {"record_samples": str(duration * 8), "record_completion_cause": cause}
         self.event("RECORD_STOP", {"Record-File-Path": recorder.path, "Record-Completion-Cause": cause})
 
-    def tap(self, function: str, target: str, by: Leg | None = None, *, heard: bool = False) -> Tap:
-        """Let something listen that is no recorder, or a leg that is ``heard`` by the others or not."""
-        tap = Tap(function, target, by, heard)
-        self.bugs.append(tap)
-        self.switch.note()
-        self._bug_event("START", tap)
-        return tap
-
-    def untap(self, tap: Tap) -> None:
-        """It listens no more."""
-        self.bugs.remove(tap)
-        self.switch.note()
-        self._bug_event("STOP", tap)
-
-    def _bug_event(self, what: str, bug: Recorder | Tap) -> None:
+    def tell_of_bug(self, what: str, bug: Recorder | Tap) -> None:
+        """MEDIA_BUG_START or MEDIA_BUG_STOP."""
         named = {"Media-Bug-Function": bug.function, "Media-Bug-Target": bug.target}
         self.event(f"MEDIA_BUG_{what}", named)
 

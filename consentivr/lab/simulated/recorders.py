@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from consentivr.lab.simulated.legs import Leg
@@ -118,27 +120,33 @@ class Recorder:
         spans = self._spans()
         duration = int(sum(length for _, length in spans))
         if duration > 0:
-            soundfile.write(self.path, _sound(spans, self.stereo), RATE, subtype="PCM_16")
+            with wave.open(self.path, "wb") as file:
+                file.setparams((2 if self.stereo else 1, 2, RATE, 0, "NONE", ""))
+                file.writeframes(_sound(spans, self.stereo).tobytes())
         else:
             Path(self.path).unlink(missing_ok=True)
         return duration
 
     def abandon(self) -> None:
         """The switch dies: the samples are there, the header was never completed."""
-        samples = (_sound(self._spans(), self.stereo) * 32767).astype("<i2").tobytes()
         with Path(self.path).open("ab") as file:
-            file.write(samples)
+            file.write(_sound(self._spans(), self.stereo).tobytes())
 
 
-def _sound(spans: list[tuple[Moment, float]], stereo: bool) -> np.ndarray:
+def _sound(spans: list[tuple[Moment, float]], stereo: bool) -> npt.NDArray[np.int16]:
     edges = [0, *(int(ms * RATE / 1000) for ms in itertools.accumulate(length for _, length in spans))]
-    moments = np.arange(edges[-1]) / RATE
-    sound = np.zeros((edges[-1], 2 if stereo else 1))
+    sound = np.zeros((edges[-1], 2 if stereo else 1), dtype=np.int16)
     for (moment, _), begin, end in zip(spans, edges, edges[1:], strict=False):
         if moment.masked:
             continue
         sides = (moment.left, moment.right) if stereo else (moment.left | moment.right,)
         for side, pitches in enumerate(sides):
             for pitch in pitches:
-                sound[begin:end, side] += _LOUDNESS * np.sin(2 * math.pi * pitch * moments[begin:end])
+                sound[begin:end, side] += np.resize(np.roll(_hum(pitch), -begin), end - begin)
     return sound
+
+
+@cache
+def _hum(pitch: int) -> npt.NDArray[np.int16]:
+    """One second of it: whole waves, since pitches are whole numbers."""
+    return (_LOUDNESS * 32767 * np.sin(2 * math.pi * pitch * np.arange(RATE) / RATE)).astype(np.int16)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
@@ -99,6 +100,7 @@ def reply(text: str) -> bytes:
     return b"Content-Type: command/reply\nReply-Text: %s\n\n" % text.encode("utf-8", "replace")
 
 
+@lru_cache(maxsize=4096)
 def switch_url_encode(value: str) -> str:
     """As FreeSWITCH does: an existing ``%0A`` stays as it is (FREESWITCH.md, section 2)."""
     return quote(value, safe="/:.,;!*()-_'=?@&+").replace("%250A", "%0A")
