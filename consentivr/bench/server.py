@@ -38,14 +38,13 @@ announcements:
 """
 
 
-_FIRST_CORE, _OTHER_CORES = slice(0, 1), slice(1, None)
-"""The server's, and the load's: so neither moves about, and each has its own caches."""
+def pin(process: subprocess.Popen[Any], *, first: bool) -> None:
+    """The server to the ``first`` core, the load to the others: so neither moves about, and each has its own caches.
 
-
-def _pin(process: subprocess.Popen[Any], which: slice) -> None:
-    """Where the system can do that, and there is more than one core."""
+    Where the system can do that, and there is more than one core.
+    """
     if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))[which]
+        cores = sorted(os.sched_getaffinity(0))[:1] if first else sorted(os.sched_getaffinity(0))[1:]
         if cores:
             os.sched_setaffinity(process.pid, cores)
 
@@ -75,7 +74,7 @@ class Server:
             command = ["-m", "consentivr", "serve", "--config", str(configuration)]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
-        _pin(self._process, _FIRST_CORE)
+        pin(self._process, first=True)
         self._wait()
 
     def _wait(self) -> None:
@@ -145,7 +144,7 @@ def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run loads side by side, each in a process of its own, to their end. The first is measured: others give way."""
     running = [subprocess.Popen(_load_command(plan), stdout=subprocess.PIPE, text=True) for plan in plans]
     for process in running:
-        _pin(process, _OTHER_CORES)
+        pin(process, first=False)
     for process in running[1:]:
         os.setpriority(os.PRIO_PROCESS, process.pid, 10)
     said = [process.communicate(timeout=600)[0] for process in running]
@@ -158,7 +157,7 @@ def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def held(plan: dict[str, Any]) -> Iterator[int]:
     """Keep calls in their talk meanwhile; how many there are."""
     with subprocess.Popen(_load_command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        _pin(process, _OTHER_CORES)
+        pin(process, first=False)
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["there"])
         process.communicate("", timeout=120)

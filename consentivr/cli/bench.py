@@ -122,6 +122,20 @@ def switch(print_json: bool, **wanted: Any) -> None:
     _show(figures, print_json)
 
 
+@bench.command("adoption")
+@AS_JSON
+@click.option("--conversations", type=click.IntRange(1, 100_000), default=10_000, show_default=True, help="Held.")
+def adoption(print_json: bool, conversations: int) -> None:
+    """Conversations that go on while 'serve' starts: until all are followed, and the memory of each."""
+    from consentivr.bench.adoption import run
+
+    try:
+        figures = run(conversations, tell=lambda what: click.echo(what, err=True))
+    except RuntimeError as error:
+        raise Refused(str(error)) from None
+    _show(figures, print_json)
+
+
 def _show(figures: list[Figure], print_json: bool) -> None:
     facts = machine.description()
     if print_json:

@@ -114,12 +114,13 @@ class Mask:
 class Mark:
     """Set the channel's own word, which outlives us: may it be recorded, what the caller decided, is it paused.
 
-    None leaves a word as it is.
+    None leaves a word as it is. ``over``: the talk is, and the next queue's own recorder must not write its file again.
     """
 
     record: bool | None = None
     decision: str | None = None
     paused: bool | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
     state = state._replace(now=now)
     state, actions = _recorders_seen(policy, state, before)
     if state.talking and not now.talking:
-        state = _talk_over(policy, state)
+        state, marked = _talk_over(policy, state)
+        actions += marked
     state, settled = ended_by_itself(state)
     actions += settled
     state = state._replace(talking=now.talking)
@@ -112,18 +113,21 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
     return state, tuple(do.Write(RecordingStarted(recorder.path, recorder.leg)) for recorder in started)
 
 
-def _talk_over(policy: TalkPolicy, state: TalkState) -> TalkState:
+def _talk_over(policy: TalkPolicy, state: TalkState) -> Result:
     """The yes goes on to whoever is next, the recorder does not: left running, it would start again with the next
     bridge, whoever that is (FREESWITCH.md, section 4). Where the law demands it, it is the queue's to end."""
-    return state._replace(
+    by_law = policy.mode is RecordingMode.PERMANENT
+    marks = () if by_law or set(state.files) <= set(state.over) else (do.Mark(over=True),)
+    state = state._replace(
         noted=(),
         awaited=frozenset(),
         looked_at=frozenset(),
         agent_started=False,
         agent_stopped=False,
         start_failed=False,
-        over=state.over if policy.mode is RecordingMode.PERMANENT else state.files,
+        over=state.over if by_law else state.files,
     )
+    return state, marks
 
 
 def _note_agents(policy: TalkPolicy, state: TalkState) -> Result:
@@ -203,8 +207,9 @@ def _queue_entered(policy: TalkPolicy, state: TalkState, event: ev.QueueEntered)
 
 
 def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) -> Result:
-    state, judged = judge(policy, _talk_over(policy, state))
-    return state, (do.Write(QueueLeft(event.why)), *judged)
+    state, marked = _talk_over(policy, state)
+    state, judged = judge(policy, state)
+    return state, (do.Write(QueueLeft(event.why)), *marked, *judged)
 
 
 def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:

@@ -95,6 +95,8 @@ def _mask(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
     actions: tuple[TalkAction, ...] = ()
     if state.span is not None and state.span != said.reason.value:
         state, actions = _end_span(state)
+    if said.reason is VerdictReason.OUTSIDER:
+        state = state._replace(strangers=state.strangers | _strangers(state))
     silent = (*state.masked, *state.masking, *state.stopping)
     loud = tuple(recorder for recorder in state.now.recorders if recorder not in silent)
     if loud:
@@ -116,7 +118,7 @@ def _silence_is_so(policy: TalkPolicy, state: TalkState) -> Result:
         state, actions = resumed(state, ())
     said = decide(policy, state)
     if paths and state.span is None and said.do is Do.MASK and said.reason is not VerdictReason.PAUSED:
-        about = tuple(party.leg for party in state.now.parties if party.permission is Permission.UNKNOWN)
+        about = tuple(sorted(_strangers(state)))
         actions = (*actions, do.Write(Masked(said.reason.value, about, paths)))
         state = state._replace(span=said.reason.value)
     return state, actions
@@ -125,7 +127,8 @@ def _silence_is_so(policy: TalkPolicy, state: TalkState) -> Result:
 def _end_span(state: TalkState) -> Result:
     if state.span is None:
         return state, ()
-    return state._replace(span=None), (do.Write(Unmasked(state.span)),)
+    row = Unmasked(state.span, tuple(sorted(state.strangers)))
+    return state._replace(span=None, strangers=frozenset()), (do.Write(row),)
 
 
 def resumed(state: TalkState, paths: tuple[str, ...]) -> Result:
@@ -197,6 +200,13 @@ def _prove(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:
 
 
 _ACTS = {Do.RECORD: _record, Do.MASK: _mask, Do.NOTHING: _nothing, Do.STOP: _stop_all}
+
+
+def _strangers(state: TalkState) -> frozenset[str]:
+    """The legs of whom nobody knows. Who eavesdrops is known a moment later than that somebody does."""
+    return frozenset(
+        party.leg for party in state.now.parties if party.permission is Permission.UNKNOWN and " " not in party.leg
+    )
 
 
 def mine(state: TalkState) -> tuple[Recorder, ...]:

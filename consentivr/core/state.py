@@ -75,6 +75,8 @@ class TalkState(NamedTuple):
     masking: tuple[Recorder, ...] = ()
     masked: tuple[Recorder, ...] = ()
     unmasking: tuple[Recorder, ...] = ()
+    strangers: frozenset[str] = frozenset()
+    """Everybody whom silence was recorded for, since it is."""
     span: str | None = None
     """Why silence is recorded, when a row says so."""
     paused: bool = False

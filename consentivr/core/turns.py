@@ -172,6 +172,8 @@ class Masked(Row):
 class Unmasked(Row):
     turn: ClassVar[Turn] = Turn.RECORDING_UNMASKED
     why: str
+    parties: tuple[str, ...]
+    """Everybody whom it was about, as far as their legs are known."""
 
 
 @dataclass(frozen=True)

@@ -152,9 +152,10 @@ class SimulatedSwitch:
         return colleague
 
     def consult_in_vain(self, agent: Leg, number: str = "2001") -> None:
-        """The colleague is busy: nothing is told but the end of that leg."""
+        """The colleague is busy: nothing is told but the end of that leg, and of the application."""
         agent.execute("att_xfer", f"user/{number}@127.0.0.1")
         self.dialled(agent, number, answers=False).hang_up("USER_BUSY")
+        agent.completed("att_xfer", f"user/{number}@127.0.0.1")
 
     def consult_redirected(self, agent: Leg) -> Leg:
         """The colleague's telephone forwards (302): the agent's leg dials anew, and the caller is alone.

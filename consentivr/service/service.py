@@ -92,6 +92,11 @@ class Application:
         """Calls that are being asked."""
         return self._server.calls
 
+    @property
+    def recorded(self) -> int:
+        """Conversations that are recorded now."""
+        return sum(watch.recorded for watch in self._watches)
+
     def start(self) -> None:
         """Open the ledger, note the announcements' versions, watch, listen.
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import gevent
 import structlog
 
 from consentivr import switch
@@ -66,6 +65,8 @@ class Adopting:
         self._settling = Settling(following)
         self._reading: dict[str, tuple[Channel, str, str | None]] = {}
         """By channel: visits whose rows are being read; the queue, and mod_callcenter's name for the place in it."""
+        self._kept: dict[str, list[Callable[[], None]]] = {}
+        """By channel, likewise: what happened to it meanwhile."""
         self._gathering = False
 
     # --- one channel -------------------------------------------------------------------------
@@ -102,11 +103,18 @@ class Adopting:
             self._never_asked(channel)
         self._read_soon(channel, queue, member)
 
+    def keeps(self, leg: str, what: Callable[[], None]) -> bool:
+        """Whether ``what`` has to wait for the rows of a visit on this leg, which are being read."""
+        if leg not in self._reading:
+            return False
+        self._kept.setdefault(leg, []).append(what)
+        return True
+
     def _read_soon(self, channel: Channel, queue: str, member: str | None) -> None:
         self._reading[channel.uuid] = channel, queue, member
         if not self._gathering:
             self._gathering = True
-            gevent.spawn_later(GATHER_SECONDS, self._read)
+            self._following.beside(self._read, seconds=GATHER_SECONDS)
 
     def _goes_on(self, visit: Visit, channel: Channel, queue: str, member: str | None) -> None:
         """The same visit, in another queue, or decided since it was read."""
@@ -153,6 +161,8 @@ class Adopting:
                 self._following.refresh({leg})
             else:
                 self.begin(channel, queue, member, rows.get(channel.visit, []), why=None)
+            for kept in self._kept.pop(leg, ()):
+                kept()
 
     def begin(self, channel: Channel, queue: str, member: str | None, rows: list[Entry], why: str | None) -> Visit:
         """Follow a visit whose rows are known; ``why`` it had to be taken up late, if so."""

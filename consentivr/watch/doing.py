@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import gevent
 import structlog
 
 from consentivr import switch
@@ -14,7 +13,7 @@ from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import LegSeen
+from consentivr.core.turns import CommandFailed, LegSeen
 from consentivr.ledger import LedgerUnavailable
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.orders import Orders
@@ -48,7 +47,7 @@ class Doing:
         row = action.row
         entry = visit.ref.row(row.turn, row.evidence(), tally=action.tally)
         if action.permits:
-            gevent.spawn(self._commit, visit, action.row, entry)
+            self._following.beside(self._commit, visit, action.row, entry)
             return
         try:
             self._following.ledger.submit(entry)
@@ -94,6 +93,14 @@ class Doing:
 
     def _stop_if_there(self, visit: Visit, recorder: Recorder) -> None:
         if recorder.leg is not None and recorder.path in self._following.board.recorders_on(recorder.leg):
+            self._stop(visit, recorder, "stop")
+
+    def give_up(self, visit: Visit) -> None:
+        """Stop whatever records a conversation that nobody can judge any more."""
+        row = CommandFailed("judge", "a fault of consentivr: see its log", ())
+        self._following.alarm.raise_(visit.ref, row.turn, row.evidence())
+        self.write(visit, do.Write(row))
+        for recorder in self._following.board.recorders(self._following.board.room(visit.channel)):
             self._stop(visit, recorder, "stop")
 
     def _stop(self, visit: Visit, recorder: Recorder, wanted: str) -> None:
@@ -143,6 +150,8 @@ class Doing:
             values |= {switch.NO_RECORD: "false", switch.DECISION: action.decision or ""}
         if action.paused is not None:
             values[switch.PAUSED] = "true" if action.paused else "false"
+        if action.over:
+            values[switch.RECORD_FILE] = switch.unrecordable(visit.channel)
         self._set(visit.channel, values)
         if action.record is not None:
             for party in visit.state.now.parties:
@@ -151,7 +160,7 @@ class Doing:
 
     def _set(self, leg: str, values: dict[str, str]) -> None:
         def said(answer: str) -> None:
-            if not switch.is_done(answer):
+            if not switch.is_done(answer) and not switch.is_no_channel(answer):
                 log.warning("the channel's word is not set", channel=leg, said=answer.strip())
 
         self._connection.bgapi(switch.set_variables(leg, values), said)

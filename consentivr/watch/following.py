@@ -11,7 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import Any
 
+import gevent
+import gevent.pool
 import structlog
 
 from consentivr import switch
@@ -71,6 +74,7 @@ class Following:
         self.vanished: dict[str, float] = {}
         """Files that nothing records to any more, without a word of the stream so far; since when."""
         self._inbox: deque[Callable[[], None]] = deque()
+        self._beside = gevent.pool.Group()
 
     def run(self) -> None:
         """Take up what is there, then follow."""
@@ -96,16 +100,38 @@ class Following:
         self._inbox.append(what)
         self.connection.wake()
 
+    def beside(self, what: Callable[..., None], *args: Any, seconds: float = 0.0) -> None:
+        """Do something that waits in a greenlet of its own, so many seconds from now; it ends with this connection."""
+        greenlet = gevent.Greenlet(what, *args)
+        self._beside.add(greenlet)
+        greenlet.start_later(seconds) if seconds else greenlet.start()
+
+    def end(self) -> None:
+        """Nothing of it goes on."""
+        self._beside.kill()
+
     # --- conversations -----------------------------------------------------------------------
 
     def tell(self, visit: Visit, event: ev.TalkEvent) -> bool:
         """Something happened to a conversation; whether anything follows from it."""
         before = visit.state.decision
-        visit.state, actions = step(visit.policy, visit.state, event)
-        for path in visit.state.files:
-            self._owners.setdefault(path, visit)
-        for action in actions:
-            self._doing.perform(visit, action)
+        if visit.broken:
+            if isinstance(event, ev.ChannelGone):
+                self.adopting.over(visit, event.cause)
+                self.forget(visit)
+            return False
+        try:
+            visit.state, actions = step(visit.policy, visit.state, event)
+            for path in visit.state.files:
+                self._owners.setdefault(path, visit)
+            for action in actions:
+                self._doing.perform(visit, action)
+        except Exception:
+            # One conversation must not take the others with it (promise P9), and when in doubt nothing is recorded.
+            log.exception("a conversation failed; its recorders are stopped", channel=visit.channel)
+            visit.broken = True
+            self._doing.give_up(visit)
+            return False
         visit.look()
         if visit.state.decision is not before:
             self.refresh(set(self.board.room(visit.channel)))
@@ -217,6 +243,10 @@ class Following:
 
     def arrived_in_queue(self, event: Event) -> None:
         self.adopting.from_queue(event)
+
+    def keeps(self, leg: str, what: Callable[[], None]) -> bool:
+        """Whether ``what`` happened too early: the visit on this leg is being read."""
+        return self.adopting.keeps(leg, what)
 
     def left_queue(self, event: Event) -> None:
         visit = self.visits.get(event.get("CC-Member-Session-UUID", ""))

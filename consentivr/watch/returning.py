@@ -10,10 +10,10 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import gevent
 import structlog
 
 from consentivr import switch
+from consentivr.core.adoption import told
 from consentivr.ledger import Entry, LedgerError
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
@@ -92,7 +92,7 @@ class Returning:
             command = switch.variable_of(leg, "signal_bond")
             self._following.connection.api(command, partial(self._consults, mine))
         self._following.connection.bgapi(switch.CONFERENCES, self._conferences)
-        gevent.spawn(self._read)
+        self._following.beside(self._read)
 
     def _consults(self, pairs: list[tuple[str, str]], bond: str) -> None:
         board = self._following.board
@@ -158,6 +158,10 @@ class Returning:
         channel = Channel(leg, lambda name: said.get(name) or None)
         if not channel.line or leg in following.visits:
             return
+        if not channel.visit and not channel.joined:
+            if told(rows).decided:
+                following.adopting.orphan(rows, "another visit began")
+            return  # on its way to the question: whoever asks names the visit
         if rows and rows[0].visit == channel.visit:
             following.adopting.begin(channel, "", waits, rows, why="taken up again")
         else:

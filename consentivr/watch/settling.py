@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import gevent
 import structlog
 
 from consentivr import switch
@@ -39,11 +38,12 @@ class Settling:
 
     def later(self, visit: Visit) -> None:
         """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
-        gevent.spawn_later(PATIENCE_SECONDS, self._decide, visit)
+        self._following.beside(self._decide, visit, seconds=PATIENCE_SECONDS)
 
     def over(self, ref: CallRef, cause: str | None) -> None:
         """A visit that is over, undecided as far as we know."""
-        gevent.spawn_later(PATIENCE_SECONDS, self._end, ref, cause, "the call ended before it was decided")
+        why = "the call ended before it was decided"
+        self._following.beside(self._end, ref, cause, why, seconds=PATIENCE_SECONDS)
 
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
         """A visit whose channel is gone: what it recorded is as complete as it will be."""
@@ -61,12 +61,12 @@ class Settling:
 
     def young(self, rows: Sequence[Entry], why: str) -> None:
         """The same for one that may have begun just now: in a while, when the switch does not know its channel."""
-        gevent.spawn_later(YOUNG.total_seconds(), self._once_more, rows[0].about, why)
+        self._following.beside(self._once_more, rows[0].about, why, seconds=YOUNG.total_seconds())
 
     def _once_more(self, ref: CallRef, why: str) -> None:
         def exists(said: str) -> None:
             if said.strip() == "false" and ref.channel_uuid not in self._following.visits:
-                gevent.spawn(self._still_open, ref, why)
+                self._following.beside(self._still_open, ref, why)
 
         command = switch.exists(ref.channel_uuid)
         self._following.post(lambda: self._following.connection.bgapi(command, exists))

@@ -45,6 +45,9 @@ EXECUTIONS = (
     *(f"filter Application {application}" for application in APPLICATIONS),
 )
 
+_ENDS = ("MEDIA_BUG_STOP", "RECORD_STOP", "DTMF", "CHANNEL_HANGUP_COMPLETE")
+"""What a visit must not miss whose rows are being read when it comes."""
+
 _LISTENING = ("eavesdrop", "three_way")
 _SPEAK, _BE_SILENT = ("1", "2", "3"), ("0",)
 """What an eavesdropper presses to be heard, and not to be any more."""
@@ -55,6 +58,7 @@ class Follower(Protocol):
 
     board: Switchboard
 
+    def keeps(self, leg: str, what: Callable[[], None]) -> bool: ...
     def refresh(self, legs: set[str]) -> None: ...
     def arrived_in_queue(self, event: Event) -> None: ...
     def left_queue(self, event: Event) -> None: ...
@@ -75,8 +79,13 @@ class Stream:
     def hear(self, event: Event) -> None:
         """One event of the switch."""
         understand = KINDS.get(event["Event-Name"])
-        if understand is not None:
-            understand(self, event)
+        if understand is None:
+            return
+        if event["Event-Name"] in _ENDS or event.get("CC-Action") == "member-queue-end":
+            leg = event.get("CC-Member-Session-UUID") or event.get("Unique-ID", "")
+            if self._follower.keeps(leg, lambda: self.hear(event)):
+                return
+        understand(self, event)
 
     # --- bridges and holds -------------------------------------------------------------------
 

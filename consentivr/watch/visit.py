@@ -18,7 +18,19 @@ from consentivr.prompts import Spoken
 class Visit:
     """One visit of a caller. Only the greenlet of its watch touches it."""
 
-    __slots__ = ("began", "day", "member", "policy", "ref", "remind_at", "resume_at", "sounds", "state", "waiting")
+    __slots__ = (
+        "began",
+        "broken",
+        "day",
+        "member",
+        "policy",
+        "ref",
+        "remind_at",
+        "resume_at",
+        "sounds",
+        "state",
+        "waiting",
+    )
 
     def __init__(
         self,
@@ -36,6 +48,8 @@ class Visit:
         self.sounds = sounds
         self.day = day
         self.began = began
+        self.broken = False
+        """What follows from an event could not be said: nothing is recorded, and only its end is waited for."""
         self.member: str | None = None
         """mod_callcenter's name for the caller's place in the queue: what is told late names an older one."""
         self.remind_at: float | None = None

@@ -80,6 +80,12 @@ class Watch:
         """How many are followed now."""
         return len(self._following.visits) if self._following else 0
 
+    @property
+    def recorded(self) -> int:
+        """How many of them are recorded now."""
+        visits = self._following.visits.values() if self._following else ()
+        return sum(bool(visit.state.now.recorders) for visit in visits)
+
     def _run(self) -> None:
         pause = FIRST_PAUSE_S
         why: str | None = None
@@ -129,6 +135,7 @@ class Watch:
             self._following = None
             self.blind_since = time.time()
             gevent.killall(beside)
+            following.end()
             executions.stop()
             connection.stop()
 

@@ -329,7 +329,7 @@ def test_p10_the_span_names_who_was_heard() -> None:
     masked = room.rows[-1]
     assert masked.evidence() == {"why": "outsider", "parties": ["nobody"], "paths": ["/r/visit.wav"]}
     play(room, "nobody leaves")
-    assert room.rows[-1].evidence() == {"why": "outsider"}
+    assert room.rows[-1].evidence() == {"why": "outsider", "parties": ["nobody"]}
 
 
 # --- the end --------------------------------------------------------------------------------------

@@ -154,8 +154,11 @@ NAMES = {
 
 @pytest.mark.sipp
 def test_p7_hostile_names(world: World, tmp_path: Path) -> None:
+    def new(before: dict[str, str]) -> list[str]:
+        return [said for visit, said in decisions(world).items() if visit not in before]
+
     text = (SCENARIOS / "press_nothing.xml").read_text().replace('"45000"', '"6000"')
-    before = len(decisions(world))
+    before = decisions(world)
     running = []
     for name, said in NAMES.items():
         hostile = text.replace("Erika Mustermann", said)
@@ -164,8 +167,8 @@ def test_p7_hostile_names(world: World, tmp_path: Path) -> None:
         running.append(sipp(world, tmp_path / f"{name}.xml", 1))
     for process in running:
         assert process.wait() == 0
-    eventually(lambda: len(decisions(world)) == before + len(NAMES))
-    assert set(list(decisions(world).values())[before:]) == {"not_obtained"}
+    eventually(lambda: len(new(before)) >= len(NAMES))
+    assert set(new(before)) == {"not_obtained"}
     assert world.files == []
     assert not Path("/tmp/consentivr-pwned").exists()
 
@@ -231,7 +234,7 @@ def test_the_same_call_on_both_gives_the_same_events(
 
     def listen(session: OutboundSession, timeout: float | None = None) -> Event | Refused | None:
         event = receive(session, timeout)
-        if isinstance(event, Event):
+        if isinstance(event, Event) and event["Event-Name"] != "CHANNEL_PARK":
             heard.append((event["Event-Name"], event.get("Application", "")))
         return event
 

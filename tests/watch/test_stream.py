@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,14 @@ class Follower:
     def __init__(self) -> None:
         self.board = Switchboard()
         self.told: list[tuple[Any, ...]] = []
+        self.read: set[str] = set()
+        """Legs whose rows are being read."""
+        self.kept: list[Callable[[], None]] = []
+
+    def keeps(self, leg: str, what: Callable[[], None]) -> bool:
+        if leg in self.read:
+            self.kept.append(what)
+        return leg in self.read
 
     def refresh(self, legs: set[str]) -> None:
         self.told.append(("refresh", frozenset(legs)))
@@ -214,6 +223,23 @@ def test_a_leg_is_gone(heard: Heard) -> None:
     assert heard.hear("CHANNEL_HANGUP_COMPLETE", Unique_ID=CALLER, Hangup_Cause="NORMAL_CLEARING") == [
         ("gone", CALLER, "NORMAL_CLEARING")
     ]
+
+
+def test_what_must_not_be_missed_waits_while_a_visit_is_read(heard: Heard) -> None:
+    heard.follower.read.add(CALLER)
+    left = {"CC_Member_Session_UUID": CALLER, "CC_Action": "member-queue-end", "CC_Cause": "Cancel"}
+    heard.hear("DTMF", Unique_ID=CALLER, DTMF_Digit="9", Event_Date_Timestamp="1795457911000000")
+    heard.hear("CUSTOM", Event_Subclass="callcenter::info", **left)
+    heard.hear("CHANNEL_HANGUP_COMPLETE", Unique_ID=CALLER, Hangup_Cause="NORMAL_CLEARING")
+    assert heard.follower.told == []
+    assert heard.hear("DTMF", Unique_ID=AGENT, DTMF_Digit="1", Event_Date_Timestamp="1795457911000000") != []
+    heard.follower.read.clear()
+    heard.follower.told = []
+    for kept in heard.follower.kept:
+        kept()
+    assert heard.follower.told == [
+        ("pressed", CALLER, "9", 1795457911000), ("left", "Cancel"), ("gone", CALLER, "NORMAL_CLEARING"),
+    ]  # fmt: skip
 
 
 NAMES = ["Unique_ID", "Bridge_A_Unique_ID", "Bridge_B_Unique_ID", "Media_Bug_Function", "Media_Bug_Target",

@@ -181,7 +181,7 @@ class Commands:
         return str(uuid.uuid4())
 
     def _do_global_getvar(self, rest: str) -> str:
-        return self._switch.globals.get(rest, "")
+        return self._switch.core_uuid if rest == "core_uuid" else self._switch.globals.get(rest, "")
 
     def _do_strepoch(self, rest: str) -> str:
         return str(int(time.time()))

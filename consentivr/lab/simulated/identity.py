@@ -139,3 +139,8 @@ class Identity:
         self.application, self.application_data = application, data
         named = {"Application": application, "Application-Data": data, "Application-UUID": str(uuid.uuid4())}
         self.event("CHANNEL_EXECUTE", named)
+
+    def completed(self, application: str, data: str = "") -> None:
+        """Say that an application has ended."""
+        self.application, self.application_data = "", ""
+        self.event("CHANNEL_EXECUTE_COMPLETE", {"Application": application, "Application-Data": data})

@@ -138,6 +138,8 @@ class ManyHeld:
         name, _, rest = command.partition(" ")
         if name in ("show", "conference", "switchname"):
             return self._of_all(command)
+        if name == "global_getvar":
+            return self.core_uuid if rest == "core_uuid" else ""
         leg, _, more = rest.partition(" ")
         found = self._leg(leg)
         if name == "uuid_exists":
@@ -235,7 +237,7 @@ def main(plan: dict[str, object]) -> None:
     many = ManyHeld(**plan)  # type: ignore[arg-type]
     many.api("show channels as json")
     socket = SimulatedEventSocket(many, password, port)
-    print(json.dumps({"port": socket.address[1]}), flush=True)
+    print(json.dumps({"port": socket.address[1], "core": many.core_uuid}), flush=True)
     gevent.get_hub().threadpool.apply(sys.stdin.read)
 
 
