@@ -40,10 +40,9 @@ class Settling:
         """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
         self._following.beside(self._decide, visit, seconds=PATIENCE_SECONDS)
 
-    def over(self, ref: CallRef, cause: str | None) -> None:
-        """A visit that is over, undecided as far as we know."""
-        why = "the call ended before it was decided"
-        self._following.beside(self._end, ref, cause, why, seconds=PATIENCE_SECONDS)
+    def over(self, ref: CallRef, why: str) -> None:
+        """A visit that is over, undecided as far as we know, or that nobody could judge to its end."""
+        self._following.beside(self._end, ref, why, seconds=PATIENCE_SECONDS)
 
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
         """A visit whose channel is gone: what it recorded is as complete as it will be."""
@@ -53,6 +52,9 @@ class Settling:
         if self._is_behind(ref):
             self._following.beside(self._still_open, ref, why, seconds=YOUNG.total_seconds())
             return
+        self._finish(known, ref, why)
+
+    def _finish(self, known: Told, ref: CallRef, why: str) -> None:
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path)
@@ -104,16 +106,13 @@ class Settling:
         if self._following.visits.get(visit.channel) is visit:
             self._following.tell(visit, event)
 
-    def _end(self, ref: CallRef, cause: str | None, why: str) -> None:
+    def _end(self, ref: CallRef, why: str) -> None:
         if self._is_behind(ref):
-            self.over(ref, cause)
+            self.over(ref, why)
             return
         known = self._read(ref)
-        if known is None or known.ended:
-            return
-        if not known.decided:
-            self._write(ref, self._not_obtained(ref, known))
-        self._write(ref, CallEnded(cause, known.agent, why))
+        if known is not None and not known.ended:
+            self._finish(known, ref, why)
 
     def _is_behind(self, ref: CallRef) -> bool:
         """Whether whoever asked has written rows that cannot be read yet: a second decision would follow."""
