@@ -234,17 +234,17 @@ def test_open_visits_are_found(location: Location) -> None:
             writer.commit(about(4000 + number, 1800).row(Turn.TAPPED, {}), 5)
 
     writing = gevent.spawn(write)
-    found = writer.open_visits(NOW - timedelta(days=1))
+    found = [rows for portion in writer.open_visits(NOW - timedelta(days=1)) for rows in portion]
     assert [rows[0].visit for rows in found] == VISITS[1100:1700]
     assert [len(rows) for rows in found[:2]] == [1, 2]
-    assert len(writer.open_visits(NOW - timedelta(days=10))) == 700
+    assert sum(map(len, writer.open_visits(NOW - timedelta(days=10)))) == 700
     assert [rows[0].visit for rows in writer.rows_of_visits(VISITS[:3])] == VISITS[:3]
     writing.get()
     ledger_inside = writer._ledger
     assert ledger_inside is not None
     ledger_inside.names_of_open_visits = _broken  # type: ignore[method-assign]
     with pytest.raises(LedgerError, match="gone"):
-        writer.open_visits(NOW)
+        list(writer.open_visits(NOW))
     writer.stop()
 
 

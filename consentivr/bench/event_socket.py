@@ -111,6 +111,8 @@ class EventSocket:
             return f"<media-bugs>\n{bug if leg.file else ''}</media-bugs>\n"
         if name == "uuid_getvar":
             return leg.variables.get(words[1], "_undef_") if leg else "-ERR No such channel!\n"
+        if name == "uuid_record":
+            return "+OK Success\n" if leg else "-ERR Cannot locate session!\n"
         known = {"switchname": SWITCHNAME, "global_getvar": CORE, "conference": "[]"}
         return known.get(name) or ("+OK\n" if leg else "-ERR No such channel!\n")
 

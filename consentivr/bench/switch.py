@@ -78,7 +78,7 @@ def _cost(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[Fig
         switch = used_s(stage.switch.pid) - before[1]
         recorded = stage.recorded() - before[2]
         if recorded != wanted.calls:
-            raise RuntimeError(f"{recorded} of {wanted.calls} calls were recorded: the machine is too slow for this rate")
+            raise RuntimeError(f"{recorded} of {wanted.calls} calls were recorded: too slow a machine for this rate")
         ours.append(1000 * application / wanted.calls)
         theirs.append(1000 * switch / wanted.calls)
         loads.append(load_average())
@@ -164,6 +164,6 @@ def _memory(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[F
     after = resident_kb(stage.serve_pid)
     under = f"{wanted.held} talks"
     return [
-        Figure("memory for each held conversation", under, (after - before) / wanted.held, "kB", at_most=MEMORY_BUDGET_KB),
+        Figure("memory for a held conversation", under, (after - before) / wanted.held, "kB", at_most=MEMORY_BUDGET_KB),
         Figure("  memory of the process without them", under, before / 1000, "MB"),
     ]

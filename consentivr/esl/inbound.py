@@ -40,6 +40,8 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         self.sock = None
         self._jobs: dict[str, tuple[float, Answer]] = {}
         """Background jobs under way, the oldest first: when each is given up, and who gets its answer."""
+        self._first_due = float("inf")
+        """Not later than the first of them is."""
 
     def connect(self, *subscriptions: str, timeout: float = 5.0) -> None:
         """Connect, authenticate, subscribe; ``timeout`` in seconds for all of it.
@@ -73,7 +75,9 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         """
         job = f"consentivr-{next(_JOBS)}"
         self._queue(encode(f"bgapi {literal(command)}", {"Job-UUID": job}), "bgapi")
-        self._jobs[job] = time.monotonic() + seconds, then
+        due = time.monotonic() + seconds
+        self._jobs[job] = due, then
+        self._first_due = min(self._first_due, due)
 
     @property
     def job_due(self) -> float | None:
@@ -83,9 +87,13 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
     def give_up_jobs(self) -> None:
         """Answer for the jobs whose time is over."""
         now = time.monotonic()
+        if now < self._first_due:
+            return
         late = [job for job, (due, _) in self._jobs.items() if due <= now]
-        for job in late:
-            self._jobs.pop(job)[1](NO_ANSWER)
+        gone = [self._jobs.pop(job)[1] for job in late]
+        self._first_due = self.job_due or float("inf")
+        for then in gone:
+            then(NO_ANSWER)
 
     def _sort(self, message: Message) -> None:
         """The end of a background job goes to who waits for it; everything else as ever."""

@@ -9,7 +9,7 @@ not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -152,9 +152,11 @@ class LedgerWriter:
             return frozenset()
         return frozenset(said)
 
-    def open_visits(self, since: datetime) -> list[list[Entry]]:
-        """``Ledger.open_visits``, read between the appends: a row waits for one portion. Raises LedgerError."""
-        return self.rows_of_visits(self._read(self._open.names_of_open_visits, since))
+    def open_visits(self, since: datetime) -> Iterator[list[list[Entry]]]:
+        """``Ledger.open_visits`` in portions, read between the appends: a row waits for one. Raises LedgerError."""
+        names = self._read(self._open.names_of_open_visits, since)
+        for start in range(0, len(names), READ_AT_ONCE):
+            yield self.rows_of_visits(names[start : start + READ_AT_ONCE])
 
     def rows_of_visits(self, visits: Sequence[str]) -> list[list[Entry]]:
         """``Ledger.rows_of_visits``, in the same way. Raises LedgerError."""

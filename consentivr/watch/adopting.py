@@ -67,6 +67,8 @@ class Adopting:
         """By channel: visits whose rows are being read; the queue, and mod_callcenter's name for the place in it."""
         self._kept: dict[str, list[Callable[[], None]]] = {}
         """By channel, likewise: what happened to it meanwhile."""
+        self._awaited: set[str] = set()
+        """Channels that are being asked which visit they are on."""
         self._gathering = False
 
     # --- one channel -------------------------------------------------------------------------
@@ -103,9 +105,19 @@ class Adopting:
             self._never_asked(channel)
         self._read_soon(channel, queue, member)
 
+    def awaits(self, leg: str) -> None:
+        """Whoever looks around is going to say what is on this channel."""
+        self._awaited.add(leg)
+
+    def awaits_no_longer(self, leg: str) -> None:
+        """It is said, or being read."""
+        self._awaited.discard(leg)
+        if leg not in self._reading:
+            self._tell_kept(leg)
+
     def keeps(self, leg: str, what: Callable[[], None]) -> bool:
         """Whether ``what`` has to wait for the rows of a visit on this leg, which are being read."""
-        if leg not in self._reading:
+        if leg not in self._reading and leg not in self._awaited:
             return False
         self._kept.setdefault(leg, []).append(what)
         return True
@@ -118,12 +130,15 @@ class Adopting:
 
     def _goes_on(self, visit: Visit, channel: Channel, queue: str, member: str | None) -> None:
         """The same visit, in another queue, or decided since it was read."""
+        self._is_in(visit, queue, member)
+        if visit.state.decision is None:
+            self._read_soon(channel, queue, member)
+
+    def _is_in(self, visit: Visit, queue: str, member: str | None) -> None:
         visit.member = member or visit.member
         if queue:
             visit.moves_to(queue, self._following.house.policy(visit.ref.line, queue))
             self._following.tell(visit, ev.QueueEntered(queue))
-        if visit.state.decision is None:
-            self._read_soon(channel, queue, member)
 
     def _never_asked(self, channel: Channel) -> None:
         """The line was reached while nobody answered for it: this visit begins with us."""
@@ -157,12 +172,16 @@ class Adopting:
             if known is not None and known.state.visit == channel.visit:
                 told = adoption.told(rows.get(channel.visit, ()))
                 decision, durable = adoption.word(told, channel.says)
+                self._is_in(known, queue, member)
                 self._following.tell(known, ev.WordChanged(decision, durable, told.purpose))
                 self._following.refresh({leg})
             else:
                 self.begin(channel, queue, member, rows.get(channel.visit, []), why=None)
-            for kept in self._kept.pop(leg, ()):
-                kept()
+            self._tell_kept(leg)
+
+    def _tell_kept(self, leg: str) -> None:
+        for kept in self._kept.pop(leg, ()):
+            kept()
 
     def begin(self, channel: Channel, queue: str, member: str | None, rows: list[Entry], why: str | None) -> Visit:
         """Follow a visit whose rows are known; ``why`` it had to be taken up late, if so."""
@@ -181,7 +200,7 @@ class Adopting:
         if state.paused:
             visit.remind_after(following.house.remind_paused_s)
             visit.resume_after(following.house.resume_after_s)
-        following.visits[channel.uuid] = visit
+        following.follow(visit)
         for row in rows:
             if row.turn == Turn.AGENT_ANSWERED and row.evidence.get("agent"):
                 agreed = bool(row.evidence.get("agent_agreed"))

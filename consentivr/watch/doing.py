@@ -88,7 +88,7 @@ class Doing:
         for recorder in action.recorders:
             if recorder.leg is not None and recorder.path in visit.state.over and not visit.state.talking:
                 later = partial(self._stop_if_there, visit, recorder)
-                gevent.spawn_later(BY_ITSELF_SECONDS, self._following.post, later)
+                self._following.beside(self._following.post, later, seconds=BY_ITSELF_SECONDS)
             else:
                 self._stop(visit, recorder, "stop")
 

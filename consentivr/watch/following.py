@@ -43,6 +43,9 @@ from consentivr.watch.visit import Visit
 
 log = structlog.get_logger(__name__)
 
+GONE_SECONDS = 1.0
+"""So long after the switch knew nothing of a leg its end may still be told."""
+
 TICK_SECONDS = 0.25
 """How exactly deadlines are kept when nothing happens."""
 
@@ -63,6 +66,7 @@ class Following:
         self.board = Switchboard()
         self.visits: dict[str, Visit] = {}
         """By the caller's leg."""
+        self._by_name: dict[str, Visit] = {}
         self._owners: dict[str, Visit] = {}
         """By the path of each file that is theirs, until it is complete."""
         self.people = People(connection, house, ledger, self.board, self._found, self.post)
@@ -111,6 +115,10 @@ class Following:
         self._beside.kill()
 
     # --- conversations -----------------------------------------------------------------------
+
+    def follow(self, visit: Visit) -> None:
+        """From now on."""
+        self.visits[visit.channel] = self._by_name[visit.state.visit] = visit
 
     def tell(self, visit: Visit, event: ev.TalkEvent) -> bool:
         """Something happened to a conversation; whether anything follows from it."""
@@ -183,7 +191,7 @@ class Following:
         owner = self._owners.get(path)
         if owner is None:
             name = visit_of(PurePosixPath(path).stem)
-            owner = next((visit for visit in self.visits.values() if visit.state.visit == name), None) if name else None
+            owner = self._by_name.get(name or "")
             if owner is not None and not path.startswith(owner.state.stem):
                 owner = None
         return owner
@@ -200,8 +208,19 @@ class Following:
         self.refresh({leg})
 
     def listed(self, leg: str, list_: str) -> None:
-        """The answer to ``uuid_buglist``."""
+        """The answer to ``uuid_buglist``; of a leg that is gone there is none, also where a list still has it."""
+        if list_.startswith("-ERR") and leg in self.board:
+            self.beside(self._still_there, leg, seconds=GONE_SECONDS)
         self.bugs_seen(leg, switch.media_bugs(list_))
+
+    def _still_there(self, leg: str) -> None:
+        """The stream would have told by now."""
+
+        def exists(said: str) -> None:
+            if said.strip() == "false" and (leg in self.visits or leg in self.board):
+                self.gone(leg, "")
+
+        self.post(lambda: self.connection.bgapi(switch.exists(leg), exists))
 
     def bugs_seen(self, leg: str, bugs: tuple[tuple[str, str], ...] | None) -> None:
         """What the switch says listens to a leg, held against what the stream told (None: it did not say)."""
@@ -309,6 +328,7 @@ class Following:
         """A visit is over. Its files are its own until they are complete."""
         if self.visits.get(visit.channel) is visit:
             del self.visits[visit.channel]
+        self._by_name.pop(visit.state.visit, None)
         if visit.state.decision is None:
             self.adopting.over(visit, None)
         for path in visit.state.files:

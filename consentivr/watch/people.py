@@ -43,8 +43,8 @@ class People:
         """By leg; None: nobody known, or not known yet."""
         self._asking: set[str] = set()
         """Legs of which the switch was asked and has not answered."""
-        self._agreed: dict[tuple[str, str], Permission] = {}
-        """By leg and queue."""
+        self._agreed: dict[str, dict[str, Permission]] = {}
+        """By leg, by queue."""
 
     def agent_found(self, leg: str, agent: str) -> None:
         """mod_callcenter says who it bridged."""
@@ -53,23 +53,21 @@ class People:
     def agent_noted(self, leg: str, agent: str, queue: str, agreed: bool) -> None:
         """The ledger says who is on this leg, and what the register said when this talk began."""
         self._agents[leg] = agent
-        self._agreed[leg, queue] = Permission.AGREED if agreed else Permission.NOT_AGREED
+        self._agreed.setdefault(leg, {})[queue] = Permission.AGREED if agreed else Permission.NOT_AGREED
 
     def is_told(self, leg: str) -> bool:
         """Whether it is known who is on a leg, or that nobody can tell."""
         return (
             leg in self._agents
             and leg not in self._asking
-            and Permission.UNKNOWN
-            not in (permission for (known, _), permission in self._agreed.items() if known == leg)
+            and Permission.UNKNOWN not in self._agreed.get(leg, {}).values()
         )
 
     def gone(self, leg: str) -> None:
         """The leg is down."""
         self._agents.pop(leg, None)
         self._asking.discard(leg)
-        for key in [key for key in self._agreed if key[0] == leg]:
-            del self._agreed[key]
+        self._agreed.pop(leg, None)
 
     def party(self, leg: str, queue: str, must_agree: bool) -> Party:
         """Somebody who is no caller of ours."""
@@ -112,9 +110,10 @@ class People:
 
     def _permission(self, leg: str, agent: str, queue: str) -> Permission:
         """Of this talk: asked once, so that a withdrawal counts from the next one on."""
-        known = self._agreed.get((leg, queue))
+        known = self._agreed.get(leg, {}).get(queue)
         if known is None:
-            known = self._agreed[leg, queue] = Permission.UNKNOWN
+            known = Permission.UNKNOWN
+            self._agreed.setdefault(leg, {})[queue] = known
             gevent.spawn(self._ask_register, leg, agent, queue)
         return known
 
@@ -123,6 +122,6 @@ class People:
         self._post(lambda: self._registered(leg, queue, agreed))
 
     def _registered(self, leg: str, queue: str, agreed: bool) -> None:
-        if (leg, queue) in self._agreed:
-            self._agreed[leg, queue] = Permission.AGREED if agreed else Permission.NOT_AGREED
+        if leg in self._agreed:
+            self._agreed[leg][queue] = Permission.AGREED if agreed else Permission.NOT_AGREED
             self._found(leg)

@@ -6,10 +6,13 @@ All of it is asked of the switch and of the ledger; nothing is remembered from b
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import gevent.event
 import structlog
 
 from consentivr import switch
@@ -28,15 +31,13 @@ OPEN_SINCE = timedelta(days=2)
 """A visit that began before is not looked for any more."""
 
 LIST_SECONDS = 20.0
-_VARIABLES = (
-    switch.VISIT,
-    switch.LINE,
-    switch.DECISION,
-    switch.RECORD_FILE,
-    switch.PAUSED,
-    switch.JOINED,
-    switch.JOINED_BEFORE,
-)
+AT_ONCE = 64
+"""So many visits are asked about at a time: a command that matters does not wait behind thousands."""
+
+_WORDS = (switch.VISIT, switch.DECISION, switch.RECORD_FILE, switch.PAUSED)
+"""What only the channel says of a visit whose rows are known."""
+
+_VARIABLES = (*_WORDS, switch.LINE, switch.JOINED, switch.JOINED_BEFORE)
 
 
 class Returning:
@@ -44,7 +45,15 @@ class Returning:
 
     def __init__(self, following: Following) -> None:
         self._following = following
-        self._channels: dict[str, dict[str, str]] = {}
+        self._channels: dict[str, tuple[bool, bool]] = {}
+        """Whether a channel is a caller's, and whether it waits in a queue."""
+        self._to_ask: deque[tuple[str, list[Entry]]] = deque()
+        self._asking = 0
+        self._is_short = gevent.event.Event()
+        """Of what is still to be asked: more may be read."""
+        self._all_read = False
+        self.under_way = True
+        """Until every channel has been asked."""
 
     def look_around(self) -> None:
         """Ask for everything. Answers come while the stream is heard already."""
@@ -61,32 +70,37 @@ class Returning:
         self._following.switch_name = (self._following.switch_name[0], core)
 
     def _listed(self, said: str) -> None:
-        rows = rows_of(said)
+        rows = rows_of(said, "uuid", "direction", "application", "callstate")
         if rows is None:
             log.error(
                 "the switch does not list its channels: load mod_commands, or see event_socket.conf", said=said[:80]
             )
+            self.under_way = False
             return
-        self._channels = {row["uuid"]: row for row in rows if is_channel_uuid(row.get("uuid", ""))}
-        for leg, row in self._channels.items():
-            if row.get("callstate") == "HELD":
-                self._following.board.held(leg, True)
+        for row in rows:
+            if is_channel_uuid(row.get("uuid", "")):
+                called, waits = row.get("direction") == "inbound", row.get("application") == "callcenter"
+                self._channels[row["uuid"]] = called, waits
+                if row.get("callstate") == "HELD":
+                    self._following.board.held(row["uuid"], True)
         self._following.connection.bgapi(switch.CALLS, self._bridges, LIST_SECONDS)
 
     def _bridges(self, said: str) -> None:
-        pairs = [(row.get("uuid", ""), row.get("b_uuid", "")) for row in rows_of(said) or ()]
+        pairs = [(row.get("uuid", ""), row.get("b_uuid", "")) for row in rows_of(said, "uuid", "b_uuid") or ()]
         pairs = [(a, b) for a, b in pairs if is_channel_uuid(a) and is_channel_uuid(b)]
         times: dict[str, int] = {}
         for pair in pairs:
             for leg in pair:
                 times[leg] = times.get(leg, 0) + 1
         # A leg in two rows consults: its partner is who it talks to now, and the other one waits for it.
-        plain = [pair for pair in pairs if all(times[leg] == 1 for leg in pair)]
+        plain: list[tuple[str, str]] = []
+        twice: list[tuple[str, str]] = []
+        for pair in pairs:
+            (plain if all(times[leg] == 1 for leg in pair) else twice).append(pair)
         board = self._following.board
         for a, b in plain:
             if board.partner(a) is None and board.partner(b) is None:  # else the stream has told more since
                 board.bridged(a, b)
-        twice = [pair for pair in pairs if pair not in plain]
         for leg in {leg for leg, count in times.items() if count > 1}:
             mine = [pair for pair in twice if leg in pair]
             command = switch.variable_of(leg, "signal_bond")
@@ -108,82 +122,136 @@ class Returning:
         """In a greenlet of its own. The rows of whoever had the switch before us are waited for."""
         ledger = self._following.ledger
         asked = datetime.now(timezone.utc)
+        with_rows: set[str] = set()
         try:
             ledger.settle(1.0)
-            visits = ledger.open_visits(asked - OPEN_SINCE)
+            for portion in ledger.open_visits(asked - OPEN_SINCE):
+                with_rows.update(rows[0].channel_uuid for rows in portion)
+                self._is_short.clear()
+                self._following.post(partial(self._take_up, portion, asked))
+                self._is_short.wait()
         except LedgerError as error:
             log.error("the ledger cannot be read: conversations are taken up without their rows", why=str(error))
-            visits = []
-        self._following.post(lambda: self._take_up(visits, asked))
+        self._following.post(partial(self._take_up_others, with_rows))
 
     def _take_up(self, visits: list[list[Entry]], asked: datetime) -> None:
         following = self._following
-        newest: dict[str, list[Entry]] = {}
         for rows in visits:
-            if _is_of(rows, following.switch_name[0]):
-                channel = rows[0].channel_uuid
-                if channel in newest:
-                    following.adopting.orphan(newest[channel], "another visit began")
-                newest[channel] = rows
-        for channel, rows in newest.items():
+            channel = rows[0].channel_uuid
+            if not _is_of(rows, following.switch_name[0]):
+                continue
             if channel in self._channels and _core(rows) in ("", following.switch_name[1]):
-                self._ask(channel, rows)
-            elif channel not in following.visits and asked - rows[0].at > YOUNG:
+                self._to_ask.append((channel, rows))
+                following.adopting.awaits(channel)
+            elif channel in following.visits:
+                self._is_another(rows)
+            elif asked - rows[0].at > YOUNG:
                 following.adopting.orphan(rows, "the channel was gone")
-            elif channel not in following.visits:
+            else:
                 following.adopting.young(rows, "the channel was gone")
-        for channel in self._channels:
-            if channel not in newest and self._channels[channel].get("direction") == "inbound":
-                self._ask(channel, [])
-        self._channels = {}
+        self._ask_more()
 
-    def _ask(self, leg: str, rows: list[Entry]) -> None:
-        """The channel's own words, then what listens to it."""
-        connection = self._following.connection
-        if rows:
-            self._look_at(leg)  # answered before the words are: what records is known when the visit is taken up
-        waits = "waiting" if self._channels[leg].get("application") == "callcenter" else None
+    def _take_up_others(self, with_rows: set[str]) -> None:
+        """Callers of whom no row is known."""
+        callers = [leg for leg, (called, _) in self._channels.items() if called and leg not in with_rows]
+        self._to_ask.extend((leg, []) for leg in callers)
+        self._all_read = True
+        self._ask_more()
+
+    def _is_another(self, rows: list[Entry]) -> None:
+        """Their channel is followed already: in this visit, or in one that came after it."""
+        if self._following.visits[rows[0].channel_uuid].state.visit != rows[0].visit:
+            self._following.adopting.orphan(rows, "another visit began")
+
+    # --- the channels ------------------------------------------------------------------------
+
+    def _ask_more(self) -> None:
+        while self._to_ask and self._asking < AT_ONCE:
+            self._asking += 1
+            leg, rows = self._to_ask.popleft()
+            if rows:
+                self._look_at(leg)  # answered before the words are: what records is known when the visit is taken up
+                self._ask(leg, _WORDS, partial(self._told, rows))
+            else:
+                self._ask(leg, (switch.LINE,), self._has_line)
+        if len(self._to_ask) < AT_ONCE:
+            self._is_short.set()
+        if self._all_read and not self._asking:
+            self.under_way, self._channels = False, {}
+
+    def _ask(self, leg: str, names: tuple[str, ...], then: Callable[[str, dict[str, str] | None], None]) -> None:
+        """The channel's own words; ``then`` gets None when there is no such channel any more."""
         said: dict[str, str] = {}
 
         def answer(name: str, text: str) -> None:
-            said[name] = "" if text.strip() == "_undef_" or text.startswith("-ERR") else text.strip()
-            if len(said) == len(_VARIABLES):
-                self._told(leg, rows, said, waits)
+            said[name] = text.strip()
+            if len(said) == len(names):
+                gone = any(map(switch.is_no_channel, said.values()))
+                known = {name: text for name, text in said.items() if text != "_undef_" and not text.startswith("-ERR")}
+                then(leg, None if gone else known)
 
-        for name in _VARIABLES:
-            connection.api(switch.variable_of(leg, name), partial(answer, name))
+        for name in names:
+            self._following.connection.api(switch.variable_of(leg, name), partial(answer, name))
 
-    def _told(self, leg: str, rows: list[Entry], said: dict[str, str], waits: str | None) -> None:
+    def _told(self, rows: list[Entry], leg: str, said: dict[str, str] | None) -> None:
         following = self._following
-        channel = Channel(leg, lambda name: said.get(name) or None)
-        if not channel.line or leg in following.visits:
-            return
-        if not channel.visit and not channel.joined:
-            if told(rows).decided:
-                following.adopting.orphan(rows, "another visit began")
-            return  # on its way to the question: whoever asks names the visit
-        if rows and rows[0].visit == channel.visit:
-            following.adopting.begin(channel, "", waits, rows, why="taken up again")
+        if leg in following.visits:
+            self._is_another(rows)
+        elif said is None:
+            following.adopting.orphan(rows, "the channel was gone")
+        elif said.get(switch.VISIT) == rows[0].visit:
+            channel = Channel(leg, {switch.LINE: rows[0].line, **said}.get)
+            following.adopting.begin(channel, "", self._waits(leg), rows, why="taken up again")
         else:
-            if rows:
-                following.adopting.orphan(rows, "another visit began")
-            following.adopting.take_up(channel, "", waits)
+            self._ask(leg, _VARIABLES, partial(self._told_all, rows))
+            return
+        self._asked(leg)
+
+    def _has_line(self, leg: str, said: dict[str, str] | None) -> None:
+        if said and said.get(switch.LINE) and leg not in self._following.visits:
+            self._ask(leg, _VARIABLES, partial(self._told_all, []))
+        else:
+            self._asked(leg)
+
+    def _told_all(self, rows: list[Entry], leg: str, said: dict[str, str] | None) -> None:
+        """The channel is on another visit than the rows, or there are none."""
+        following = self._following
+        channel = Channel(leg, (said or {}).get)
+        arrives = not channel.visit and not channel.joined
+        if rows and (not arrives or told(rows).decided):
+            following.adopting.orphan(rows, "another visit began" if said else "the channel was gone")
+        if channel.line and not arrives and leg not in following.visits:
+            following.adopting.take_up(channel, "", self._waits(leg))
             self._look_at(leg)
+        # Else it is on its way to the question: whoever asks names the visit.
+        self._asked(leg)
+
+    def _asked(self, leg: str) -> None:
+        self._asking -= 1
+        self._following.adopting.awaits_no_longer(leg)
+        self._ask_more()
+
+    def _waits(self, leg: str) -> str | None:
+        return "waiting" if self._channels[leg][1] else None
 
     def _look_at(self, leg: str) -> None:
         """What records and hears everybody in this room."""
         for other in self._following.board.room(leg):
-            self._look_at_leg(other)
-
-    def _look_at_leg(self, leg: str) -> None:
-        if is_channel_uuid(leg):
-            self._following.connection.api(switch.taps_of(leg), partial(self._following.listed, leg))
+            if is_channel_uuid(other):
+                self._following.connection.api(switch.taps_of(other), partial(self._following.listed, other))
 
 
-def rows_of(said: str) -> list[dict[str, Any]] | None:
-    """The rows of a list in JSON; None when it is no such list."""
+def rows_of(said: str, *fields: str) -> list[dict[str, str]] | None:
+    """These fields of the rows of a list in JSON; None when it is no such list.
+
+    A row has forty fields: of twenty thousand channels all of them would take 60 MB.
+    """
+
+    def few(found: dict[str, Any]) -> dict[str, Any]:
+        return found if "rows" in found else {name: str(found[name]) for name in fields if name in found}
+
     try:
-        found = json.loads(said)
+        found = json.loads(said, object_hook=few)
     except ValueError:
         return None
     rows = found.get("rows", []) if isinstance(found, dict) else None

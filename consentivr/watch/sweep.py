@@ -22,6 +22,9 @@ from consentivr.watch.visit import Visit
 if TYPE_CHECKING:
     from consentivr.watch.following import Following
 
+LOOK_SECONDS = 0.25
+"""How exactly the times of pauses are kept."""
+
 LEGS_AT_ONCE = 200
 """So many legs a sweep asks what listens to them; the next sweep goes on with the next."""
 
@@ -35,6 +38,7 @@ class Sweep:
     def __init__(self, following: Following) -> None:
         self._following = following
         self._due = time.monotonic() + following.house.sweep_s
+        self._next_look = 0.0
         self._under_way = False
         self._next_leg = 0
         self._odd: dict[tuple[str, ...], object] = {}
@@ -46,13 +50,16 @@ class Sweep:
     def now_and_then(self) -> None:
         """Called often; does something every ``House.sweep_s``."""
         now = time.monotonic()
+        if now < self._next_look:
+            return  # ten thousand visits cannot be looked at after each event
+        self._next_look = now + LOOK_SECONDS
         for visit in list(self._following.visits.values()):
             if visit.resume_at is not None and visit.resume_at <= now:
                 visit.resume_after(None)
                 self._following.tell(visit, ev.AgentAsked(AgentWish.RESUME, "timer"))
             elif visit.remind_at is not None and visit.remind_at <= now:
                 self._remind(visit)
-        if now < self._due or self._under_way:
+        if now < self._due or self._under_way or self._following.returning.under_way:
             return
         for path in [path for path, since in self._following.vanished.items() if now - since > CLOSED_SECONDS]:
             self._following.closed(path, None, None)
@@ -81,7 +88,7 @@ class Sweep:
 
     def _channels(self, said: str) -> None:
         following = self._following
-        rows = rows_of(said)
+        rows = rows_of(said, "uuid", "direction", "dest", "application", "application_data", "callstate")
         self._under_way = False
         if rows is None:
             return
@@ -127,7 +134,7 @@ class Sweep:
     def _bridges(self, said: str) -> None:
         """Of whom we follow. Who consults is in two rows, and is left to the stream."""
         following, board = self._following, self._following.board
-        rows = rows_of(said)
+        rows = rows_of(said, "uuid", "b_uuid")
         if rows is None:
             return
         partners: dict[str, set[str]] = {}
