@@ -20,7 +20,7 @@ _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 
 @dataclass
 class Leg:
-    """What the switch says of a channel when asked: its row in a list, variables, who it talks with, what it records."""
+    """What the switch says of a channel when asked: its row in a list, variables, partner, what it records to."""
 
     row: str
     variables: dict[str, str] = field(default_factory=dict)

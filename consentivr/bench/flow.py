@@ -21,8 +21,10 @@ from consentivr.bench.words import AGENT, AGENT_NAME, CHANNEL, EXECUTION, LINE, 
 _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 _DONE = b"Content-Type: api/response\nContent-Length: 4\n\n+OK\n"
 _DECLINES = b"filter Application -"
-_SET = re.compile(rb"consent_(visit|decision|record_file)=([^|]*)")
-_RECORDED = b"RIFF\x64\x06\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x40\x06\0\0" + bytes(1600)
+_SET = re.compile(rb"consent_(visit|decision|record_file)=([^|;\n]*)")
+_RECORDED = (
+    b"RIFF\x64\x06\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x40\x06\0\0" + bytes(1600)
+)
 """A recording of 0.1 s: there is something to seal."""
 
 
@@ -125,6 +127,8 @@ class Flow:
             self._unwanted.difference_update(command.decode().split(" ")[2:])
         if command.startswith(_DECLINES):
             self._declined.add(command[len(_DECLINES) :].decode())
+        if command.startswith(b"api uuid_setvar"):
+            self._set(command)
         return _DONE if command.startswith(b"api ") else _OK
 
     def _event(self, name: str, **extra: str) -> bytes:
