@@ -20,11 +20,7 @@ _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 
 @dataclass
 class Leg:
-<<<<<<< HEAD
-    """What the switch says of a channel when asked: its row in a list, variables, partner, what records it."""
-=======
     """What the switch says of a channel when asked: its row in a list, variables, partner, what it records to."""
->>>>>>> bench
 
     row: str
     variables: dict[str, str] = field(default_factory=dict)
