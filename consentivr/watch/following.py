@@ -125,8 +125,7 @@ class Following:
         """Something happened to a conversation; whether anything follows from it."""
         before = visit.state.decision
         if visit.broken:
-            if isinstance(event, ev.ChannelGone):
-                self.adopting.over(visit, event.cause)
+            if isinstance(event, (ev.ChannelGone, ev.Superseded)):
                 self.forget(visit)
             return False
         try:
@@ -330,8 +329,10 @@ class Following:
         if self.visits.get(visit.channel) is visit:
             del self.visits[visit.channel]
         self._by_name.pop(visit.state.visit, None)
-        if visit.state.decision is None:
-            self.adopting.over(visit, None)
+        if visit.broken:
+            self.adopting.over(visit, "a fault of consentivr: see its log")
+        elif visit.state.decision is None:
+            self.adopting.over(visit)
         for path in visit.state.files:
             if path not in visit.state.unclosed:
                 self._owners.pop(path, None)
