@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
 import pytest
 
 import consentivr
 from consentivr.cli import main
 from consentivr.core.consent import Reason
-from consentivr.core.events import AskingEvent
 from consentivr.core.evidence import Turn
-from consentivr.core.policy import RecordingMode
-from consentivr.core.state import AskingState
+from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, Taps, WhileHeld
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+CODE = [*(ROOT / "consentivr").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "freeswitch_xml").rglob("*.j2")]
+
+
+def read(*path: str) -> str:
+    return DOCS.joinpath(*path).read_text(encoding="utf-8")
 
 
 def generator() -> ModuleType:
@@ -33,27 +36,34 @@ def generator() -> ModuleType:
 
 @pytest.mark.parametrize("name", ["dialogue.md", "commands.md"])
 def test_generated_pages_are_up_to_date(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == generator().PAGES[name](), "run docs/generate.py"
-
-
-def test_the_generated_diagram_knows_every_event() -> None:
-    named = generator().events_in(AskingState())
-    assert {type(event) for event in named.values()} == set(get_args(AskingEvent))
-    page = (DOCS / "dialogue.md").read_text(encoding="utf-8")
-    for name in named:
-        assert name in page
+    assert read(name) == generator().PAGES[name](), "run docs/generate.py"
 
 
 def test_the_administrator_finds_every_turn_reason_and_mode() -> None:
-    text = (DOCS / "admin.md").read_text(encoding="utf-8")
+    text = read("admin.md")
     for word in [*Turn, *Reason, *RecordingMode]:
         assert f"`{word.value}`" in text, word
 
 
+def test_the_administrator_finds_every_choice() -> None:
+    text = read("admin.md") + (ROOT / "config" / "consentivr.yaml").read_text(encoding="utf-8")
+    for word in [*WhileHeld, *Outsiders, *Taps, *AgentWish, *Announcement]:
+        assert re.search(rf"\b{word.value}\b", text), word
+
+
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_links_into_a_page_lead_to_a_heading() -> None:
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            there = (page.parent / target if target else page).read_text(encoding="utf-8")
+            headings = [re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+                        for title in re.findall(r"^#+ (.*)$", there, re.MULTILINE)]  # fmt: skip
+            assert anchor in headings, f"{page.name}: {target}#{anchor}"
 
 
 def test_the_readme_names_commands_that_exist() -> None:
@@ -66,3 +76,112 @@ def test_the_readme_names_commands_that_exist() -> None:
 
 def test_the_changelog_knows_this_version() -> None:
     assert f"## {consentivr.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+# --- what the code cites ---------------------------------------------------------------------
+
+
+def cited(pattern: str) -> Iterator[tuple[str, str]]:
+    """Where the code cites something of this form, and what. A citation may go on in the next line of a comment."""
+    for file in CODE:
+        if file == Path(__file__).resolve():
+            continue
+        text = re.sub(r"\s*\n\s*#?\s*", " ", file.read_text(encoding="utf-8"))
+        for found in re.findall(pattern, text):
+            yield file.name, found
+
+
+FACTS = re.findall(r"^## (\d+)\.", read("freeswitch.md"), re.MULTILINE)
+ROWS = re.findall(r"^\| ([A-S]) \| \S", read("freeswitch.md"), re.MULTILINE)
+
+
+def test_the_facts_that_the_code_cites_are_in_the_house() -> None:
+    assert [str(number) for number in range(1, len(FACTS) + 1)] == FACTS
+    known = 0
+    for where, numbers in cited(r"(?i)freeswitch\.md, (?:sections? )?((?:\d+)(?:(?:,| and) \d+)*)"):
+        for number in re.findall(r"\d+", numbers):
+            assert number in FACTS, f"{where}: section {number}"
+            known += 1
+    assert known > 50
+    for where, number in cited(r"\(section (\d+)[:)]"):
+        assert number in FACTS, f"{where}: section {number}"
+
+
+def test_every_row_that_the_code_answers_is_in_the_house_and_every_row_is_answered() -> None:
+    assert len(ROWS) == len(set(ROWS)) == 18
+    answered = {
+        row
+        for where, rows in cited(r"\b[Rr]ows? ([A-S](?:(?:, | and )[A-S])*)\b")
+        for row in re.findall(r"\b[A-S]\b", rows)
+    }
+    assert answered == set(ROWS)
+    tested = (ROOT / "tests" / "esl" / "test_greenswitch_rows.py").read_text(encoding="utf-8")
+    for row in ROWS:
+        assert f"def test_{row.lower()}_bare_" in tested, row
+        assert f"def test_{row.lower()}_ours_" in tested, row
+
+
+def test_the_promises_that_the_code_cites_are_in_the_house() -> None:
+    known = re.findall(r"^## (P\d+)$", read("promises.md"), re.MULTILINE)
+    assert known == [f"P{number}" for number in range(1, 12)]
+    for where, name in cited(r"promises? (P\d+)"):
+        assert name in known, f"{where}: {name}"
+    for where, name in cited(r"def test_(p\d+)_"):
+        assert name.upper() in known, f"{where}: {name}"
+
+
+def test_the_decisions_that_the_house_cites_are_there() -> None:
+    records = sorted((DOCS / "decisions").glob("*.md"))
+    titles = {int(record.name[:4]): record.read_text(encoding="utf-8").splitlines()[0] for record in records}
+    assert list(titles) == list(range(1, len(titles) + 1))
+    for number, title in titles.items():
+        assert title.startswith(f"# {number}. ")
+    pages = [page.read_text(encoding="utf-8") for page in [*DOCS.glob("*.md"), *records]]
+    named = [int(number) for _, number in cited(r"\bdecision (\d+)\b")]
+    named += [int(number) for text in pages for number in re.findall(r"\[?[Dd]ecision (\d+)\b", text)]
+    assert set(named) <= set(titles)
+
+
+def test_the_design_that_the_code_cites_is_in_the_house() -> None:
+    text = read("architecture.md")
+    for where, title in cited(r"DESIGN\.md, \"([^\"]+)\""):
+        assert f"## {title}" in text, f"{where}: {title}"
+    assert "Precedence: statute" in text
+    assert "media" in text
+    assert "## Budgets" in text
+
+
+def test_the_way_of_a_call_names_files_that_exist() -> None:
+    text = read("architecture.md")
+    named = re.findall(r"`((?:\w+/)*\w+\.py)`", text)
+    assert len(named) > 25
+    for name in named:
+        assert (ROOT / "consentivr" / name).exists(), name
+    for name in re.findall(r"`([\w/]+\.j2)`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_way_of_a_call_passes_every_file_of_both_halves() -> None:
+    text = read("architecture.md")
+    small = {"__init__", "line", "house", "lease", "visit", "watch"}
+    for room in ("asking", "watch"):
+        for file in (ROOT / "consentivr" / room).glob("*.py"):
+            assert file.stem in small or f"`{room}/{file.name}`" in text, file.name
+
+
+def test_the_rooms_are_all_named() -> None:
+    table = read("architecture.md").partition("## Rooms")[2].partition("\n## ")[0]
+    for room in (ROOT / "consentivr").iterdir():
+        if room.stem not in ("__init__", "__main__", "resources", "py", "__pycache__") and room.suffix in ("", ".py"):
+            assert f"`{room.stem}`" in table, room.name
+
+
+def test_the_tests_of_each_promise_exist() -> None:
+    sections = re.split(r"^## (P\d+)$", read("promises.md"), flags=re.MULTILINE)[1:]
+    for name, text in zip(sections[::2], sections[1::2], strict=True):
+        tests = re.findall(r"^- (\S+(?: switch)?): `([\w/]+\.py)(?:::(\w+))?`$", text, re.MULTILINE)
+        assert {"parts", "real switch"} <= {kind for kind, _, _ in tests}, f"{name} is not tested on each level"
+        for _, file, test in tests:
+            there = ROOT / "tests" / file
+            assert there.exists(), f"{name}: {file}"
+            assert f"def {test or 'test_'}" in there.read_text(encoding="utf-8"), f"{name}: {test}"

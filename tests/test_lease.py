@@ -134,18 +134,22 @@ def test_a_lost_connection_has_lost_it(postgres: Server) -> None:
     lease.release()
 
 
-def test_a_server_that_crashes_lets_go_of_it(postgres: Server) -> None:
-    lease = PostgresLease(postgres.new(), WHAT)
-    assert lease.take()
-    postgres.stop()
+@pytest.mark.usefixtures("postgres")
+def test_a_server_that_crashes_lets_go_of_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A server of its own: while it is down, its port is anybody's."""
+    server = Server(tmp_path_factory.mktemp("crashes"))
     try:
+        lease = PostgresLease(server.new(), WHAT)
+        assert lease.take()
+        server.stop()
         assert not lease.holds()
         with pytest.raises(OSError, match="does not answer"):
             lease.take()
+        server.start()
+        assert lease.take()
+        lease.release()
     finally:
-        postgres.start()
-    assert lease.take()
-    lease.release()
+        server.end()
 
 
 def test_a_holder_without_power_is_noticed(postgres: Server) -> None:
@@ -156,6 +160,15 @@ def test_a_holder_without_power_is_noticed(postgres: Server) -> None:
     said = [lease._connection.execute(f"SHOW {name}").fetchone()[0] for name, _ in _SILENT_PEER]
     assert said == [str(value) for _, value in _SILENT_PEER]
     lease.release()
+
+
+def test_a_lock_on_a_standby_is_none(postgres: Server) -> None:
+    """It would be another one: two nodes could both watch."""
+    url = postgres.new()
+    with postgres.connect(url) as connection:
+        connection.execute("ALTER DATABASE " + url.rpartition("/")[2] + " SET default_transaction_read_only = on")
+    with pytest.raises(OSError, match="does not answer"):
+        PostgresLease(url, WHAT).take()
 
 
 def test_two_nodes_may_name_the_same_servers_differently() -> None:

@@ -50,10 +50,12 @@ class Doing:
         session, channel = self._session, self._channel
         line = channel.line
         session.decline(*UNHEEDED, *(() if line.hear_to_end else ("playback",)))
+        # At once, not after what is executed: whoever finds the channel from here on knows that its visit has a row.
+        variables = {switch.VISIT: channel.visit, "playback_terminators": "none"}
+        session.api(switch.set_variables(channel.uuid, variables))
         session.api(switch.no_watchdog(channel.uuid))
         session.api(switch.watchdog(channel.uuid, line.watchdog_s, line.fallback, line.context))
         session.execute("answer")
-        session.set_variables({switch.VISIT: channel.visit, "playback_terminators": "none"})
 
     def play(self, action: do.Play) -> None:
         sound = self._channel.sounds.get(action.announcement)

@@ -13,13 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consentivr.bench.figures import Figure, quantile
-from consentivr.bench.server import OURS, OURS_ON_POSTGRESQL, PEERS, Server, available, held, load, loads, served
+from consentivr.bench.server import OURS, OURS_ON_POSTGRESQL, PEERS, Server, available, served
 
 PARTS = ("flows", "reaction", "rising", "burst", "held")
 
 STEP_S = 0.02
 """How long an announcement, an unmeasured question, the queue and the talk take: short, but not nothing, because what
 FreeSWITCH says afterwards comes on its own."""
+
+TALK_S = 0.2
+"""How long a talk takes: long enough that a conversation is taken up before it ends."""
+
+CONCURRENCY = 200
+"""Calls at once where as many as possible are made."""
 
 QUESTION_S = 2.0
 """How long a caller thinks where that matters: at 100 calls a second, 200 questions are under way."""
@@ -29,6 +35,8 @@ FRAME_MS = 20.0
 
 PROBED_RATE = 20
 """Calls a second that are measured; the rest of a load comes from another process, whose own work would show."""
+
+MEMORY_BUDGET_KB = 8.0
 
 SAME = 1.1
 """So many times a cost counts as the same: two single measurements differ by more."""
@@ -99,8 +107,8 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Measured:
     return measured
 
 
-def _plan(server: Server, **more: Any) -> dict[str, Any]:
-    return {"what": "flows", "port": server.port, "key": "1", "step_s": STEP_S, **more}
+def _plan(**more: Any) -> dict[str, Any]:
+    return {"what": "flows", "key": "1", "step_s": STEP_S, "talk_s": TALK_S, **more}
 
 
 def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
@@ -111,9 +119,11 @@ def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) ->
         for name in names:
             tell(f"{name}: flows, round {number + 1} of {wanted.rounds}")
             with served(name) as server:
-                load(_plan(server, concurrency=100, seconds=min(1.0, wanted.seconds)))
+                server.load(_plan(concurrency=CONCURRENCY, seconds=min(1.0, wanted.seconds)))
+                server.settle()
                 before = server.cpu_s
-                said = load(_plan(server, concurrency=100, seconds=wanted.seconds))
+                said = server.load(_plan(concurrency=CONCURRENCY, seconds=wanted.seconds))
+                server.settle()
                 used = server.cpu_s - before
             if said["failed"]:
                 raise RuntimeError(f"{name}: {said['failed']} calls failed")
@@ -139,8 +149,8 @@ def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) ->
 def _at_rate(server: Server, key: str, rate: int, seconds: float) -> tuple[list[float], float, int]:
     """Seconds from an answer's event to the next command, sorted; the 99th percentile of the probe's lag; failures."""
     rates = [min(rate, PROBED_RATE), max(0, rate - PROBED_RATE)]
-    probe, *rest = loads(
-        [_plan(server, key=key, question_s=QUESTION_S, rate=part, seconds=seconds) for part in rates if part]
+    probe, *rest = server.loads(
+        [_plan(key=key, question_s=QUESTION_S, rate=part, seconds=seconds) for part in rates if part]
     )
     return probe["reactions_s"], quantile(probe["lags_s"], 0.99), sum(said["failed"] for said in (probe, *rest))
 
@@ -154,7 +164,7 @@ def _reaction(wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
         lags: list[float] = []
         for number in range(wanted.rounds):
             tell(f"{OURS}: reaction to {what}, round {number + 1} of {wanted.rounds}")
-            with served(OURS) as server:
+            with served(OURS, switches=2) as server:
                 reactions, lag, _ = _at_rate(server, key, 100, wanted.seconds)
             rounds.append(reactions)
             lags.append(lag)
@@ -173,7 +183,7 @@ def _rising(name: str, wanted: Wanted, measured: Measured, tell: Callable[[str],
     knee = 0
     for rate in sorted(wanted.rates):
         tell(f"{name}: {rate} calls a second")
-        with served(name, wanted.url) as server:
+        with served(name, wanted.url, switches=1 + (rate > PROBED_RATE)) as server:
             before, began = server.cpu_s, time.perf_counter()
             reactions, _, failed = _at_rate(server, "1", rate, wanted.seconds)
             busy = (server.cpu_s - before) / (time.perf_counter() - began)
@@ -197,7 +207,7 @@ def _rising(name: str, wanted: Wanted, measured: Measured, tell: Callable[[str],
 def _burst(name: str, calls: int, tell: Callable[[str], None]) -> Figure:
     tell(f"{name}: {calls} calls at once")
     with served(name) as server:
-        said = load({"what": "burst", "port": server.port, "calls": calls})
+        said = server.load({"what": "burst", "calls": calls})
     value = said["seconds"] if said["first_commands"] == calls else float("nan")
     budget = {300: 0.1, 3000: 1.0}.get(calls) if name == OURS else None
     return Figure("burst: until each call got its first command", f"{name}, {calls} calls", value, "s", at_most=budget)
@@ -216,11 +226,12 @@ def _held(name: str, wanted: Wanted, tell: Callable[[str], None]) -> list[Figure
                 continue
             tell(f"{name}: {calls} calls held")
             server = servers[calls] = stack.enter_context(served(name))
-            load(_plan(server, concurrency=5, seconds=1.0))
+            server.load(_plan(concurrency=5, seconds=1.0))
+            server.settle()
             before = server.memory_kb
-            there = stack.enter_context(held(_plan(server, what="hold", calls=calls, rate=200)))
+            there = server.load(_plan(what="hold", calls=calls, rate=200))["there"]
             used = (server.memory_kb - before) / there if there == calls else float("nan")
-            budget = 35.0 if name == OURS else None
+            budget = MEMORY_BUDGET_KB if name == OURS else None
             figures.append(Figure("memory per held call", f"{name}, {calls} calls", used, "kB", at_most=budget))
             if name == OURS:
                 process = before / 1000
@@ -230,7 +241,8 @@ def _held(name: str, wanted: Wanted, tell: Callable[[str], None]) -> list[Figure
             for calls, server in servers.items():
                 tell(f"{name}: one more call beside {calls}, round {number + 1} of {wanted.rounds}")
                 cpu = server.cpu_s
-                more = load(_plan(server, concurrency=20, seconds=min(5.0, wanted.seconds)))
+                more = server.load(_plan(concurrency=20, seconds=min(5.0, wanted.seconds)))
+                server.settle(calls)
                 rates[calls].append(more["flows"] / (server.cpu_s - cpu))
     for calls, values in rates.items():
         middle = quantile(sorted(values), 0.5)

@@ -1,4 +1,7 @@
-"""An application under test, in a process of its own; CPU time and memory are read from the system."""
+"""An application under test, in a process of its own, and the switches that call it, in others.
+
+CPU time and memory are read from the system.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from consentivr.bench.event_socket import PASSWORD
+from consentivr.bench.machine import resident_kb
 from consentivr.resources import shipped
 
 OURS = "consentivr"
@@ -25,11 +30,13 @@ PEERS = ("greenswitch", "genesis")
 
 _YAML = """
 service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 19000}}
+switches: {switches}
 ledger: {{{ledger}}}
 recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {sounds}}}
 http: {{listen: "127.0.0.1:{http}", token_file: {folder}/token}}
 agents: {{must_agree: false}}
+question: {{min_heard_ms: 0}}
 language: en
 lines: {{support: {{number: "5000", queue: support}}}}
 queues: {{support: {{name: support@default, recording: {{mode: permanent_opt_out}}}}}}
@@ -54,28 +61,78 @@ def available(peers: Sequence[str]) -> list[str]:
     return [peer for peer in peers if importlib.util.find_spec(peer) is not None]
 
 
-class Server:
-    """One application. ``url`` is the ledger of OURS_ON_POSTGRESQL. Raises RuntimeError when it does not start."""
+class Load:
+    """A switch with callers: a process of its own. Those that are not measured (``aside``) give way."""
 
-    def __init__(self, name: str, folder: Path, url: str | None = None) -> None:
+    def __init__(self, *, aside: bool = False) -> None:
+        command = [sys.executable, "-m", "consentivr.bench.load"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pin(self._process, first=False)
+        if aside:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, 10)
+        self.event_socket: int = self.said()["event_socket"]
+
+    def begin(self, plan: dict[str, Any]) -> None:
+        """Tell it what to do."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(plan) + "\n")
+        self._process.stdin.flush()
+
+    def said(self) -> dict[str, Any]:
+        """What it measured, once it is done. Raises RuntimeError."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("a load failed: see above")
+        return dict(json.loads(line))
+
+    def end(self) -> None:
+        """Kill it."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Server:
+    """One application, called by so many ``switches``. ``url`` is the ledger of OURS_ON_POSTGRESQL.
+
+    Raises RuntimeError when it does not start.
+    """
+
+    def __init__(self, name: str, folder: Path, url: str | None = None, switches: int = 1) -> None:
         self.name = name
         self.port, self._http = _free_port(), _free_port()
         self._token = secrets.token_urlsafe(32)
+        self._loads = [Load(aside=number > 0) for number in range(switches)]
         if name in PEERS:
             command = ["-m", "consentivr.bench.peers", name, str(self.port)]
         else:
             ledger = f"url: {json.dumps(url)}" if name == OURS_ON_POSTGRESQL else f"path: {folder}/ledger.sqlite3"
-            (folder / "token").touch(mode=0o600)
-            (folder / "token").write_text(self._token)
-            configuration = folder / "consentivr.yaml"
-            configuration.write_text(
-                _YAML.format(port=self.port, http=self._http, folder=folder, ledger=ledger, sounds=shipped("sounds"))
-            )
-            command = ["-m", "consentivr", "serve", "--config", str(configuration)]
+            command = ["-m", "consentivr", "serve", "--config", str(self._configure(folder, ledger))]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
         pin(self._process, first=True)
         self._wait()
+
+    def _configure(self, folder: Path, ledger: str) -> Path:
+        for name, secret in (("token", self._token), ("password", PASSWORD)):
+            (folder / name).touch(mode=0o600)
+            (folder / name).write_text(secret)
+        switches = [
+            {"address": f"127.0.0.1:{load.event_socket}", "password_file": str(folder / "password")}
+            for load in self._loads
+        ]
+        path = folder / "consentivr.yaml"
+        path.write_text(
+            _YAML.format(
+                port=self.port,
+                http=self._http,
+                folder=folder,
+                ledger=ledger,
+                sounds=shipped("sounds"),
+                switches=json.dumps(switches),
+            )
+        )
+        return path
 
     def _wait(self) -> None:
         for _ in range(500):
@@ -87,9 +144,33 @@ class Server:
                 time.sleep(0.02)
             else:
                 time.sleep(0.2)
+                while self.name not in PEERS and not self.status()["watching"]:
+                    time.sleep(0.02)
                 return
         self.end()
         raise RuntimeError(f"{self.name} does not start: {Path(self._log.name).read_text()[-2000:]}")
+
+    def load(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Let callers come from the first switch, until all is done. Raises RuntimeError."""
+        return self.loads([plan])[0]
+
+    def loads(self, plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Let them come from several, side by side. Raises RuntimeError."""
+        loads = self._loads[: len(plans)]
+        for load, plan in zip(loads, plans, strict=True):
+            load.begin({**plan, "port": self.port, "watched": self.name not in PEERS})
+        return [load.said() for load in loads]
+
+    def settle(self, conversations: int = 0) -> None:
+        """Until it has done what is to do for calls that are over: that is part of their cost. Raises RuntimeError."""
+        if self.name in PEERS:
+            return
+        for _ in range(600):
+            status = self.status()
+            if status["conversations"] <= conversations and not status["ledger_rows_pending"]:
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name} does not come to an end with calls that are over: {self.status()}")
 
     @property
     def cpu_s(self) -> float:
@@ -100,8 +181,7 @@ class Server:
     @property
     def memory_kb(self) -> int:
         """Resident memory, in kB."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+        return resident_kb(self._process.pid)
 
     def status(self) -> dict[str, Any]:
         """What consentivr says of itself over HTTP."""
@@ -115,6 +195,8 @@ class Server:
         """Kill it."""
         self._process.kill()
         self._process.wait()
+        for load in self._loads:
+            load.end()
         self._log.close()
 
 
@@ -125,43 +207,11 @@ def _free_port() -> int:
 
 
 @contextmanager
-def served(name: str, url: str | None = None) -> Iterator[Server]:
+def served(name: str, url: str | None = None, switches: int = 1) -> Iterator[Server]:
     """A server in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(name, Path(folder), url)
+        server = Server(name, Path(folder), url, switches)
         try:
             yield server
         finally:
             server.end()
-
-
-def load(plan: dict[str, Any]) -> dict[str, Any]:
-    """Run a load to its end."""
-    return loads([plan])[0]
-
-
-def loads(plans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Run loads side by side, each in a process of its own, to their end. The first is measured: others give way."""
-    running = [subprocess.Popen(_load_command(plan), stdout=subprocess.PIPE, text=True) for plan in plans]
-    for process in running:
-        pin(process, first=False)
-    for process in running[1:]:
-        os.setpriority(os.PRIO_PROCESS, process.pid, 10)
-    said = [process.communicate(timeout=600)[0] for process in running]
-    if any(process.returncode for process in running):
-        raise RuntimeError("a load failed: see above")
-    return [dict(json.loads(text.splitlines()[-1])) for text in said]
-
-
-@contextmanager
-def held(plan: dict[str, Any]) -> Iterator[int]:
-    """Keep calls in their talk meanwhile; how many there are."""
-    with subprocess.Popen(_load_command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        pin(process, first=False)
-        assert process.stdout is not None
-        yield int(json.loads(process.stdout.readline())["there"])
-        process.communicate("", timeout=120)
-
-
-def _load_command(plan: dict[str, Any]) -> list[str]:
-    return [sys.executable, "-m", "consentivr.bench.load", json.dumps(plan)]

@@ -12,6 +12,8 @@ import click
 from consentivr.bench import machine
 from consentivr.bench.calls import PARTS, Wanted
 from consentivr.bench.figures import Figure
+from consentivr.bench.switch import PARTS as SWITCH_PARTS
+from consentivr.bench.switch import Wanted as SwitchWanted
 from consentivr.cli.common import AS_JSON, Refused, configure_log, print_json_value, print_table
 
 
@@ -97,6 +99,27 @@ def calls(print_json: bool, plot: Path | None, **wanted: Any) -> None:
 
         draw(measured.points, plot)
     _show(measured.figures, print_json)
+
+
+@bench.command("switch")
+@AS_JSON
+@click.option(
+    "--only", "parts", type=click.Choice(SWITCH_PARTS), multiple=True, default=SWITCH_PARTS, help="Of these parts."
+)
+@click.option("--calls", type=click.IntRange(1, 10_000), default=150, show_default=True, help="In each round.")
+@click.option("--rate", type=click.FloatRange(0.1, 100), default=6.0, show_default=True, help="Calls a second.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of the processor time.")
+@click.option("--waits", type=click.IntRange(1, 1000), default=15, show_default=True, help="Calls of each kind.")
+@click.option("--held", type=click.IntRange(1, 250), default=200, show_default=True, help="Talks for the memory.")
+def switch(print_json: bool, **wanted: Any) -> None:
+    """Real calls on a FreeSWITCH: processor time beside its own, waits beside its Lua, memory."""
+    from consentivr.bench.switch import run
+
+    try:
+        figures = run(SwitchWanted(**wanted), tell=lambda what: click.echo(what, err=True))
+    except (FileNotFoundError, RuntimeError) as error:
+        raise Refused(str(error)) from None
+    _show(figures, print_json)
 
 
 @bench.command("adoption")

@@ -50,7 +50,6 @@ _EVENT_BEGINS = (b'{"Event-Name":"', b'{"Event-Subclass":"')
 _JSON = json.JSONDecoder(strict=False)
 _JSON_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*(?=")', re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,9}")
-_MEDIA_BUG = re.compile(r"<function>([^<]*)</function>\s*<target>([^<]*)</target>")
 _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 """All control characters but the line break, of which there must be one for each header."""
 
@@ -305,16 +304,6 @@ def _parse_head(block: bytes, max_body: int) -> tuple[str, bytes, int]:
     if length > max_body:
         raise RemoteProtocolError(f"a body is larger than {max_body} bytes")
     return content_type, block, length
-
-
-def recorders_of(buglist: str) -> tuple[str, ...] | None:
-    """The files that something records a leg to, from the answer to ``uuid_buglist``; None when it is no list.
-
-    FREESWITCH.md, section 4: the negative proof.
-    """
-    if "<media-bugs>" not in buglist:
-        return None
-    return tuple(path for function, path in _MEDIA_BUG.findall(buglist) if function in ("session_record", "record"))
 
 
 def encode(command: str, headers: Mapping[str, str] | None = None) -> bytes:

@@ -70,6 +70,7 @@ class NativeSwitch(FreeSwitchProcess):
 
     ``agents`` are the agents' names with the queues that each serves, by default one for each queue. With ``outside``,
     the SIP port of an ``Outside``, agents and ``colleagues`` are its telephones; without, agents hum on this switch.
+    With ``fine_clock`` the time in its events moves by 1 ms instead of 20, which costs it something.
     Raises FileNotFoundError without a binary, TimeoutError when it does not come up.
     """
 
@@ -83,6 +84,7 @@ class NativeSwitch(FreeSwitchProcess):
         outside: int | None = None,
         event_socket_port: int | None = None,
         password: str | None = None,
+        fine_clock: bool = False,
     ) -> None:
         super().__init__(folder, event_socket_port=event_socket_port, password=password)
         if agents is None:
@@ -98,6 +100,7 @@ class NativeSwitch(FreeSwitchProcess):
             colleagues=colleagues,
             outside=outside,
             modules=[*MODULES, *(module for module in MORE_MODULES if self.has_module(module))],
+            fine_clock=fine_clock,
         )
 
     def agents_wait(self, *names: str, available: bool = True) -> None:
@@ -141,6 +144,7 @@ def write_configuration(
     outside: int | None = None,
     modules: Sequence[str] = MODULES,
     address: str = ADDRESS,
+    fine_clock: bool = False,
 ) -> None:
     """Render our XML and the switch around it below ``folder``."""
     write(folder / "rendered", rendered(configuration))
@@ -158,6 +162,7 @@ def write_configuration(
         {
             "rendered": folder / "rendered",
             "base": folder,
+            "fine_clock": fine_clock,
             "context": configuration.freeswitch.context,
             "contexts": dict.fromkeys(["public", "default", configuration.freeswitch.context]),
             "modules": modules,

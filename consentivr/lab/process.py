@@ -22,8 +22,8 @@ import gevent.socket
 from consentivr.esl.codec import Decoder, Message, encode
 
 ADDRESS = "127.0.0.1"
-RTP_PORTS = 600
-"""Ports for media of one switch: 300 legs."""
+RTP_PORTS = 1200
+"""Ports for media of one switch: 600 legs."""
 
 
 def find_freeswitch() -> str | None:
@@ -157,6 +157,13 @@ class FreeSwitchProcess:
                 said = (self.folder / "freeswitch.out").read_text(errors="replace")[-2000:]
                 raise TimeoutError(f"FreeSWITCH does not come up; see {self.folder}/log: {said}")
             gevent.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Of the process. Raises ConnectionError when it does not run."""
+        if self._process is None:
+            raise ConnectionError("FreeSWITCH does not run")
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

@@ -87,6 +87,7 @@ class PostgresLease:
                 self._url,
                 autocommit=True,
                 connect_timeout=5,
+                target_session_attrs="read-write",  # a lock on a standby is another lock
                 keepalives_idle=2,
                 keepalives_interval=2,
                 keepalives_count=3,

@@ -1,7 +1,7 @@
 """Group commit: calls hand in rows, one worker thread commits them, many in one transaction.
 
 While one batch is being written the next one collects, so no call waits for more than the batch
-before its own. Rows that nobody waits for stay a moment, so that they share a commit. A row that cannot
+before its own. Rows of an ordinary call stay a moment, so that they share a commit. A row that cannot
 be written is kept, in order, and tried again; a call that needs it durable is told at once that it is
 not.
 """
@@ -21,6 +21,7 @@ import gevent.threadpool
 import structlog
 
 from consentivr.core.consent import NoticeVersion
+from consentivr.core.evidence import Turn
 from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.signing import SignedCheckpoint, Signer
@@ -34,8 +35,21 @@ MAX_BATCH = 500
 MAX_PENDING = 100_000
 """Rows kept in memory while the disk refuses them; about 1 kB each."""
 
-GATHER_SECONDS = 0.02
-"""So long a row that nobody waits for waits for company: a commit costs far more than a row."""
+GATHER_SECONDS = 0.1
+"""So long a row of ``CHRONICLE`` waits for company: a commit costs far more than a row."""
+
+CHRONICLE = frozenset(
+    {
+        Turn.ARRIVED.value,
+        Turn.RECORDING_STARTED.value,
+        Turn.AGENT_ANSWERED.value,
+        Turn.RECORDING_STOPPED.value,
+        Turn.RECORDING_SEALED.value,
+        Turn.CALL_ENDED.value,
+    }
+)
+"""What an ordinary call brings, and what the switch or the next start would tell again. Everything else, above all what
+somebody decided, is written at once unless somebody else's row is."""
 
 READ_AT_ONCE = 200
 """Visits read in one go, while rows wait."""
@@ -191,7 +205,7 @@ class LedgerWriter:
         self._pending.append((entry, durable))
         self._idle.clear()
         self._wake.set()
-        if durable is not None or len(self._pending) >= MAX_BATCH:
+        if durable is not None or entry.turn not in CHRONICLE or len(self._pending) >= MAX_BATCH:
             self._urgent.set()
 
     def _run(self) -> None:
@@ -199,10 +213,10 @@ class LedgerWriter:
         failures = 0
         while True:
             self._wake.wait()
-            if not any(durable is not None for _, durable in islice(self._pending, MAX_BATCH)):
+            if self._pending:
                 self._urgent.wait(GATHER_SECONDS)
             self._urgent.clear()
-            batch = list(islice(self._pending, MAX_BATCH))
+            batch, waiting = list(islice(self._pending, MAX_BATCH)), len(self._pending)
             if not batch:
                 self._wake.clear()
                 self._idle.set()
@@ -222,6 +236,8 @@ class LedgerWriter:
                 log.info("ledger works again", rows=len(batch))
             failures, self._failure = 0, None
             self._settle(len(batch), error, counts)
+            if waiting > len(batch):
+                self._urgent.set()  # somebody may wait for one of these
 
     def _append(self, batch: list[Entry], counts: dict[str, int]) -> Exception | None:
         assert self._ledger is not None

@@ -130,12 +130,15 @@ class Adopting:
 
     def _goes_on(self, visit: Visit, channel: Channel, queue: str, member: str | None) -> None:
         """The same visit, in another queue, or decided since it was read."""
+        self._is_in(visit, queue, member)
+        if visit.state.decision is None:
+            self._read_soon(channel, queue, member)
+
+    def _is_in(self, visit: Visit, queue: str, member: str | None) -> None:
         visit.member = member or visit.member
         if queue:
             visit.moves_to(queue, self._following.house.policy(visit.ref.line, queue))
             self._following.tell(visit, ev.QueueEntered(queue))
-        if visit.state.decision is None:
-            self._read_soon(channel, queue, member)
 
     def _never_asked(self, channel: Channel) -> None:
         """The line was reached while nobody answered for it: this visit begins with us."""
@@ -169,6 +172,7 @@ class Adopting:
             if known is not None and known.state.visit == channel.visit:
                 told = adoption.told(rows.get(channel.visit, ()))
                 decision, durable = adoption.word(told, channel.says)
+                self._is_in(known, queue, member)
                 self._following.tell(known, ev.WordChanged(decision, durable, told.purpose))
                 self._following.refresh({leg})
             else:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+BY_ITSELF_SECONDS = 0.01
+"""A recorder whose talk is over ends with its leg, most often within milliseconds: what is there then is stopped. Alone
+in the room it writes nothing meanwhile, and this is half a media frame."""
+
 
 class Doing:
     """Does it, in the greenlet of the watch; what is confirmed comes back as an event of the conversation."""
@@ -81,6 +85,14 @@ class Doing:
 
     def stop(self, visit: Visit, action: do.Stop) -> None:
         for recorder in action.recorders:
+            if recorder.leg is not None and recorder.path in visit.state.over and not visit.state.talking:
+                later = partial(self._stop_if_there, visit, recorder)
+                self._following.beside(self._following.post, later, seconds=BY_ITSELF_SECONDS)
+            else:
+                self._stop(visit, recorder, "stop")
+
+    def _stop_if_there(self, visit: Visit, recorder: Recorder) -> None:
+        if recorder.leg is not None and recorder.path in self._following.board.recorders_on(recorder.leg):
             self._stop(visit, recorder, "stop")
 
     def give_up(self, visit: Visit) -> None:

@@ -42,6 +42,9 @@ from consentivr.watch.visit import Visit
 
 log = structlog.get_logger(__name__)
 
+GONE_SECONDS = 1.0
+"""So long after the switch knew nothing of a leg its end may still be told."""
+
 TICK_SECONDS = 0.25
 """How exactly deadlines are kept when nothing happens."""
 
@@ -206,8 +209,19 @@ class Following:
         self.refresh({leg})
 
     def listed(self, leg: str, list_: str) -> None:
-        """The answer to ``uuid_buglist``."""
+        """The answer to ``uuid_buglist``; of a leg that is gone there is none, also where a list still has it."""
+        if list_.startswith("-ERR") and leg in self.board:
+            self.beside(self._still_there, leg, seconds=GONE_SECONDS)
         self.bugs_seen(leg, switch.media_bugs(list_))
+
+    def _still_there(self, leg: str) -> None:
+        """The stream would have told by now."""
+
+        def exists(said: str) -> None:
+            if said.strip() == "false" and (leg in self.visits or leg in self.board):
+                self.gone(leg, "")
+
+        self.post(lambda: self.connection.bgapi(switch.exists(leg), exists))
 
     def bugs_seen(self, leg: str, bugs: tuple[tuple[str, str], ...] | None) -> None:
         """What the switch says listens to a leg, held against what the stream told (None: it did not say)."""

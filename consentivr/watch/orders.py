@@ -95,7 +95,7 @@ class Orders:
             return
 
         def looked(list_: str) -> None:
-            if _is_gone(recorder, list_):
+            if _is_gone(recorder, list_) or (not list_ and switch.knows_no_such_leg(last[0])):
                 outcome(True, "", _since(began))
             else:
                 self._climb(recorder, steps[1:], last[0], outcome, began)

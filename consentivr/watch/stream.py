@@ -10,11 +10,32 @@ from consentivr.asking.hearing import moment_ms, number_in
 from consentivr.core.switchboard import Switchboard
 from consentivr.esl.codec import Event
 
-SUBSCRIPTIONS = (
-    "event json RECORD_STOP MEDIA_BUG_START MEDIA_BUG_STOP DTMF CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_HOLD "
-    "CHANNEL_UNHOLD CHANNEL_HANGUP_COMPLETE BACKGROUND_JOB CUSTOM callcenter::info conference::maintenance",
+_EVENTS = (
+    "RECORD_STOP",
+    "MEDIA_BUG_START",
+    "MEDIA_BUG_STOP",
+    "DTMF",
+    "CHANNEL_BRIDGE",
+    "CHANNEL_UNBRIDGE",
+    "CHANNEL_HOLD",
+    "CHANNEL_UNHOLD",
+    "CHANNEL_HANGUP_COMPLETE",
+    "BACKGROUND_JOB",
 )
 """A recorder is known by its media bug: ``RECORD_START`` comes for a caller's own message as well."""
+
+_OF_QUEUES = ("member-queue-start", "member-queue-resume", "bridge-agent-start")
+_OF_CONFERENCES = ("add-member", "del-member", "start-recording", "stop-recording")
+
+SUBSCRIPTIONS = (
+    f"event json {' '.join(_EVENTS)} CUSTOM callcenter::info conference::maintenance",
+    *(f"filter Event-Name {name}" for name in _EVENTS),
+    *(f"filter CC-Action {action}" for action in _OF_QUEUES),
+    "filter CC-Cause Cancel",
+    *(f"filter Action {action}" for action in _OF_CONFERENCES),
+)
+"""All of ``_EVENTS``, and of queues and conferences what means something here: an agent's states and a conference's
+floor are most of what they tell."""
 
 APPLICATIONS = ("att_xfer", "eavesdrop", "three_way")
 """What is heard of executions, on a connection of its own, because a filter is a connection's."""

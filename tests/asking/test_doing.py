@@ -67,11 +67,11 @@ def test_taking_over_moves_the_watchdog_in_a_group_of_its_own() -> None:
     declined = [command.removeprefix("filter Application -") for command in sent if "filter Application" in command]
     assert declined == [*UNHEEDED, "playback"]
     assert [command for command in sent if not command.startswith("filter")] == [
+        f"api uuid_setvar_multi {UUID} consent_visit={VISIT};playback_terminators=none",
         f"api sched_del consentivr-{UUID}",
         f"api sched_api +{made.line.watchdog_s} consentivr-{UUID} uuid_transfer {UUID} "
         "consentivr-support-fallback XML public",
         "answer",
-        f"multiset ^^|consent_visit={VISIT}|playback_terminators=none",
     ]
     with saying(channel(line(hear_to_end=True))) as said:
         assert "filter Application -playback" not in said.perform(do.TakeOver()), "its end is waited for"

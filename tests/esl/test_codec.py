@@ -246,11 +246,3 @@ def test_one_command_is_one_block(text: str) -> None:
         return
     assert data.count(b"\n\n") == 1
     assert data.endswith(b"\n\n")
-
-
-def test_the_recorders_in_a_list_of_media_bugs() -> None:
-    bug = "<media-bug><function>{}</function><target>{}</target></media-bug>"
-    bugs = bug.format("session_record", "/r/a.wav") + bug.format("tone_detect", "x")
-    assert codec.recorders_of(f"<media-bugs>{bugs}</media-bugs>") == ("/r/a.wav",)
-    assert codec.recorders_of("<media-bugs>\n</media-bugs>") == ()
-    assert codec.recorders_of("-ERR Cannot locate session!\n") is None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,34 +14,15 @@ from consentivr.asking import Line
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
-from consentivr.lab.switch import Channel
-from consentivr.ledger import Entry
-from tests.esl.peers import CONNECT_REPLY, OK, event
-
-YES, NO = Caller(keys={1: ("1", 1200)}), Caller(keys={1: ("9", 1200)})
-
-
-def rows(laboratory: Laboratory, channel: Channel) -> dict[str, Entry]:
-    """The call's rows by turn, once the last one is there."""
-    for _ in range(200):
-        found = {row.turn: row for row in laboratory.rows(channel)}
-        if "call_ended" in found or "connection_lost" in found:
-            return found
-        gevent.sleep(0.01)
-    raise AssertionError(f"the ledger does not end the call: {list(found)}")
-
-
-def decision(laboratory: Laboratory, channel: Channel) -> tuple[str, str]:
-    evidence = rows(laboratory, channel)["decision"].evidence
-    return evidence["decision"], evidence["reason"]
+from tests.flow.calling import NO, YES, decision, rows, until
 
 
 def test_yes_is_recorded_and_proven(laboratory: Laboratory) -> None:
     channel = laboratory.call(YES)
     found = rows(laboratory, channel)
-    assert list(found) == [
-        "decision", "recording_started", "agent_answered", "recording_stopped", "call_ended", "recording_sealed",
-    ]  # fmt: skip
+    assert list(found)[:4] == ["arrived", "decision", "recording_started", "agent_answered"]
+    assert sorted(list(found)[4:]) == ["call_ended", "recording_sealed", "recording_stopped"]
+    assert {row.visit for row in found.values()} == {Path(next(iter(channel.recorded))).stem}, "the visit's own file"
     evidence = found["decision"].evidence
     assert (evidence["decision"], evidence["key"], evidence["heard_ms"]) == ("given", "1", 1000)
     assert evidence["verdict"] == {"record": True, "reason": "caller_agreed"}
@@ -99,11 +77,19 @@ def test_wrong_key_then_yes(laboratory: Laboratory) -> None:
     assert len(channel.recorded) == 1
 
 
-def test_barge_in_and_how_much_was_heard(laboratory: Laboratory) -> None:
-    channel = laboratory.call(Caller(keys={1: ("1", 500)}))
-    heard = rows(laboratory, channel)["decision"].evidence["heard_ms"]
-    assert 450 <= heard <= 750
-    assert len(channel.recorded) == 1
+def test_barge_in_and_how_much_was_heard(configure: Callable[..., Configuration], tmp_path: Path) -> None:
+    """A key counts once enough of the question was heard; earlier the caller is asked again (promise P2)."""
+    with Laboratory(configure(min_heard_ms=400), tmp_path, speed=20) as laboratory:
+        channel = laboratory.call(Caller(keys={1: ("1", 500)}))
+        heard = rows(laboratory, channel)["decision"].evidence["heard_ms"]
+        assert 450 <= heard <= 750
+        assert len(channel.recorded) == 1
+        early = laboratory.call(Caller(keys={1: ("1", 50), 2: ("1", 900)}))
+        outcomes = [attempt["outcome"] for attempt in rows(laboratory, early)["decision"].evidence["attempts"]]
+        assert outcomes == ["too_early", "key"]
+        never = laboratory.call(Caller(keys={1: ("1", 50), 2: ("1", 50)}))
+        assert decision(laboratory, never) == ("not_obtained", "too_early")
+        assert never.recorded == {}
 
 
 def test_hear_to_end_ignores_a_key_in_the_question(configure: Callable[..., Configuration], tmp_path: Path) -> None:
@@ -200,16 +186,30 @@ def test_a_wideband_caller_hears_the_wideband_recording(laboratory: Laboratory) 
 
 STEPS_IN_THE_DIALPLAN = ["set", "set", "set", "unset", "unset", "set", "set", "set", "set", "socket"]
 STEPS_OF_A_YES = [
-    "sched_cancel", "answer", "multiset", "playback", "multiset", "play_and_get_digits",
-    "multiset", "playback", "record_session", "sched_cancel", "multiset", "callcenter",
+    "answer", "playback", "multiset", "flush_dtmf", "play_and_get_digits", "play_and_get_digits", "multiset",
+    "record_session", "multiset", "callcenter",
 ]  # fmt: skip
+"""The first ``play_and_get_digits`` asks; the second says that the yes is accepted, and hears a late 9."""
+ASKING, ACCEPTED, PERMITTED = 5, 6, 7
 
 
 def test_the_steps_are_those(laboratory: Laboratory) -> None:
     channel = laboratory.call(YES)
     start = len(STEPS_IN_THE_DIALPLAN)
     assert channel.applications[:start] == STEPS_IN_THE_DIALPLAN
-    assert channel.applications[start : start + len(STEPS_OF_A_YES)] == STEPS_OF_A_YES
+    assert channel.applications[start:] == STEPS_OF_A_YES
+    assert laboratory.application.calls == 0
+
+
+def test_the_socket_is_closed_once_the_caller_is_in_the_queue(laboratory: Laboratory) -> None:
+    channel = laboratory.switch.call("5000", Caller(keys={1: ("1", 1200)}, waits_ms=60_000, hangs_up=("talk", 1, 100)))
+    until(lambda: channel.reached)
+    until(lambda: channel.outbound is None)
+    assert channel.in_queue
+    assert laboratory.application.calls == 0
+    until(lambda: laboratory.application.status().conversations == 1)
+    laboratory.switch.speed = 2000
+    assert "recording_sealed" in rows(laboratory, channel)
 
 
 @pytest.mark.parametrize("number", range(1, len(STEPS_OF_A_YES) + 2))
@@ -220,28 +220,28 @@ def test_a_hangup_at_every_step(laboratory: Laboratory, number: int, delay: int)
     channel = laboratory.call(Caller(keys={1: ("1", 1200)}, hangs_up=(application, occurrence, delay)))
     assert channel.hangup_cause == "NORMAL_CLEARING"
     found = rows(laboratory, channel)
-    assert found["decision"].position == min(row.position for row in found.values())
-    if channel.recorded:
-        assert found["decision"].evidence["decision"] == "given"
+    given = found["decision"].evidence["decision"] == "given"
+    assert given == (number > ASKING), "the decision is there whenever the caller has taken it"
+    assert given or decision(laboratory, channel) == ("not_obtained", "hangup")
+    assert not channel.recorded or given
     assert laboratory.application.ledger.failure is None
-    for _ in range(100):
-        if laboratory.application.calls == 0:
-            break
-        gevent.sleep(0.01)
-    assert laboratory.application.calls == 0
+    until(lambda: laboratory.application.calls == 0 and laboratory.application.status().conversations == 0)
 
 
 @pytest.mark.parametrize("number", range(1, len(STEPS_OF_A_YES) + 1))
 def test_p4_a_dropped_socket_at_every_step(laboratory: Laboratory, number: int) -> None:
+    """The dialplan takes the caller to the queue; the watch follows whoever is there, and writes the end."""
     before_socket = len(STEPS_IN_THE_DIALPLAN)
     channel = laboratory.call(Caller(keys={1: ("1", 1200)}, drops_socket_at=before_socket + number))
     assert channel.reached == ["support@default"], "the caller reaches the queue, once"
     found = rows(laboratory, channel)
-    assert "connection_lost" in found
-    if channel.recorded:
-        assert found["decision"].evidence["decision"] == "given"
+    if number <= ASKING:
+        assert decision(laboratory, channel) == ("not_obtained", "connection_lost")
     else:
-        assert STEPS_OF_A_YES[number - 1] not in ("callcenter",)
+        assert decision(laboratory, channel) == ("given", "consent_key")
+    assert ("recording_withheld" in found) == (number == ACCEPTED), "not yet told that it is accepted"
+    assert bool(channel.recorded) == (number >= PERMITTED), "the watch records whom the caller was told of"
+    until(lambda: laboratory.application.calls == 0 and laboratory.application.status().conversations == 0)
 
 
 def test_p4_nobody_listens(laboratory: Laboratory) -> None:
@@ -271,9 +271,12 @@ def test_p4_accepted_and_hung_is_rescued_by_the_watchdog(laboratory: Laboratory)
 
 def test_p3_a_yes_that_we_read_too_late(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """We were stopped until the watchdog was due: the key is in the mail, the call is not ours any more."""
-    monkeypatch.setattr(Line, "watchdog_s", 1)
-    laboratory.switch.speed = 2
-    channel = laboratory.call(Caller(keys={1: ("1", 200)}))
+    monkeypatch.setattr(Line, "watchdog_s", 2)
+    laboratory.switch.speed = 0.9
+    channel = laboratory.switch.call("5000", Caller(keys={1: ("1", 1000)}))
+    until(lambda: "callcenter" in channel.applications)
+    laboratory.switch.speed = 20
+    channel.greenlet.join(20)
     assert channel.recorded == {}
     assert channel.reached == ["support@default"]
     assert decision(laboratory, channel) == ("not_obtained", "connection_lost")
@@ -291,35 +294,6 @@ def test_an_unanswered_call_ends_properly_without_us(laboratory: Laboratory) -> 
     assert channel.applications[-2:] == ["playback", "hangup"]
 
 
-# --- hostile text ----------------------------------------------------------------------------
-
-HOSTILE = [
-    "Bob%0Avariable_consent_key_1%3A%201",
-    "Bob\nvariable_consent_key_1: 1\nvariable_read_result: success",
-    "Bob\r\n\r\nsendmsg\ncall-command: hangup\n\n",
-    "${system(touch /tmp/pwned)}",
-    "'; DROP TABLE entry; --",
-    "../../../../etc/passwd",
-    '"<script>alert(1)</script>',
-    "😀" * 200,
-    "\x1b[31mred",
-    "A" * 4096,
-    "{{ 7 * 7 }}",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_p7_hostile_text_forges_nothing(laboratory: Laboratory, text: str) -> None:
-    headers = {"variable_sip_h_X-Note": text, "variable_sip_h_X-A%0Avariable_consent_key_1": "1"}
-    silent = laboratory.call(Caller(name=text, number=text[:60], headers={"variable_sip_h_X-Note": text}))
-    assert decision(laboratory, silent) == ("not_obtained", "silence")
-    assert silent.recorded == {}
-    yes = laboratory.call(Caller(name=text, number=text[:60], keys={1: ("1", 1200)}, headers=headers))
-    (path,) = yes.recorded
-    assert Path(path).name == f"{yes.uuid}.wav"
-    assert Path(path).is_relative_to(laboratory.folder / "recordings")
-
-
 def test_many_at_once_agree_with_the_ledger(laboratory: Laboratory) -> None:
     scripts = [YES, NO, Caller(), Caller(keys={1: ("5", 100), 2: ("1", 200)})] * 10
     channels = [laboratory.switch.call("5000", script) for script in scripts]
@@ -330,80 +304,20 @@ def test_many_at_once_agree_with_the_ledger(laboratory: Laboratory) -> None:
         assert channel.reached == ["support@default"]
 
 
-# --- bad peers -------------------------------------------------------------------------------
-
-
-TALKER = """
-import socket, sys
-peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-peer.sendall(bytes.fromhex(sys.argv[2]))
-while True:
-    peer.sendall(bytes.fromhex(sys.argv[3]) * 100)
-"""
-
-
-def test_p9_a_peer_that_never_stops_talking_starves_nobody(laboratory: Laboratory) -> None:
-    hello = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller") + OK * 4
-    flood = event("DTMF", **{"DTMF-Digit": "1"})
-    port = str(laboratory.application.address[1])
-    command = [sys.executable, "-c", TALKER, port, hello.hex(), flood.hex()]
-    talkers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
-    try:
-        while laboratory.application.calls < len(talkers):
-            gevent.sleep(0.05)
-        laboratory.switch.speed = 1  # real time, so that the watchdog's 20 s are 20 s
-        with gevent.Timeout(60):
-            assert len(laboratory.call(YES).recorded) == 1
-        assert laboratory.application.calls >= len(talkers), "they were talking all the while"
-    finally:
-        for talker in talkers:
-            talker.kill()
-            talker.wait()
-
-
-def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consentivr.asking.call.CONNECT_SECONDS", 0.1)
-    peers = [gevent.socket.create_connection(laboratory.application.address) for _ in range(60)]
-    gevent.sleep(0.5)
-    assert laboratory.application.calls == 0
-    assert len(laboratory.call(YES).recorded) == 1
-    for peer in peers:
-        peer.close()
-
-
-@pytest.mark.parametrize("number", [b"\xff%41", b"%ff%fe", b"%ED%B3%BF", b"%00"])
-def test_p9_a_number_that_is_no_text_harms_nobody(laboratory: Laboratory, number: bytes) -> None:
-    strange = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller")
-    with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
-        peer.sendall(strange.replace(b"+493023125000", number) + OK * 4 + event("CHANNEL_HANGUP_COMPLETE"))
-        gevent.sleep(0.1)
-    assert len(laboratory.call(YES).recorded) == 1
-    assert laboratory.application.ledger.failure is None
-
-
-@pytest.mark.parametrize("garbage", [b"\x00" * 100_000, b"GET / HTTP/1.1\r\n\r\n", b"x: y\n\n", b"\n" * 1000])
-def test_p9_garbage_harms_only_itself(laboratory: Laboratory, garbage: bytes) -> None:
-    with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
-        with contextlib.suppress(OSError):
-            peer.sendall(garbage)
-        with contextlib.suppress(OSError):
-            while peer.recv(65536):
-                pass
-    assert len(laboratory.call(YES).recorded) == 1
-
-
 # --- the negative proof ----------------------------------------------------------------------
 
 
 def test_p5_what_records_the_agents_leg_of_a_no_is_stopped(laboratory: Laboratory) -> None:
     other = str(laboratory.folder / "agent.wav")
-    laboratory.switch.faults.lose("RECORD_START")  # nobody but who looks for it finds it
+    laboratory.switch.faults.lose("RECORD_START", "MEDIA_BUG_START")  # nobody but who looks for it finds it
     channel = laboratory.switch.call("5000", Caller(keys={1: ("9", 500)}, talks_ms=4000, agent_recorder=other))
     channel.greenlet.join(20)
     assert channel.agent_recorders == [], "stopped on the agent's leg"
     found = rows(laboratory, channel)
     assert found["looked_for_recorders"].evidence["recorders"] == 1
-    assert found["forbidden_recording"].evidence == {"path": other, "leg": "agent"}
+    assert found["forbidden_recording"].evidence == {
+        "path": other, "leg": "agent", "why": "caller_refused",
+    }  # fmt: skip
 
 
 def test_who_agreed_is_not_asked_about(laboratory: Laboratory) -> None:

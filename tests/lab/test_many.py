@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import sys
 import gevent
 import pytest
 
-from consentivr.esl.codec import recorders_of
+from consentivr import switch
+from consentivr.esl.errors import WaitTimedOut
 from consentivr.esl.inbound import InboundConnection
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.simulated.many import ManyHeld
@@ -33,8 +35,8 @@ def test_each_talk_answers_as_a_real_one() -> None:
     assert json.loads(many.api(f"uuid_dump {agent} json"))["variable_cc_member_session_uuid"] == caller
     assert many.api(f"uuid_getvar {caller} mine") == "x"
     assert many.api(f"uuid_getvar {agent} mine") == "_undef_"
-    assert recorders_of(many.api(f"uuid_buglist {caller}")) == (many.file(1),)
-    assert recorders_of(many.api(f"uuid_buglist {agent}")) == ()
+    assert switch.media_bugs(many.api(f"uuid_buglist {caller}")) == ((switch.RECORDS, many.file(1)),)
+    assert switch.media_bugs(many.api(f"uuid_buglist {agent}")) == ()
     assert many.api("uuid_buglist nobody") == ""
     assert many.api(f"uuid_dump {many.caller(3)} json") == "-ERR No such channel!\n"
     assert many.api(f"uuid_exists {agent}") == "true"
@@ -67,7 +69,7 @@ def test_each_can_be_masked_stopped_started_and_written_on() -> None:
 def test_those_who_said_no() -> None:
     many = ManyHeld(1, recorded=False)
     assert many.api(f"uuid_getvar {many.caller(0)} consent_no_record") == "true"
-    assert recorders_of(many.api(f"uuid_buglist {many.caller(0)}")) == ()
+    assert switch.media_bugs(many.api(f"uuid_buglist {many.caller(0)}")) == ()
 
 
 def test_ten_thousand_are_asked_over_one_connection() -> None:
@@ -94,8 +96,11 @@ def test_in_a_process_of_its_own(recorded: bool) -> None:
         port = json.loads(process.stdout.readline())["port"]
         connection = InboundConnection(("127.0.0.1", port), "secret")
         connection.connect("event json BACKGROUND_JOB")
-        connection.api("show calls as json", answer=True)
-        assert json.loads(connection.receive(5)["Body"])["row_count"] == 10
+        said: list[str] = []
+        connection.bgapi("show calls as json", said.append)
+        with contextlib.suppress(WaitTimedOut):
+            connection.receive(2)
+        assert json.loads(said[0])["row_count"] == 10
         connection.stop()
         gevent.get_hub().threadpool.apply(process.communicate, ("", 10))
     assert process.returncode == 0

@@ -33,8 +33,8 @@ from tests.switch.world import World
 pytestmark = pytest.mark.freeswitch
 
 CALLS = int(os.environ.get("CONSENTIVR_CHAOS_CALLS", "40"))
-AT_ONCE = 12
-AGENTS = {f"{1001 + index}@default": ["support@default", "sales@default"] for index in range(16)}
+AT_ONCE = int(os.environ.get("CONSENTIVR_CHAOS_AT_ONCE", "12"))
+AGENTS = {f"{1001 + index}@default": ["support@default", "sales@default"] for index in range(24)}
 PITCH = {"1": 400, "9": 450, "": 1350}
 """Of callers, by what they press on the first line."""
 FICKLE = 1450
