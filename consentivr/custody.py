@@ -19,7 +19,17 @@ import structlog
 
 from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
-from consentivr.ledger import NO_CALL, REGISTER, CallRef, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from consentivr.ledger import (
+    NO_CALL,
+    REGISTER,
+    CallRef,
+    Entry,
+    Ledger,
+    LedgerError,
+    LedgerUnavailable,
+    LedgerWriter,
+    Search,
+)
 from consentivr.recordings import (
     ErasedAudio,
     Unfinished,
@@ -132,6 +142,10 @@ class Sealer:
     def _erase_all(self) -> None:
         while True:
             about, path, why, since = self._to_erase.get()
+            if self._is_held(about):
+                log.warning("on legal hold: not erased before it is released", channel=about.channel_uuid, path=path)
+                self._to_erase.task_done()
+                continue
             away = since is not None and _may_be_evidence(self._folder, path, since)
             erase = _quarantine_or_error if away else _erase_or_error
             outcome = self._pool.apply(erase, (self._erasable, path))
@@ -142,6 +156,16 @@ class Sealer:
             elif outcome.erased:
                 self._note(about.row(Turn.RECORDING_ERASED, {"why": why, "path": path}))
             self._to_erase.task_done()
+
+    def _is_held(self, about: CallRef) -> bool:
+        """Whether the visit that asks for it is under a legal hold: retention erases it once that is released."""
+        if about.visit is None:
+            return False
+        try:
+            return any(summarize(rows).held for rows in self._ledger.rows_of_visits([about.visit]))
+        except LedgerError as error:
+            log.warning("whether a call is on hold cannot be read; it is erased", why=str(error))
+            return False
 
     def _note(self, row: Entry) -> None:
         try:

@@ -351,3 +351,20 @@ def test_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     daily.stop()
     assert len(ran) >= 3, "an error one day is no reason to stop"
     json.dumps(custody.Report(dry_run=False).__dict__)
+
+
+def test_what_is_on_hold_is_not_erased_in_the_middle_of_a_call(tmp_path: Path) -> None:
+    """GDPR art. 17(3)(e): also where the caller took the yes back; retention erases it once the hold is released."""
+    file = tmp_path / "held.wav"
+    file.write_bytes(b"RIFF")
+    writer = LedgerWriter(tmp_path / "ledger.sqlite3")
+    writer.start()
+    sealer = custody.Sealer(tmp_path, writer)
+    about = CallRef("c" * 8 + "-0000-0000-0000-000000000001", "d" * 8 + "-0000-0000-0000-000000000001", "l", "q", "off")
+    for turn in (Turn.DECISION, Turn.HOLD):
+        writer.submit(about.row(turn, {"decision": "given"}))
+    writer.settle(2)
+    sealer.erase(about, [str(file)], "consent withdrawn", ours=True)
+    sealer.stop()
+    writer.stop()
+    assert file.exists()

@@ -91,15 +91,15 @@ def take_up(folder: Path, port: int, conversations: int, *, traced: bool) -> dic
     before = _resident_kb()
     if traced:
         tracemalloc.start()
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     application.start()
     while application.recorded < conversations and time.perf_counter() - began < LONGEST_S:
         gevent.sleep(0.05)
-    seconds = time.perf_counter() - began
+    seconds, busy = time.perf_counter() - began, time.process_time() - busy
     gevent.sleep(1.0)  # what is still under way, such as the rows
     gc.collect()
     held = tracemalloc.get_traced_memory()[0] / 1000 if traced else _resident_kb() - before
-    said = {"seconds": seconds, "kb": held / conversations}
+    said = {"seconds": seconds, "busy": busy, "kb": held / conversations}
     said |= {"adopted": application.status().conversations, "recorded": application.recorded}
     application.stop()
     return said
@@ -130,6 +130,7 @@ def run(conversations: int, tell: Callable[[str], None]) -> list[Figure]:
     condition = f"{conversations} held conversations"
     return [
         Figure("adopted after a start, every recorder seen", condition, said["process"]["seconds"], "s", at_most=5.0),
+        Figure("  processor time of it", condition, said["process"]["busy"], "s"),
         Figure("memory per conversation, of the process", condition, said["process"]["kb"], "kB", at_most=8.0),
         Figure("  what Python holds of it", condition, said["python"]["kb"], "kB"),
     ]

@@ -40,12 +40,14 @@ CONTENT_TYPES = frozenset(
 _HEADER_LINES = re.compile(rb"[!-9;-~]+:.*(?:\n[!-9;-~]+:.*)*")
 _EVENT = re.compile(rb"(Content-Length: ([0-9]{1,9})\nContent-Type: text/event-json)\n\n")
 _REPLY = re.compile(rb"(Content-Type: command/reply\nReply-Text: [\x20-\x7e]{0,500})\n\n")
-"""The two heads that nearly all messages have, recognized whole; every other is looked at line by line."""
+_ANSWER = re.compile(rb"(Content-Type: api/response\nContent-Length: ([0-9]{1,9}))\n\n")
+"""The three heads that nearly all messages have, recognized whole; every other is looked at line by line."""
 
 _ACCEPTED = b"Content-Type: command/reply\nReply-Text: +OK"
 
 _EVENT_BEGINS = (b'{"Event-Name":"', b'{"Event-Subclass":"')
 """The first header of an event; the second of those two of a custom one."""
+_JSON = json.JSONDecoder(strict=False)
 _JSON_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*(?=")', re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _FORBIDDEN_IN_COMMAND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -159,8 +161,11 @@ class Event(_Searched):
         end = body.find(b'"', start)
         if body.find(b"\\", start, end if end >= 0 else None) < 0:
             return str(body[start:end], "utf-8", "replace") if end >= 0 else default
-        text = _JSON_TEXT.match(body, start)
-        return _unescaped(text[0].decode("utf-8", "replace")) if text else default
+        try:
+            return str(_JSON.raw_decode(str(body[start - 1 :], "utf-8", "replace"))[0])
+        except ValueError:  # an escape that is none: as it stands there
+            text = _JSON_TEXT.match(body, start)
+            return text[0].decode("utf-8", "replace") if text else default
 
     def is_of(self, channel_uuid: str) -> bool:
         """Whether it happened on this channel. Asked of each event; the header stands near the beginning."""
@@ -176,13 +181,6 @@ class Event(_Searched):
         """All of them, for tests and tools."""
         headers: dict[str, Any] = json.loads(self._body)
         return headers
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return str(json.loads(f'"{text}"', strict=False))
-    except ValueError:
-        return text
 
 
 _OK_REPLY = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
@@ -245,10 +243,15 @@ class Decoder:
                 if reply is not None:
                     self._at = reply.end()
                     return Message("command/reply", reply[1])
-                block = self._take_block()
-                if block is None:
-                    return None
-                self._head = _parse_head(block, self._max_body)
+                answer = _ANSWER.match(self._buffer, self._at)
+                if answer is not None and int(answer[2]) <= self._max_body:
+                    self._at = answer.end()
+                    self._head = "api/response", answer[1], int(answer[2])
+                else:
+                    block = self._take_block()
+                    if block is None:
+                        return None
+                    self._head = _parse_head(block, self._max_body)
         content_type, block, length = self._head
         end = self._at + length
         if len(self._buffer) < end:

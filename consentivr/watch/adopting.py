@@ -210,8 +210,10 @@ class Adopting:
             self._submit(ref.row(adopted.turn, adopted.evidence()))
         if state.decision is None:
             self._settling.later(visit)
-        following.refresh({channel.uuid})
         following.tell(visit, ev.Changed(following.situation(visit)))
+        following.refresh(
+            {leg for leg in following.board.room(channel.uuid) if leg in following.visits} - {channel.uuid}
+        )
         return visit
 
     def over(self, visit: Visit, cause: str | None) -> None:

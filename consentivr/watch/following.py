@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Any
 
 import gevent
@@ -119,6 +118,8 @@ class Following:
     def follow(self, visit: Visit) -> None:
         """From now on."""
         self.visits[visit.channel] = self._by_name[visit.state.visit] = visit
+        for path in visit.state.files:
+            self._owners.setdefault(path, visit)
 
     def tell(self, visit: Visit, event: ev.TalkEvent) -> bool:
         """Something happened to a conversation; whether anything follows from it."""
@@ -190,7 +191,7 @@ class Following:
         """Whose file it is: a visit's own files have its name."""
         owner = self._owners.get(path)
         if owner is None:
-            name = visit_of(PurePosixPath(path).stem)
+            name = visit_of(path.rpartition("/")[2].rpartition(".")[0])
             owner = self._by_name.get(name or "")
             if owner is not None and not path.startswith(owner.state.stem):
                 owner = None
