@@ -21,6 +21,12 @@ STEP_S = 0.02
 """How long an announcement, an unmeasured question, the queue and the talk take: short, but not nothing, because what
 FreeSWITCH says afterwards comes on its own."""
 
+TALK_S = 0.2
+"""How long a talk takes: long enough that a conversation is taken up before it ends."""
+
+CONCURRENCY = 200
+"""Calls at once where as many as possible are made."""
+
 QUESTION_S = 2.0
 """How long a caller thinks where that matters: at 100 calls a second, 200 questions are under way."""
 
@@ -102,7 +108,7 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Measured:
 
 
 def _plan(**more: Any) -> dict[str, Any]:
-    return {"what": "flows", "key": "1", "step_s": STEP_S, **more}
+    return {"what": "flows", "key": "1", "step_s": STEP_S, "talk_s": TALK_S, **more}
 
 
 def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
@@ -113,10 +119,10 @@ def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) ->
         for name in names:
             tell(f"{name}: flows, round {number + 1} of {wanted.rounds}")
             with served(name) as server:
-                server.load(_plan(concurrency=100, seconds=min(1.0, wanted.seconds)))
+                server.load(_plan(concurrency=CONCURRENCY, seconds=min(1.0, wanted.seconds)))
                 server.settle()
                 before = server.cpu_s
-                said = server.load(_plan(concurrency=100, seconds=wanted.seconds))
+                said = server.load(_plan(concurrency=CONCURRENCY, seconds=wanted.seconds))
                 server.settle()
                 used = server.cpu_s - before
             if said["failed"]:

@@ -20,7 +20,7 @@ _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 
 @dataclass
 class Leg:
-    """What the switch says of a channel when asked: its row in a list, variables, partner, what records it."""
+    """What the switch says of a channel when asked: its row in a list, variables, partner, what it records to."""
 
     row: str
     variables: dict[str, str] = field(default_factory=dict)
@@ -111,6 +111,8 @@ class EventSocket:
             return f"<media-bugs>\n{bug if leg.file else ''}</media-bugs>\n"
         if name == "uuid_getvar":
             return leg.variables.get(words[1], "_undef_") if leg else "-ERR No such channel!\n"
+        if name == "uuid_record":
+            return "+OK Success\n" if leg else "-ERR Cannot locate session!\n"
         known = {"switchname": SWITCHNAME, "global_getvar": CORE, "conference": "[]"}
         return known.get(name) or ("+OK\n" if leg else "-ERR No such channel!\n")
 

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from consentivr.bench.words import AGENT, AGENT_NAME, CHANNEL, EXECUTION, LINE, 
 _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 _DONE = b"Content-Type: api/response\nContent-Length: 4\n\n+OK\n"
 _DECLINES = b"filter Application -"
-_SET = re.compile(rb"consent_(visit|decision|record_file)=([^|]*)")
+_SET = re.compile(rb"consent_(visit|decision|record_file)=([^|;\n]*)")
 _RECORDED = (
     b"RIFF\x64\x06\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x40\x06\0\0" + bytes(1600)
 )
@@ -46,8 +47,8 @@ class Exchange:
 class Flow:
     """As in FreeSWITCH one greenlet replies to commands at once, another executes them one after the other.
 
-    ``plan``: the ``key`` that the caller presses, ``step_s`` of each announcement, of the queue and the talk,
-    ``question_s`` of the question.
+    ``plan``: the ``key`` that the caller presses, ``step_s`` of each announcement and of the queue,
+    ``talk_s`` of the talk, ``question_s`` of the question.
     """
 
     def __init__(self, exchange: Exchange, plan: dict[str, Any], held: Callable[[], None] | None = None) -> None:
@@ -126,6 +127,8 @@ class Flow:
             self._unwanted.difference_update(command.decode().split(" ")[2:])
         if command.startswith(_DECLINES):
             self._declined.add(command[len(_DECLINES) :].decode())
+        if command.startswith(b"api uuid_setvar"):
+            self._set(command)
         return _DONE if command.startswith(b"api ") else _OK
 
     def _event(self, name: str, **extra: str) -> bytes:
@@ -170,7 +173,9 @@ class Flow:
             after = self._event("CHANNEL_UNPARK") + self._complete("socket")
             after += self._event("CHANNEL_BRIDGE", Other__Leg__Unique__ID=AGENT)
         done = self._complete(application, **extra)
-        self._say(before + done.replace(EXECUTION.encode(), execution) + after)
+        # Whoever only asks has closed the socket by then.
+        with suppress(OSError) if application == "callcenter" else nullcontext():
+            self._say(before + done.replace(EXECUTION.encode(), execution) + after)
         if asks:
             self._decided_at = time.perf_counter()
         return application == "callcenter"
@@ -243,20 +248,20 @@ class Flow:
             self._held()
             self.release.wait()
         else:
-            gevent.sleep(self._plan["step_s"])
+            gevent.sleep(self._plan["talk_s"])
         self._hangs_up()
-        if self._let_go:
-            return
+        if not self._let_go:
+            with suppress(OSError):
+                self._say_goodbye(reader)
+
+    def _say_goodbye(self, reader: gevent.Greenlet) -> None:
         cause, stopped = {"Hangup__Cause": "NORMAL_CLEARING"}, {"Record__File__Path": self._words.recording, **_STOPPED}
         notice = "Content-Type: text/disconnect-notice\nContent-Disposition: {}\nContent-Length: 0\n\n"
         events = self._event("CHANNEL_HANGUP", **cause) + self._event("CHANNEL_UNBRIDGE")
         events += self._event("RECORD_STOP", **stopped) + self._event("CHANNEL_HANGUP_COMPLETE", **cause)
         self._say(events + notice.format("linger").encode() + notice.format("disconnect").encode())
         # FreeSWITCH closes then; what the application still says must not make that a reset.
-        try:
-            self._socket.shutdown(gevent.socket.SHUT_WR)
-        except OSError:
-            return
+        self._socket.shutdown(gevent.socket.SHUT_WR)
         reader.join(timeout=0.1)
 
 

@@ -36,6 +36,7 @@ recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {sounds}}}
 http: {{listen: "127.0.0.1:{http}", token_file: {folder}/token}}
 agents: {{must_agree: false}}
+question: {{min_heard_ms: 0}}
 language: en
 lines: {{support: {{number: "5000", queue: support}}}}
 queues: {{support: {{name: support@default, recording: {{mode: permanent_opt_out}}}}}}
@@ -143,6 +144,8 @@ class Server:
                 time.sleep(0.02)
             else:
                 time.sleep(0.2)
+                while self.name not in PEERS and not self.status()["watching"]:
+                    time.sleep(0.02)
                 return
         self.end()
         raise RuntimeError(f"{self.name} does not start: {Path(self._log.name).read_text()[-2000:]}")

@@ -50,7 +50,8 @@ def told(rows: Iterable[Row]) -> Told:
     """Fold the rows of a visit, in their order."""
     known = Told()
     for row in rows:
-        known = known._replace(queue=row.queue or known.queue)
+        if row.queue and row.queue != known.queue:
+            known = known._replace(queue=row.queue)
         fold = _FOLDS.get(row.turn)
         if fold is not None:
             known = fold(known, row)

@@ -256,7 +256,7 @@ class Decoder:
         end = self._at + length
         if len(self._buffer) < end:
             return None
-        body = bytes(self._buffer[self._at : end])
+        body = bytes(memoryview(self._buffer)[self._at : end])
         self._at = end
         self._head = None
         return Message(content_type, block, body)

@@ -16,7 +16,7 @@ from consentivr.custody import DailyRetention, Sealer
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
-from consentivr.resources import read_secret, room_for_calls
+from consentivr.resources import large_blocks_go_back, read_secret, room_for_calls
 from consentivr.service.build import CannotServe, build_lines, house, retain, signer, switches
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
@@ -111,6 +111,7 @@ class Application:
                             self.ledger.add_notice(sounds[announcement].notice)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
+        large_blocks_go_back()
         room = room_for_calls(self._max_connections)
         if room < self._max_connections:
             log.warning("too few descriptors", why=too_few(self._max_connections, room))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import structlog
 
 from consentivr import switch
 from consentivr.core.adoption import told
+from consentivr.core.consent import ConsentDecision
 from consentivr.ledger import Entry, LedgerError
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
@@ -34,10 +35,10 @@ LIST_SECONDS = 20.0
 AT_ONCE = 64
 """So many visits are asked about at a time: a command that matters does not wait behind thousands."""
 
-_WORDS = (switch.VISIT, switch.DECISION, switch.RECORD_FILE, switch.PAUSED)
+_WORDS = (switch.VISIT, switch.DECISION, switch.PAUSED)
 """What only the channel says of a visit whose rows are known."""
 
-_VARIABLES = (*_WORDS, switch.LINE, switch.JOINED, switch.JOINED_BEFORE)
+_VARIABLES = (*_WORDS, switch.LINE, switch.RECORD_FILE, switch.JOINED, switch.JOINED_BEFORE)
 
 
 class Returning:
@@ -48,6 +49,8 @@ class Returning:
         self._channels: dict[str, tuple[bool, bool]] = {}
         """Whether a channel is a caller's, and whether it waits in a queue."""
         self._to_ask: deque[tuple[str, list[Entry]]] = deque()
+        self._to_look: deque[str] = deque()
+        """Legs of others, whom who agreed talks to: when every visit is taken up."""
         self._asking = 0
         self._is_short = gevent.event.Event()
         """Of what is still to be asked: more may be read."""
@@ -170,14 +173,21 @@ class Returning:
             self._asking += 1
             leg, rows = self._to_ask.popleft()
             if rows:
-                self._look_at(leg)  # answered before the words are: what records is known when the visit is taken up
+                self._look_at((leg,))  # answered before the words are: it is known when the visit is taken up
                 self._ask(leg, _WORDS, partial(self._told, rows))
             else:
                 self._ask(leg, (switch.LINE,), self._has_line)
         if len(self._to_ask) < AT_ONCE:
             self._is_short.set()
+        while self._all_read and self._to_look and self._asking < AT_ONCE:
+            self._asking += 1
+            self._look_at((self._to_look.popleft(),), self._looked)
         if self._all_read and not self._asking:
             self.under_way, self._channels = False, {}
+
+    def _looked(self) -> None:
+        self._asking -= 1
+        self._ask_more()
 
     def _ask(self, leg: str, names: tuple[str, ...], then: Callable[[str, dict[str, str] | None], None]) -> None:
         """The channel's own words; ``then`` gets None when there is no such channel any more."""
@@ -201,7 +211,12 @@ class Returning:
             following.adopting.orphan(rows, "the channel was gone")
         elif said.get(switch.VISIT) == rows[0].visit:
             channel = Channel(leg, {switch.LINE: rows[0].line, **said}.get)
-            following.adopting.begin(channel, "", self._waits(leg), rows, why="taken up again")
+            visit = following.adopting.begin(channel, "", self._waits(leg), rows, why="taken up again")
+            others = [other for other in following.board.room(leg) if other != leg and is_channel_uuid(other)]
+            if visit.state.decision is ConsentDecision.GIVEN:
+                self._to_look.extend(others)
+            else:
+                self._look_at(others)
         else:
             self._ask(leg, _VARIABLES, partial(self._told_all, rows))
             return
@@ -222,7 +237,7 @@ class Returning:
             following.adopting.orphan(rows, "another visit began" if said else "the channel was gone")
         if channel.line and not arrives and leg not in following.visits:
             following.adopting.take_up(channel, "", self._waits(leg))
-            self._look_at(leg)
+            self._look_at(self._following.board.room(leg))
         # Else it is on its way to the question: whoever asks names the visit.
         self._asked(leg)
 
@@ -234,11 +249,16 @@ class Returning:
     def _waits(self, leg: str) -> str | None:
         return "waiting" if self._channels[leg][1] else None
 
-    def _look_at(self, leg: str) -> None:
-        """What records and hears everybody in this room."""
-        for other in self._following.board.room(leg):
-            if is_channel_uuid(other):
-                self._following.connection.api(switch.taps_of(other), partial(self._following.listed, other))
+    def _look_at(self, legs: Iterable[str], then: Callable[[], None] = lambda: None) -> None:
+        """What records and hears them."""
+
+        def looked(leg: str, list_: str) -> None:
+            self._following.listed(leg, list_)
+            then()
+
+        for leg in legs:
+            if is_channel_uuid(leg):
+                self._following.connection.api(switch.taps_of(leg), partial(looked, leg))
 
 
 def rows_of(said: str, *fields: str) -> list[dict[str, str]] | None:
