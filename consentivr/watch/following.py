@@ -109,6 +109,18 @@ class Following:
         self._beside.add(greenlet)
         greenlet.start_later(seconds) if seconds else greenlet.start()
 
+    def fall_silent(self, seconds: float) -> None:
+        """Before the watch ends: nothing of ours sounds while nobody watches, and that is in the ledger."""
+
+        def silence() -> None:
+            for visit in list(self.visits.values()):
+                self.tell(visit, ev.WatchEnds())
+
+        self.post(silence)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and (self._inbox or any(v.state.masking for v in self.visits.values())):
+            gevent.sleep(0.01)
+
     def end(self) -> None:
         """Nothing of it goes on."""
         self._beside.kill()
