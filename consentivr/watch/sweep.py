@@ -114,8 +114,9 @@ class Sweep:
         for leg, row in there.items():
             does = (row.get("dest", ""), row.get("application", ""))
             visit = following.visits.get(leg)
-            new = self._asked.get(leg, None if visit is None else does) != does
-            new = new or (visit is not None and visit.state.decision is None)
+            # Who was followed from the line's number on need not be asked, unless the caller went elsewhere.
+            before = None if visit is None else (following.house.numbers.get(visit.ref.line, ""), does[1])
+            new = self._asked.get(leg, before) != does or (visit is not None and visit.state.decision is None)
             if new and row.get("direction") == "inbound" and is_channel_uuid(leg):
                 self._ask(leg)
             self._asked[leg] = does
