@@ -301,6 +301,12 @@ class Following:
             return True
         return not self.adopting.from_event(leg, event)
 
+    def recorder_gone(self, path: str) -> None:
+        """Its RECORD_STOP is due, or has come already."""
+        owner = self._owners.get(path)
+        if owner is not None and path in owner.state.unclosed:
+            self.vanished[path] = time.monotonic()
+
     @staticmethod
     def _is_on(visit: Visit, event: Event) -> bool:
         """Whether the channel still is on this visit, by its own word."""
