@@ -25,7 +25,6 @@ from consentivr.core.switchboard import Recorder, Switchboard
 from consentivr.core.verdict import Permission
 from consentivr.custody import Sealer
 from consentivr.esl.codec import Event
-from consentivr.esl.errors import WaitTimedOut
 from consentivr.esl.inbound import InboundConnection
 from consentivr.ledger import LedgerWriter
 from consentivr.recordings import visit_of
@@ -82,17 +81,21 @@ class Following:
     def run(self) -> None:
         """Take up what is there, then follow."""
         self.returning.look_around()
+        self.beside(self._tick)
         while True:
-            try:
-                event = self.connection.receive(TICK_SECONDS)
-            except WaitTimedOut:
-                event = None
+            event = self.connection.receive()
             if isinstance(event, Event):
                 self._stream.hear(event)
             while self._inbox:
                 self._inbox.popleft()()
             self.connection.give_up_jobs()
             self._sweep.now_and_then()
+
+    def _tick(self) -> None:
+        """Beside: a deadline at each wait for an event would be set up and taken down for nothing, most often."""
+        while True:
+            gevent.sleep(TICK_SECONDS)
+            self.connection.wake()
 
     def hear(self, event: Event) -> None:
         """An event from the other connection, on which executions are told."""
