@@ -67,7 +67,9 @@ def not_done(policy: TalkPolicy, state: TalkState, event: ev.NotDone) -> Result:
 
 
 def try_again(policy: TalkPolicy, state: TalkState, event: ev.TryAgain) -> Result:
-    return judge(policy, state._replace(stopping=(), masking=()))
+    state, settled = ended_by_itself(state._replace(stopping=(), masking=()))
+    state, judged = judge(policy, state)
+    return state, (*settled, *judged)
 
 
 def closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> Result:

@@ -168,6 +168,7 @@ def house(configuration: Configuration, lines: dict[str, Line]) -> House:
         },
         folder=configuration.recordings.folder,
         stereo=configuration.recordings.stereo,
+        numbers={line.name: number for number, line in lines.items()},
         users=agents.users,
         commit_timeout=configuration.ledger.commit_timeout_ms / 1000,
         sweep_s=configuration.watch.sweep_s,

@@ -19,6 +19,8 @@ class House:
     folder: str
     """Where recordings lie."""
     stereo: bool
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """What callers dial to reach a line, by its name."""
     users: Mapping[str, str] = field(default_factory=dict)
     """Agents by the user of the directory (``user@domain``) that is dialled to reach them."""
     commit_timeout: float = 0.5

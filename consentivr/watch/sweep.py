@@ -32,6 +32,17 @@ LEGS_AT_ONCE = 200
 CLOSED_SECONDS = 2.0
 """A file that nothing records to for so long is complete, also when no event said so (it comes 1 s late at times)."""
 
+_ASKED = (
+    switch.VISIT,
+    switch.LINE,
+    switch.DECISION,
+    switch.RECORD_FILE,
+    switch.PAUSED,
+    switch.JOINED,
+    switch.JOINED_BEFORE,
+    "cc_queue",
+)
+
 
 class Sweep:
     """Looks now and then."""
@@ -47,7 +58,7 @@ class Sweep:
         """What the last sweep found otherwise than the switchboard has it, and how that had it."""
         self._odd_now: dict[tuple[str, ...], object] = {}
         self._asked: dict[str, tuple[str, str]] = {}
-        """Channels that are no visits of ours, by what they did when they were asked."""
+        """By channel, what it did when it was last looked at."""
 
     def now_and_then(self) -> None:
         """Called often; does something every ``House.sweep_s``."""
@@ -64,7 +75,10 @@ class Sweep:
         if now < self._due or self._under_way or self._following.returning.under_way:
             return
         for path in [path for path, since in self._following.vanished.items() if now - since > CLOSED_SECONDS]:
-            self._following.closed(path, None, None)
+            if self._following.board.where(path):
+                del self._following.vanished[path]  # it moved, or began again
+            else:
+                self._following.closed(path, None, None)
         self._under_way = True
         self._due = now + self._following.house.sweep_s
         if now > self._left_over_due:
@@ -104,10 +118,13 @@ class Sweep:
         self._asked = {leg: known for leg, known in self._asked.items() if leg in there}
         for leg, row in there.items():
             does = (row.get("dest", ""), row.get("application", ""))
-            new = leg not in following.visits and self._asked.get(leg) != does
+            visit = following.visits.get(leg)
+            # Who was followed from the line's number on need not be asked, unless the caller went elsewhere.
+            before = None if visit is None else (following.house.numbers.get(visit.ref.line, ""), does[1])
+            new = self._asked.get(leg, before) != does or (visit is not None and visit.state.decision is None)
             if new and row.get("direction") == "inbound" and is_channel_uuid(leg):
-                self._asked[leg] = does
                 self._ask(leg)
+            self._asked[leg] = does
             holds, known = row.get("callstate") == "HELD", following.board.is_on_hold(leg)
             if leg in following.board and holds != known and self._is_so(("holds", leg), known):
                 following.refresh(following.board.held(leg, holds))
@@ -122,19 +139,24 @@ class Sweep:
             following.connection.bgapi(switch.CONFERENCES, following.conferences_seen)
 
     def _ask(self, leg: str) -> None:
-        """An inbound channel that nobody follows: is it a visit?"""
-        variables = (switch.VISIT, switch.LINE, switch.DECISION, switch.RECORD_FILE, switch.PAUSED, "cc_queue")
+        """A caller whom nobody follows, or of whom no decision is known, or who went elsewhere: what is it now?"""
         said: dict[str, str] = {}
 
         def answer(name: str, text: str) -> None:
             said[name] = "" if text.strip() == "_undef_" or text.startswith("-ERR") else text.strip()
-            if len(said) < len(variables) or not said[switch.LINE] or leg in self._following.visits:
-                return
-            if said["cc_queue"] and said[switch.DECISION]:
-                self._following.adopting.take_up(Channel(leg, lambda name: said.get(name) or None), "", None)
+            if len(said) == len(_ASKED):
+                self._told(Channel(leg, lambda name: said.get(name) or None), said["cc_queue"])
 
-        for name in variables:
+        for name in _ASKED:
             self._following.connection.api(switch.variable_of(leg, name), partial(answer, name))
+
+    def _told(self, channel: Channel, queue: str) -> None:
+        visit = self._following.visits.get(channel.uuid)
+        if not queue or not channel.joined or not channel.decision:
+            return
+        same = visit is not None and visit.state.visit == channel.visit and visit.state.decision is not None
+        if visit is None or not same or visit.ref.queue != queue:
+            self._following.adopting.take_up(channel, queue, None)
 
     def _bridges(self, said: str) -> None:
         """Of whom we follow. Who consults is in two rows, and is left to the stream."""

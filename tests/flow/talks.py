@@ -93,9 +93,19 @@ def two_lines(configuration: Configuration, elsewhere: Path, **sections: dict[st
 class Talks(Laboratory):
     """A laboratory with two lines, and what is seen in it. Recordings of others lie in ``elsewhere``."""
 
-    def __init__(self, configuration: Configuration, folder: Path, *, speed: float = 20, **sections: Any) -> None:
+    def __init__(
+        self, configuration: Configuration, folder: Path, *, speed: float = 20, desktops: bool = False, **sections: Any
+    ) -> None:
+        """``desktops``: with an HTTP interface."""
         self.elsewhere = folder / "elsewhere"
-        super().__init__(two_lines(configuration, self.elsewhere, **sections), folder, speed=speed, more=MORE)
+        made = two_lines(configuration, self.elsewhere, **sections)
+        if desktops:
+            token = folder / "token"
+            token.touch(0o600)
+            token.write_text(TOKEN + "\n")
+            web = made.http.model_copy(update={"listen": "127.0.0.1:0", "token_file": str(token)})
+            made = made.model_copy(update={"http": web})
+        super().__init__(made, folder, speed=speed, more=MORE)
 
     # --- calls -------------------------------------------------------------------------------
 
@@ -232,11 +242,3 @@ class Desktop:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
-
-
-def http(folder: Path) -> dict[str, Any]:
-    """The section of a configuration with an HTTP interface."""
-    token = folder / "token"
-    token.touch(0o600)
-    token.write_text(TOKEN + "\n")
-    return {"listen": "127.0.0.1:0", "token_file": str(token)}

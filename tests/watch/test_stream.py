@@ -50,6 +50,9 @@ class Follower:
     def recorder_found(self, leg: str, event: Event) -> None:
         self.told.append(("recorder", leg))
 
+    def recorder_gone(self, path: str) -> None:
+        self.told.append(("recorder gone", path))
+
     def closed(self, path: str, duration_ms: int | None, cause: str | None) -> None:
         self.told.append(("closed", path, duration_ms, cause))
 
