@@ -5,6 +5,7 @@ Files come before rows: whatever interrupts us, a row still explains each file t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -31,6 +32,7 @@ from consentivr.ledger import (
 )
 from consentivr.recordings import (
     ErasedAudio,
+    Unfinished,
     erase_audio,
     files_below,
     fingerprint,
@@ -64,14 +66,17 @@ def seal(folder: Path, path: str) -> dict[str, Any]:
 
 def _sealed(below: Path, path: str) -> tuple[dict[str, Any], bool]:
     """The seal, and whether the file had to be repaired first."""
-    file = Path(path).resolve()
-    repaired = False
-    if not file.is_relative_to(below):
+    real = os.path.realpath(path)
+    if not real.startswith(f"{below}{os.sep}"):
         return {"path": path, "why": "not below recordings.folder"}, False
+    file, repaired = Path(real), False
     try:
-        if file.exists() and is_unfinished(file):
+        try:
+            found = fingerprint(file)
+        except Unfinished:
             repaired = repair(file)  # the switch died while it recorded: the samples are there
-        return {"path": path, **asdict(fingerprint(file))}, repaired
+            found = fingerprint(file)
+        return {"path": path, **vars(found)}, repaired
     except OSError as error:
         return {"path": path, "why": error.strerror or str(error)}, repaired
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -35,9 +36,9 @@ def localize(configuration: Configuration, folder: Path, port: int, **queue: obj
     return path
 
 
-def serve(path: Path) -> subprocess.Popen[bytes]:
+def serve(path: Path, *options: str) -> subprocess.Popen[bytes]:
     """Start ``consentivr serve``; its log goes beside the configuration."""
-    command = [sys.executable, "-m", "consentivr", "serve", "--config", str(path)]
+    command = [sys.executable, "-m", "consentivr", "serve", "--config", str(path), *options]
     return subprocess.Popen(command, stderr=(path.parent / "serve.log").open("a"))
 
 
@@ -63,15 +64,30 @@ class Served:
         self.switch.sockets.append(self.event_socket)
         self.start()
 
-    def start(self) -> None:
-        self.process = serve(self.yaml)
-        for _ in range(500):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                gevent.sleep(0.02)
-            else:
+    def start(self, *options: str, watching: bool = True) -> None:
+        """Returns when it answers for calls, and, with ``watching``, hears both streams of the switch."""
+        self.process = serve(self.yaml, *options)
+        self._until(self._answers, 20)
+        if watching:
+            self._until(lambda: self.event_socket.connections == 2, 20)
+
+    def gone(self, seconds: float = 15) -> int | None:
+        """Its exit status, once it has ended; the simulated switch goes on meanwhile."""
+        self._until(lambda: self.process.poll() is not None, seconds)
+        return self.process.returncode
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _until(self, what: Callable[[], bool], seconds: float) -> None:
+        for _ in range(int(seconds / 0.02)):
+            if what():
                 return
+            gevent.sleep(0.02)
         raise AssertionError((self.folder / "serve.log").read_text())
 
     def signal(self, number: int) -> None:
@@ -80,6 +96,10 @@ class Served:
     def rows(self, channel: Channel) -> list[Entry]:
         with opened(self.configuration.ledger.location) as ledger:
             return ledger.call(channel.uuid)
+
+    def all_rows(self) -> list[Entry]:
+        with opened(self.configuration.ledger.location) as ledger:
+            return list(ledger.read())
 
     def end(self) -> None:
         self.signal(signal.SIGCONT)

@@ -156,6 +156,7 @@ def restored(
         forbidden=known.forbidden,
         agent=known.agent,
         noted=noted,
+        was_silent=known.span is not None or known.paused,
         unwatched=bool(known.unclosed) and known.span is None and not (known.paused or says.paused),
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,

@@ -101,10 +101,12 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
     if decide(policy, state).do is Do.STOP:
         started = []  # it began against the caller's word: not with ours
     there = state.now.recorders
+    silent = tuple(recorder for recorder in new if state.was_silent and recorder.path in state.unclosed)
     state = state._replace(
+        was_silent=state.was_silent and not silent,
         starting=None if any(recorder.path == state.starting for recorder in new) else state.starting,
         unclosed=(*state.unclosed, *(recorder.path for recorder in started)),
-        masked=tuple(recorder for recorder in state.masked if recorder in there),
+        masked=(*(recorder for recorder in state.masked if recorder in there), *silent),
         masking=tuple(recorder for recorder in state.masking if recorder in there),
         unmasking=tuple(recorder for recorder in state.unmasking if recorder in there),
         mute=tuple(recorder for recorder in state.mute if recorder in there),
@@ -222,6 +224,11 @@ def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -
     return judge(policy, state._replace(decision=event.decision, durable=event.durable, purpose=event.purpose))
 
 
+def _watch_ends(policy: TalkPolicy, state: TalkState, event: ev.WatchEnds) -> Result:
+    """Silence until somebody watches again: whoever joins meanwhile must not be in the file (promise P10)."""
+    return judge(policy, state._replace(unwatching=True))
+
+
 def _superseded(policy: TalkPolicy, state: TalkState, event: ev.Superseded) -> Result:
     running = (*mine(state), *state.now.astray)
     actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
@@ -259,6 +266,7 @@ _RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {
     ev.QueueEntered: _queue_entered,
     ev.QueueGaveUp: _queue_gave_up,
     ev.WordChanged: _word_changed,
+    ev.WatchEnds: _watch_ends,
     ev.Superseded: _superseded,
     ev.ChannelGone: _gone,
 }

@@ -44,6 +44,8 @@ def step(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Result:
         return _over(policy, state, event)
     if isinstance(event, (Disconnected, ServiceStops)):
         return _let_go(policy, state, event)
+    if isinstance(event, Joined) and state.phase is not Phase.JOINING:
+        return _let_go(policy, state, event)  # not by us: the dialplan has the caller, who is in a queue already
     return _PHASES[state.phase](policy, state, event)
 
 
@@ -179,9 +181,9 @@ def _over(policy: LinePolicy, state: AskingState, event: ChannelGone | HungUp) -
     return state._replace(phase=Phase.ENDED), (*actions, do.Write(CallEnded(event.cause, None)), do.LetGo())
 
 
-def _let_go(policy: LinePolicy, state: AskingState, event: Disconnected | ServiceStops) -> Result:
+def _let_go(policy: LinePolicy, state: AskingState, event: Disconnected | ServiceStops | Joined) -> Result:
     """The dialplan has the call, and takes it to the queue unrecorded. Whoever watches the switch writes its end."""
-    lost = isinstance(event, Disconnected)
+    lost = not isinstance(event, ServiceStops)
     actions: tuple[AskingAction, ...] = ()
     if state.phase is Phase.ASKING and state.consent is None:
         reason = Reason.CONNECTION_LOST if lost else Reason.SERVICE_STOPPED

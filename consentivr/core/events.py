@@ -248,6 +248,11 @@ class WordChanged:
 
 
 @dataclass(frozen=True)
+class WatchEnds:
+    """Nobody watches from now on, until somebody takes the conversation up."""
+
+
+@dataclass(frozen=True)
 class Superseded:
     """The same channel began another visit."""
 
@@ -267,6 +272,7 @@ TalkEvent = (
     | QueueEntered
     | QueueGaveUp
     | WordChanged
+    | WatchEnds
     | Superseded
     | ChannelGone
 )

@@ -28,7 +28,7 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
     agents = [noted for noted in state.noted if noted.leg in here]
     if any(not noted.proven for noted in agents):
         others.add(Permission.NOT_AGREED)
-    return verdict(
+    said = verdict(
         policy.mode,
         state.decision or ConsentDecision.NOT_OBTAINED,
         durable=state.durable,
@@ -39,6 +39,9 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
         is_nth=all(noted.is_nth for noted in agents),
         agent_wants=not state.agent_stopped and (policy.mode is not RecordingMode.MANUAL or state.agent_started),
     )
+    if said.record and state.unwatching and policy.mode is not RecordingMode.PERMANENT:
+        return Verdict(Do.MASK, VerdictReason.NOBODY_WATCHES)
+    return said
 
 
 def judge(policy: TalkPolicy, state: TalkState) -> Result:

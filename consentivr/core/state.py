@@ -104,6 +104,10 @@ class TalkState(NamedTuple):
     erase: bool = False
     """What was recorded is to be erased: the yes was taken back."""
     talking: bool = False
+    was_silent: bool = False
+    """The rows say that what records hears silence, and it was not seen yet since the conversation was taken up."""
+    unwatching: bool = False
+    """We are about to end: who comes then is seen by nobody, until another watch has taken over."""
     unwatched: bool = False
     """Our recorder ran and sounded while nobody watched, and who is in the room now is not judged yet."""
     starred_ms: int | None = None

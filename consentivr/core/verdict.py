@@ -51,6 +51,7 @@ class VerdictReason(str, Enum):
     OTHER_CALLER_REFUSED = "other_caller_refused"
     OUTSIDER = "outsider"
     AGENT_NOT_AGREED = "agent_not_agreed"
+    NOBODY_WATCHES = "nobody_watches"
     ON_HOLD = "on_hold"
     PAUSED = "paused"
     NOT_NTH = "not_nth"

@@ -47,6 +47,10 @@ class GuardedConnection:
     RemoteProtocolError when the peer does not speak ESL. All are ordinary exceptions.
     """
 
+    rest_s = 0.0
+    """So long after commands have left nothing is read that ``receive`` waits for: the replies, and what begins with
+    them, are looked at in one go. To wake for each costs more than the replies do."""
+
     def __init__(self, sock: gevent.socket.socket, decoder: Decoder | None = None) -> None:
         """Rows H, I, N: no background greenlet that could die and leave a waiter behind."""
         self.sock = sock
@@ -167,6 +171,8 @@ class GuardedConnection:
                 return message
             if self._outgoing:
                 self.flush()
+                if wakeable and self.rest_s and not self._woken:
+                    gevent.sleep(self.rest_s)
             if wakeable and self._woken:
                 return None
             if not self.connected:

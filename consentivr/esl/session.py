@@ -46,6 +46,9 @@ class OutboundSession(GuardedConnection, greenswitch.OutboundSession):  # type: 
     the deadline, RemoteProtocolError when the peer does not speak ESL. All are ordinary exceptions.
     """
 
+    rest_s = 0.025
+    """A media frame and a little: what the switch plays next has begun then, and no caller answers it so soon."""
+
     def __init__(self, client_address: tuple[str, int], sock: gevent.socket.socket) -> None:
         """Rows H, I, N: no background greenlet that could die and leave a waiter behind."""
         super().__init__(sock)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -111,6 +112,28 @@ class Entry:
             "evidence": self.evidence,
             "caller_id_number": self.caller_id_number,
         }
+
+
+ENTRY_COLUMNS = ("channel_uuid", "turn", "line", "queue", "mode", "evidence", "at", "position", "submission", "visit")
+"""What an entry is read from, besides the caller's number."""
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """The entry in a row of ``ENTRY_COLUMNS``, and the caller's number last."""
+    channel, turn, line, queue, mode, evidence, at, position, submission, visit, number = row
+    return Entry(
+        channel,
+        turn,
+        line,
+        queue,
+        mode,
+        json.loads(evidence),
+        number,
+        at=datetime.fromisoformat(at),
+        position=position,
+        submission=submission or "",
+        visit=visit,
+    )
 
 
 HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "commitment", "position", "visit")

@@ -22,7 +22,18 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.databases import WRITES, DatabaseError, open_database, plain
-from consentivr.ledger.entry import CHAINED, CallRef, Entry, as_text, chained, hashed, now, storable
+from consentivr.ledger.entry import (
+    CHAINED,
+    ENTRY_COLUMNS,
+    CallRef,
+    Entry,
+    as_text,
+    chained,
+    entry_of,
+    hashed,
+    now,
+    storable,
+)
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.schema import ERASED, SCHEMA, callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
@@ -43,7 +54,10 @@ _ROWS_AT_ONCE = 1000
 
 # Statements of every append, made once.
 _LAST_ENTRY = "SELECT position, hash FROM entry ORDER BY position DESC LIMIT 1"
-_THEIR_KEYS = sa.select(callers).where(callers.c.channel_uuid.in_(sa.bindparam("channels", expanding=True)))
+_THEIR_KEYS = "SELECT channel_uuid, caller_id_number, key FROM caller WHERE {}"
+
+_WHOLE = f"""SELECT {", ".join(f"entry.{name}" for name in ENTRY_COLUMNS)}, caller.caller_id_number
+FROM entry LEFT JOIN caller ON caller.channel_uuid = entry.channel_uuid WHERE {{}} ORDER BY entry.seq + 0"""  # noqa: S608
 
 _PERSON = {name: sa.bindparam(name, type_=sa.Text) for name in ("channel_uuid", "caller_id_number", "key")}
 _NOT_ERASED = ~sa.exists().where(
@@ -112,6 +126,8 @@ class Ledger:
             new = self._database.insert(callers).from_select(
                 list(_PERSON), sa.select(*_PERSON.values()).where(_NOT_ERASED)
             )
+            self._their_keys = _THEIR_KEYS.format(self._database.among("channel_uuid"))
+            self._of_calls = _WHOLE.format(self._database.among('entry."call"'))
             self._add_callers = str(new.on_conflict_do_nothing().compile(self._engine))
             self._database.check_promises()
             if not any_schema:
@@ -189,11 +205,11 @@ class Ledger:
         """
         try:
             with self._writes.begin() as source, other._writes.begin() as destination:
-                if _end_of_chain(destination)[0]:
+                if other._end_of_chain(destination)[0]:
                     raise LedgerError(f"{other.name} is not empty: name a new one")
                 for table in (notices, callers, checkpoints, tallies, entries):
                     self._copy_table(table, source, destination, progress)
-                if _end_of_chain(source) != _end_of_chain(destination):
+                if self._end_of_chain(source) != other._end_of_chain(destination):
                     raise LedgerError("the copy does not end as the ledger does; nothing was copied")
                 if destination.dialect.name == "postgresql":
                     destination.exec_driver_sql(
@@ -275,7 +291,7 @@ class Ledger:
         self, connection: sa.Connection, batch: Sequence[Entry], personal: Mapping[str, tuple[str, str]]
     ) -> SignedCheckpoint | None:
         """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
-        first, previous = _end_of_chain(connection)
+        first, previous = self._end_of_chain(connection)
         position = first
         random = secrets.token_hex(16 * len(batch))
         commitments = {channel: chain.commitment(*theirs) for channel, theirs in personal.items()}
@@ -286,10 +302,14 @@ class Ledger:
             rows.append(chained(entry, position, previous, key, commitments.get(entry.channel_uuid)))
             previous = rows[-1]["hash"]
         if rows:
-            connection.exec_driver_sql(self._add_entries, rows)
+            self._database.run(connection, self._add_entries, rows)
         if self._signer and position // CHECKPOINT_ROWS > first // CHECKPOINT_ROWS:
             return self._sign(connection, position, previous)
         return None
+
+    def _end_of_chain(self, connection: sa.Connection) -> tuple[int, str]:
+        last = self._database.run(connection, _LAST_ENTRY)
+        return (last[0][0], last[0][1]) if last else (0, chain.GENESIS)
 
     def _keys_of_callers(self, connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
         """For each call of the batch whose caller is known: the commitment's key and the number.
@@ -306,10 +326,10 @@ class Ledger:
                 }
                 for channel, entry in new.items()
             ]
-            connection.exec_driver_sql(self._add_callers, people)
-        wanted = sorted({entry.channel_uuid for entry in batch})
-        found = connection.execute(_THEIR_KEYS, {"channels": wanted})
-        return {row.channel_uuid: (row.key, row.caller_id_number) for row in found}
+            self._database.run(connection, self._add_callers, people)
+        wanted = self._database.names(sorted({entry.channel_uuid for entry in batch}))
+        found = self._database.run(connection, self._their_keys, {"names": wanted})
+        return {channel: (key, number) for channel, number, key in found}
 
     def sign(self) -> SignedCheckpoint | None:
         """Sign what the chain is now; None without a key, and when nothing is there or new."""
@@ -317,7 +337,7 @@ class Ledger:
             return None
         try:
             with self._writes.begin() as connection:
-                position, last = _end_of_chain(connection)
+                position, last = self._end_of_chain(connection)
                 newest = connection.execute(sa.select(sa.func.max(checkpoints.c.position))).scalar_one()
                 return self._sign(connection, position, last) if position > (newest or 0) else None
         except DatabaseError as error:
@@ -430,7 +450,10 @@ class Ledger:
         """The rows of each of these visits; a channel's UUID stands for its rows that name no visit."""
         for some in _portions(visits):
             by_visit: dict[str, list[Entry]] = {visit: [] for visit in some}
-            for entry in self._whole(entries.c.call.in_(some)):
+            with self._reading() as connection:
+                found = self._database.run(connection, self._of_calls, {"names": self._database.names(some)})
+            for row in found:
+                entry = entry_of(row)
                 by_visit[entry.call].append(entry)
             yield from (rows for rows in by_visit.values() if rows)
 
@@ -677,11 +700,6 @@ def _portions(channels: Sequence[str], size: int = 500) -> Iterable[Sequence[str
     return (channels[start : start + size] for start in range(0, len(channels), size))
 
 
-def _end_of_chain(connection: sa.Connection) -> tuple[int, str]:
-    last = connection.exec_driver_sql(_LAST_ENTRY).one_or_none()
-    return (last.position, last.hash) if last else (0, chain.GENESIS)
-
-
 def _conditions(search: Search) -> list[Any]:
     found: list[Any] = [
         entries.c[column] == value
@@ -732,16 +750,4 @@ _GROUPS: dict[str, Any] = {
 
 
 def _entry(row: Any) -> Entry:
-    return Entry(
-        channel_uuid=row.channel_uuid,
-        turn=row.turn,
-        line=row.line,
-        queue=row.queue,
-        mode=row.mode,
-        evidence=json.loads(row.evidence),
-        caller_id_number=row.caller_id_number,
-        at=datetime.fromisoformat(row.at),
-        position=row.position,
-        submission=row.submission or "",
-        visit=row.visit,
-    )
+    return entry_of([*(getattr(row, name) for name in ENTRY_COLUMNS), row.caller_id_number])

@@ -109,6 +109,10 @@ class LedgerWriter:
         """Rows not yet durable."""
         return len(self._pending)
 
+    def is_behind(self, visit: str) -> bool:
+        """Whether rows of this visit may still wait, so that what is read of it is not all."""
+        return self._failure is not None or any(entry.visit == visit for entry, _ in self._pending)
+
     def settle(self, timeout: float) -> None:
         """Wait until what is handed in is durable, or ``timeout`` seconds have passed."""
         self._idle.wait(timeout)

@@ -1,7 +1,7 @@
 """Where recordings lie, what they are, and how they are erased."""
 
 from consentivr.recordings.erasure import ErasedAudio, erase_audio
-from consentivr.recordings.fingerprint import Fingerprint, fingerprint
+from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerprint
 from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
 from consentivr.recordings.quarantine import files_below, quarantine
 from consentivr.recordings.repair import is_unfinished, repair
@@ -9,6 +9,7 @@ from consentivr.recordings.repair import is_unfinished, repair
 __all__ = [
     "ErasedAudio",
     "Fingerprint",
+    "Unfinished",
     "erase_audio",
     "files_below",
     "fingerprint",

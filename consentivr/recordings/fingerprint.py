@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
-from consentivr.recordings.repair import is_unfinished
+from consentivr.recordings.repair import HEADER_BYTES, Sound, is_cut_short, plain_sound
+
+_BLOCK_BYTES = 1 << 20
+
+
+class Unfinished(OSError):
+    """The switch died while it recorded."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +31,26 @@ class Fingerprint:
 
 def fingerprint(path: Path) -> Fingerprint:
     """Read a recording. Raises OSError, also for a file that holds no sound, or that the switch never finished."""
-    if is_unfinished(path):
-        raise OSError("the switch never finished it: 'consentivr retention run' repairs it")
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
+    with path.open("rb", buffering=0) as file:
+        length = os.fstat(file.fileno()).st_size
+        block = header = file.read(_BLOCK_BYTES)
+        if is_cut_short(header[:HEADER_BYTES], length):
+            raise Unfinished("the switch never finished it: 'consentivr retention run' repairs it")
+        while block:
             digest.update(block)
+            block = file.read(_BLOCK_BYTES)
+    sound = plain_sound(header[:HEADER_BYTES], length)
+    if sound is None:
+        sound = _sound_in(path)
+    duration_ms = sound.frames * 1000 // sound.rate
+    return Fingerprint(digest.hexdigest(), length, sound.channels, sound.rate, duration_ms)
+
+
+def _sound_in(path: Path) -> Sound:
+    """Of any other kind of file."""
     try:
-        sound = soundfile.info(str(path))
+        info = soundfile.info(str(path))
     except soundfile.LibsndfileError as error:
         raise OSError(f"it holds no sound: {error}") from None
-    duration_ms = int(sound.frames * 1000 // sound.samplerate)
-    return Fingerprint(digest.hexdigest(), path.stat().st_size, sound.channels, sound.samplerate, duration_ms)
+    return Sound(info.channels, info.samplerate, info.frames)

@@ -11,12 +11,12 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-_HEADER_BYTES = 4096
+HEADER_BYTES = 4096
 """More than libsndfile writes before the sound, with every text that FreeSWITCH can set."""
 
 _UNSET = (0, 0xFFFFFFFF)
 _BEFORE_SOUND = (b"LIST", b"fact")
-_LARGEST = 0xFFFFFFFF - _HEADER_BYTES
+_LARGEST = 0xFFFFFFFF - HEADER_BYTES
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,35 @@ class _Sizes:
 def is_unfinished(path: Path) -> bool:
     """Whether ``repair`` would change the file. Raises OSError."""
     with path.open("rb") as file:
-        return _missing(file.read(_HEADER_BYTES), path.stat().st_size) is not None
+        return is_cut_short(file.read(HEADER_BYTES), path.stat().st_size)
+
+
+def is_cut_short(header: bytes, length: int) -> bool:
+    """The same of a file that begins so and has ``length`` bytes."""
+    return _missing(header, length) is not None
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a finished WAV holds, by its header alone. ``frames`` of ``channels`` samples, ``rate`` in Hz."""
+
+    channels: int
+    rate: int
+    frames: int
+
+
+def plain_sound(header: bytes, length: int) -> Sound | None:
+    """Of a file that begins so and has ``length`` bytes; None for all that is not plain, whole 16-bit PCM."""
+    if header[:4] != b"RIFF" or header[8:16] != b"WAVEfmt " or _missing(header, length) is not None:
+        return None
+    frame, sound_at = _bytes_of_frame(header), _sound_at(header)
+    if frame is None or sound_at is None:
+        return None
+    (sound,) = struct.unpack_from("<I", header, sound_at - 4)
+    channels, rate = struct.unpack_from("<HI", header, 22)
+    if sound in _UNSET or sound_at + sound > length:
+        return None
+    return Sound(channels, rate, sound // frame)
 
 
 def repair(path: Path) -> bool:
@@ -45,7 +73,7 @@ def repair(path: Path) -> bool:
     be run again. Durable when it returns.
     """
     with path.open("r+b") as file:
-        header = bytearray(file.read(_HEADER_BYTES))
+        header = bytearray(file.read(HEADER_BYTES))
         sizes = _missing(header, os.fstat(file.fileno()).st_size)
         if sizes is None:
             return False

@@ -144,12 +144,12 @@ class Application:
             call.signal(ev.ServiceStops())
         self._server.join(1.0)
         self._server.stop()
-        for watch in self._watches:
-            watch.stop()
         if self._web is not None:
             self._web.stop()
         if self._retention is not None:
             self._retention.stop()
+        for watch in self._watches:
+            watch.stop()
         self._sealer.stop()
         self.ledger.stop()
 

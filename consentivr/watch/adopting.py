@@ -216,9 +216,9 @@ class Adopting:
         )
         return visit
 
-    def over(self, visit: Visit, cause: str | None) -> None:
+    def over(self, visit: Visit, why: str = "the call ended before it was decided") -> None:
         """A visit ended that nobody had decided: whoever asked may still have written it."""
-        self._settling.over(visit.ref, cause)
+        self._settling.over(visit.ref, why)
 
     def orphan(self, rows: list[Entry], why: str) -> None:
         """A visit that nobody ended, and whose channel is gone."""

@@ -25,7 +25,6 @@ from consentivr.core.switchboard import Recorder, Switchboard
 from consentivr.core.verdict import Permission
 from consentivr.custody import Sealer
 from consentivr.esl.codec import Event
-from consentivr.esl.errors import WaitTimedOut
 from consentivr.esl.inbound import InboundConnection
 from consentivr.ledger import LedgerWriter
 from consentivr.recordings import visit_of
@@ -82,17 +81,21 @@ class Following:
     def run(self) -> None:
         """Take up what is there, then follow."""
         self.returning.look_around()
+        self.beside(self._tick)
         while True:
-            try:
-                event = self.connection.receive(TICK_SECONDS)
-            except WaitTimedOut:
-                event = None
+            event = self.connection.receive()
             if isinstance(event, Event):
                 self._stream.hear(event)
             while self._inbox:
                 self._inbox.popleft()()
             self.connection.give_up_jobs()
             self._sweep.now_and_then()
+
+    def _tick(self) -> None:
+        """Beside: a deadline at each wait for an event would be set up and taken down for nothing, most often."""
+        while True:
+            gevent.sleep(TICK_SECONDS)
+            self.connection.wake()
 
     def hear(self, event: Event) -> None:
         """An event from the other connection, on which executions are told."""
@@ -108,6 +111,18 @@ class Following:
         greenlet = gevent.Greenlet(what, *args)
         self._beside.add(greenlet)
         greenlet.start_later(seconds) if seconds else greenlet.start()
+
+    def fall_silent(self, seconds: float) -> None:
+        """Before the watch ends: nothing of ours sounds while nobody watches, and that is in the ledger."""
+
+        def silence() -> None:
+            for visit in list(self.visits.values()):
+                self.tell(visit, ev.WatchEnds())
+
+        self.post(silence)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and (self._inbox or any(v.state.masking for v in self.visits.values())):
+            gevent.sleep(0.01)
 
     def end(self) -> None:
         """Nothing of it goes on."""
@@ -125,8 +140,7 @@ class Following:
         """Something happened to a conversation; whether anything follows from it."""
         before = visit.state.decision
         if visit.broken:
-            if isinstance(event, ev.ChannelGone):
-                self.adopting.over(visit, event.cause)
+            if isinstance(event, (ev.ChannelGone, ev.Superseded)):
                 self.forget(visit)
             return False
         try:
@@ -336,8 +350,10 @@ class Following:
         if self.visits.get(visit.channel) is visit:
             del self.visits[visit.channel]
         self._by_name.pop(visit.state.visit, None)
-        if visit.state.decision is None:
-            self.adopting.over(visit, None)
+        if visit.broken:
+            self.adopting.over(visit, "a fault of consentivr: see its log")
+        elif visit.state.decision is None:
+            self.adopting.over(visit)
         for path in visit.state.files:
             if path not in visit.state.unclosed:
                 self._owners.pop(path, None)

@@ -98,15 +98,17 @@ class People:
 
     def _told(self, leg: str, said: str) -> None:
         self._asking.discard(leg)
-        self._found(leg)
+        agent = self._agent_in(said)
+        if agent is not None and self._agents.get(leg, "") is None:
+            self._agents[leg] = agent
+        self._found(leg)  # after the name is known: else it is somebody of whom nobody can tell
+
+    def _agent_in(self, said: str) -> str | None:
         try:
             channel = json.loads(said)
         except ValueError:
-            return
-        agent = agent_on({name: text for name, text in channel.items() if isinstance(text, str)}, self._house.users)
-        if agent is not None and self._agents.get(leg, "") is None:
-            self._agents[leg] = agent
-            self._found(leg)
+            return None
+        return agent_on({name: text for name, text in channel.items() if isinstance(text, str)}, self._house.users)
 
     def _permission(self, leg: str, agent: str, queue: str) -> Permission:
         """Of this talk: asked once, so that a withdrawal counts from the next one on."""

@@ -40,16 +40,21 @@ class Settling:
         """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
         self._following.beside(self._decide, visit, seconds=PATIENCE_SECONDS)
 
-    def over(self, ref: CallRef, cause: str | None) -> None:
-        """A visit that is over, undecided as far as we know."""
-        why = "the call ended before it was decided"
-        self._following.beside(self._end, ref, cause, why, seconds=PATIENCE_SECONDS)
+    def over(self, ref: CallRef, why: str) -> None:
+        """A visit that is over, undecided as far as we know, or that nobody could judge to its end."""
+        self._following.beside(self._end, ref, why, seconds=PATIENCE_SECONDS)
 
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
         """A visit whose channel is gone: what it recorded is as complete as it will be."""
         known, ref = told(rows), rows[-1].about
         if known.ended:
             return
+        if self._is_behind(ref):
+            self._following.beside(self._still_open, ref, why, seconds=YOUNG.total_seconds())
+            return
+        self._finish(known, ref, why)
+
+    def _finish(self, known: Told, ref: CallRef, why: str) -> None:
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path)
@@ -86,6 +91,9 @@ class Settling:
         """Only a caller in a queue has been decided about: whoever is still being asked is left alone."""
         if visit.state.decision is not None or not (visit.member or visit.state.talking):
             return
+        if self._is_behind(visit.ref):
+            self.later(visit)
+            return
         known = self._read(visit.ref)
         if known is None:
             return
@@ -98,13 +106,17 @@ class Settling:
         if self._following.visits.get(visit.channel) is visit:
             self._following.tell(visit, event)
 
-    def _end(self, ref: CallRef, cause: str | None, why: str) -> None:
-        known = self._read(ref)
-        if known is None or known.ended:
+    def _end(self, ref: CallRef, why: str) -> None:
+        if self._is_behind(ref):
+            self.over(ref, why)
             return
-        if not known.decided:
-            self._write(ref, self._not_obtained(ref, known))
-        self._write(ref, CallEnded(cause, known.agent, why))
+        known = self._read(ref)
+        if known is not None and not known.ended:
+            self._finish(known, ref, why)
+
+    def _is_behind(self, ref: CallRef) -> bool:
+        """Whether whoever asked has written rows that cannot be read yet: a second decision would follow."""
+        return self._following.ledger.is_behind(ref.visit or "")
 
     def _read(self, ref: CallRef) -> Told | None:
         try:

@@ -29,6 +29,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 """Seconds between two attempts to connect: the first, and what it grows to."""
 
 LEASE_PAUSE_S = 0.5
+SILENT_SECONDS = 2.0
+"""So long at most the switch has to confirm that recorders are silent before we end."""
 CONFIRM_SECONDS = 3.0
 """How long a desktop waits for the switch to confirm."""
 
@@ -65,7 +67,9 @@ class Watch:
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """End; another process may take over at once."""
+        """End; another process may take over at once. What sounds is silent until then."""
+        if self._following is not None:
+            self._following.fall_silent(SILENT_SECONDS)
         if self._greenlet is not None:
             self._greenlet.kill()
         self._lease.release()

@@ -178,6 +178,7 @@ def test_a_conversation_goes_on_as_it_was() -> None:
         files=("/r/a.wav",),
         unclosed=("/r/a.wav",),
         paused=True,
+        was_silent=True,
         agent="anna",
         noted=(AgentNoted("a", proven=True, is_nth=True),),
     )

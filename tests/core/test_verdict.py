@@ -98,7 +98,8 @@ def test_nothing_permits_by_default() -> None:
 
 def test_every_reason_and_every_deed_is_reached() -> None:
     said = {verdict(mode, decision, **talk) for mode, decision, talk in itertools.product(M, D, talks())}
-    assert {one.reason for one in said} == set(R) == set(DOES)
+    # Whether somebody watches is no question of the talk: core.recorders adds it.
+    assert {one.reason for one in said} == set(R) - {R.NOBODY_WATCHES} == set(DOES)
     assert {one.do for one in said} == set(Do)
 
 

@@ -57,7 +57,7 @@ def test_p1_killed_at_random_moments(
                 pool.spawn(callers)
             gevent.sleep(chance.uniform(0.3, 1.5))
             served.signal(signal.SIGKILL)
-            served.process.wait()
+            served.gone()
             kills += 1
             accepting = False
             pool.join(60)
@@ -275,7 +275,7 @@ def test_two_nodes_write_one_ledger(configure: Callable[..., Configuration], pos
             pool.spawn(callers, number % 2)
         gevent.sleep(2)
         nodes[0].signal(signal.SIGKILL)
-        nodes[0].process.wait()
+        nodes[0].gone()
         gevent.sleep(1)
         accepting = False
         pool.join(60)

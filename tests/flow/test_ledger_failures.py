@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
 
+from consentivr.asking.hearing import Hearing
 from consentivr.config import Configuration
-from consentivr.lab.caller import Caller
+from consentivr.core import recorders
+from consentivr.core.switchboard import Switchboard
 from consentivr.lab.laboratory import Laboratory
 from consentivr.ledger import LedgerUnavailable
-
-YES = Caller(keys={1: ("1", 1200)})
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if what():
-            return
-        gevent.sleep(0.02)
-    raise AssertionError("it does not happen")
+from tests.flow.calling import YES, decision, rows, until
 
 
 def test_p3_a_locked_ledger(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     with Laboratory(configure(commit_timeout_ms=100), tmp_path, speed=20) as laboratory:
         lock = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
-        channels = [laboratory.call(YES) for _ in range(2)]
+        long = replace(YES, talks_ms=60_000)  # reading its rows waits for the lock as well
+        channels = [laboratory.switch.call("5000", long) for _ in range(2)]
+        gevent.joinall([channel.greenlet for channel in channels], timeout=30)
         assert all(channel.recorded == {} for channel in channels)
         assert all(channel.reached == ["support@default"] for channel in channels)
         lock.execute("ROLLBACK")
         lock.close()
-        wait_for(lambda: laboratory.application.ledger.pending == 0)
+        until(lambda: laboratory.application.ledger.pending == 0)
         for channel in channels:
-            turns = [row.turn for row in laboratory.rows(channel)]
-            assert turns == [
-                "decision", "recording_withheld", "agent_answered", "looked_for_recorders", "call_ended",
-            ], "nothing is lost"  # fmt: skip
+            found = rows(laboratory, channel)
+            assert list(found)[:3] == ["arrived", "decision", "recording_withheld"]
+            assert {*found} >= {"agent_answered", "looked_for_recorders", "call_ended"}, "nothing is lost"
         assert len(laboratory.call(YES).recorded) == 1, "it recovers by itself"
 
 
@@ -56,7 +52,7 @@ def test_p3_a_slow_ledger(
         channel = laboratory.call(YES)
         assert channel.recorded == {}
         assert channel.reached == ["support@default"]
-        wait_for(lambda: laboratory.application.ledger.pending == 0)
+        until(lambda: laboratory.application.ledger.pending == 0)
         withheld = next(row for row in laboratory.rows(channel) if row.turn == "recording_withheld")
         assert withheld.evidence == {"why": "not durable within 0.05 s"}
 
@@ -72,15 +68,58 @@ def test_p3_our_own_exception(laboratory: Laboratory, monkeypatch: pytest.Monkey
 
 
 def test_p3_an_exception_in_the_question(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    from consentivr.call import Call
-
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Call, "_answer", broken)
+    monkeypatch.setattr(Hearing, "answer", broken)
     channel = laboratory.call(YES)
     assert channel.recorded == {}
     assert channel.reached == ["support@default"]
+    assert decision(laboratory, channel) == ("not_obtained", "application_failed")
+
+
+def broken_once(real: Callable[..., Any]) -> Callable[..., Any]:
+    calls = iter([True])
+
+    def broken(*args: Any) -> Any:
+        if next(calls, False):
+            raise ZeroDivisionError
+        return real(*args)
+
+    return broken
+
+
+def test_p9_an_exception_in_the_watch(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins anew, and takes up the talk."""
+    monkeypatch.setattr(Switchboard, "bridged", broken_once(Switchboard.bridged))
+    channel = laboratory.call(replace(YES, talks_ms=40_000))
+    assert channel.reached == ["support@default"]
+    found = rows(laboratory, channel)
+    assert found["adopted"].evidence == {"why": "taken up again"}
+    assert len(channel.recorded) == 1
+    assert found["call_ended"].evidence["hangup_cause"] == "NORMAL_CLEARING"
+
+
+def test_p9_an_exception_in_one_conversation(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its recorder is stopped, with an alarm; the others go on. Its end and its file are in the ledger all the same."""
+    long = replace(YES, talks_ms=40_000)
+    channel = laboratory.switch.call("5000", long)
+    until(lambda: channel.bugs_in_talk)
+    other = laboratory.switch.call("5000", long)
+    until(lambda: other.bugs_in_talk)
+    until(lambda: any(row.turn == "agent_answered" for row in laboratory.rows(channel)))
+    monkeypatch.setattr(recorders, "decide", broken_once(recorders.decide))
+    channel.agent_presses("*")
+    channel.record_without_asking(str(laboratory.folder / "foreign.wav"))
+    until(lambda: not channel.recorders)
+    assert laboratory.application.status().incidents == 1
+    channel.hang_up()
+    found = rows(laboratory, channel)
+    assert found["command_failed"].evidence["wanted"] == "judge"
+    assert found["call_ended"].evidence["why"] == "a fault of consentivr: see its log"
+    assert other.recorders
+    other.greenlet.join(20)
+    assert "command_failed" not in rows(laboratory, other)
 
 
 def test_rows_do_not_pile_up_without_end(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:

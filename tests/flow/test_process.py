@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -12,9 +15,12 @@ import pytest
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
+from consentivr.ledger import Entry
+from tests.flow.calling import until, visits
 from tests.served import Served
 
 YES = Caller(keys={1: ("1", 1200)}, waits_ms=3000, talks_ms=3000)
+LONG = replace(YES, talks_ms=600_000)
 
 
 @pytest.fixture
@@ -34,9 +40,37 @@ def reaches(channel: Channel, application: str, occurrence: int = 1, after: floa
     raise AssertionError(f"never reached {application}: {channel.applications}")
 
 
+def talks(channel: Channel) -> None:
+    until(lambda: channel.bugs_in_talk)
+    gevent.sleep(0.1)
+
+
+def again(served: Served) -> None:
+    served.gone()
+    served.start()
+
+
+def ended(served: Served, channel: Channel) -> list[Entry]:
+    """Its rows, once the visit has its decision and its end, and its recordings have become something."""
+
+    def is_so() -> bool:
+        turns = Counter(row.turn for row in served.rows(channel))
+        return turns["call_ended"] >= turns["arrived"] and turns["recording_sealed"] == turns["recording_started"]
+
+    until(is_so, 20)
+    rows = served.rows(channel)
+    visits(rows)
+    return rows
+
+
+def decision(rows: list[Entry]) -> tuple[str, str]:
+    (row,) = [row for row in rows if row.turn == "decision"]
+    return row.evidence["decision"], row.evidence["reason"]
+
+
 STAGES: dict[str, tuple[str, int]] = {
     "in the question": ("play_and_get_digits", 1),
-    "in the announcement": ("playback", 2),
+    "in the announcement": ("play_and_get_digits", 2),
     "in the queue": ("callcenter", 1),
 }
 
@@ -44,38 +78,89 @@ STAGES: dict[str, tuple[str, int]] = {
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_p4_p1_killed_or_stopped(served: Served, stage: str, how: int) -> None:
-    channel = served.switch.call("5000", YES)
+    """Killed it is started again while the caller is there; stopped it wakes up when the call is over."""
+    channel = served.switch.call("5000", LONG if how == signal.SIGKILL else YES)
     reaches(channel, *STAGES[stage])
     served.signal(how)
+    if how == signal.SIGKILL:
+        again(served)
+        talks(channel)
+        gevent.sleep(1)
+        channel.hang_up()
     channel.greenlet.join(60)
     assert channel.over
     assert channel.reached == ["support@default"], "the caller reaches or keeps the queue, once"
     assert channel.talked_ms > 0
-    if stage == "in the question":
-        assert channel.recorded == {}, "a yes that nobody could write down"
-    if channel.recorded:
-        assert any(row.evidence.get("decision") == "given" for row in served.rows(channel)), "P1: a durable row"
+    served.signal(signal.SIGCONT)
+    rows = ended(served, channel)
+    if how == signal.SIGKILL:
+        assert (decision(rows)[0] == "given") == (stage != "in the question")
+    if stage == "in the queue":
+        assert channel.recorded
+    else:
+        assert channel.recorded == {}, "a yes that nobody could write down, or that was not yet said to be accepted"
 
 
-def test_p4_killed_in_the_talk(served: Served) -> None:
-    channel = served.switch.call("5000", YES)
-    while not channel.bugs_in_talk:
-        gevent.sleep(0.01)
-    served.signal(signal.SIGKILL)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "told to stop"])
+def test_p11_restarted_in_the_talk(served: Served, how: int) -> None:
+    """The talk goes on, is recorded to its end into one file, and everything that was promised still works."""
+    channel = served.switch.call("5000", LONG)
+    talks(channel)
+    until(lambda: any(row.turn == "agent_answered" for row in served.rows(channel)))
+    served.signal(how)
+    again(served)
+    until(lambda: any(row.turn == "adopted" for row in served.rows(channel)))
+    channel.hang_up()
     channel.greenlet.join(60)
     assert channel.reached == ["support@default"]
-    assert channel.talked_ms >= 2500, "the talk goes on"
+    rows = ended(served, channel)
+    turns = [row.turn for row in rows]
+    assert turns[:4] == ["arrived", "decision", "recording_started", "agent_answered"]
+    assert sorted(turns[4:]) == ["adopted", "call_ended", "recording_sealed", "recording_stopped"]
+    (path,) = channel.recorded
+    assert next(row for row in rows if row.turn == "recording_sealed").evidence["path"] == path
+    assert channel.recorded[path] >= channel.talked_ms - 100, "without a gap"
+
+
+@pytest.mark.parametrize("key", ["9", "*9"])
+def test_p6_a_yes_is_taken_back_after_a_restart(served: Served, key: str) -> None:
+    channel = served.switch.call("5000", LONG)
+    talks(channel)
+    served.signal(signal.SIGKILL)
+    again(served)
+    until(lambda: any(row.turn == "adopted" for row in served.rows(channel)))
+    for digit in key:
+        channel.press(digit)
+    if key == "9":
+        gevent.sleep(0.3)
+        assert channel.recorders, "a digit of the talk means nothing"
+    else:
+        until(lambda: not channel.recorders, 2)
+    channel.hang_up()
+    channel.greenlet.join(60)
+    assert ("withdrawn" in [row.turn for row in ended(served, channel)]) == (key == "*9")
+
+
+def test_p11_the_call_ended_while_nobody_was_there(served: Served) -> None:
+    channel = served.switch.call("5000", YES)
+    talks(channel)
+    served.signal(signal.SIGKILL)
+    channel.greenlet.join(60)
+    again(served)
+    rows = ended(served, channel)
+    assert [row.turn for row in rows][-3:] == ["recording_stopped", "call_ended", "recording_sealed"]
+    assert rows[-2].evidence["why"] == "the channel was gone"
     assert len(channel.recorded) == 1
-    assert any(row.evidence.get("decision") == "given" for row in served.rows(channel))
 
 
 def test_p4_killed_before_the_call(served: Served) -> None:
     served.signal(signal.SIGKILL)
-    served.process.wait()
+    served.gone()
     channel = served.switch.call("5000", YES)
     channel.greenlet.join(60)
     assert channel.reached == ["support@default"]
     assert channel.recorded == {}
+    assert served.all_rows() == []
 
 
 def test_p4_stopped_before_the_call_and_woken_after_the_watchdog(served: Served) -> None:
@@ -88,21 +173,51 @@ def test_p4_stopped_before_the_call_and_woken_after_the_watchdog(served: Served)
     assert channel.reached == ["support@default"]
     assert channel.recorded == {}
     assert channel.bugs_in_talk == [[]]
+    assert decision(ended(served, channel))[0] == "not_obtained"
 
 
-def test_told_to_stop_it_writes_its_rows_and_goes(served: Served) -> None:
+def test_told_to_stop_it_lets_the_question_end(served: Served) -> None:
+    """Within --grace, by default 20 s; nobody else is asked meanwhile."""
     channel = served.switch.call("5000", YES)
-    reaches(channel, "callcenter")
+    reaches(channel, "play_and_get_digits")
     served.signal(signal.SIGTERM)
-    assert served.process.wait(10) == 0
+    gevent.sleep(0.1)
+    late = served.switch.call("5000", YES)
+    assert served.gone() == 0
+    served.start()
+    channel.greenlet.join(60)
+    late.greenlet.join(60)
+    assert channel.reached == late.reached == ["support@default"]
+    assert decision(ended(served, channel)) == ("given", "consent_key")
+    assert len(channel.recorded) == 1
+    assert decision(ended(served, late)) == ("not_obtained", "not_asked")
+    assert late.recorded == {}
+
+
+def test_told_to_stop_it_waits_no_longer_than_it_may(served: Served) -> None:
+    served.signal(signal.SIGTERM)
+    served.gone()
+    served.start("--grace", "0.2")
+    channel = served.switch.call("5000", LONG)
+    reaches(channel, "play_and_get_digits", after=0)
+    served.switch.speed = 0.5
+    began = time.monotonic()
+    served.signal(signal.SIGTERM)
+    assert served.gone() == 0
+    assert time.monotonic() - began < 3
+    served.switch.speed = 8
+    served.start()
+    talks(channel)
+    channel.hang_up()
     channel.greenlet.join(60)
     assert channel.reached == ["support@default"]
-    assert [row.turn for row in served.rows(channel)][:2] == ["decision", "recording_started"]
+    assert decision(ended(served, channel)) == ("not_obtained", "service_stopped")
+    assert channel.recorded == {}
 
 
 def test_after_a_crash_it_serves_again(served: Served) -> None:
     served.signal(signal.SIGKILL)
-    served.process.wait()
+    served.gone()
     served.start()
     channel = served.switch.call("5000", YES)
     channel.greenlet.join(60)
