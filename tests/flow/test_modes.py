@@ -12,11 +12,11 @@ import gevent
 import gevent.pool
 import pytest
 import soundfile
-from consentivr.core.recording import RecordingMode, verdict
 
 from consentivr.config import Configuration
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.dialogue import AgentWish
+from consentivr.core.policy import AgentWish, RecordingMode
+from consentivr.core.verdict import Permission, verdict
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
@@ -79,8 +79,17 @@ def test_every_mode_and_decision(
         keys.get(1, ("", 0))[0], ConsentDecision.NOT_OBTAINED
     )
     for number, was in enumerate(recorded, 1):
+        agent = Permission.AGREED if registered else Permission.NOT_AGREED
         said = verdict(
-            mode, decision, durable=True, agent_agreed=registered, is_nth=number % 2 == 0, agent_started=False
+            mode,
+            decision,
+            durable=True,
+            purpose_agreed=True,
+            others=(agent,),
+            held=False,
+            paused=False,
+            is_nth=number % 2 == 0,
+            agent_wants=mode is not RecordingMode.MANUAL,
         )
         assert was == said.record, (number, said)
     files = list((tmp_path / "recordings").rglob("*.wav"))
@@ -131,49 +140,29 @@ def test_manual_is_started_and_stopped_by_the_agent(configure: Configure, tmp_pa
     with Laboratory(configure("manual"), tmp_path, speed=20) as laboratory:
         channel = talking(laboratory, Caller(keys=YES, talks_ms=60_000))
         ask = laboratory.application.ask_of_call
-        until(lambda: laboratory.application.ask_of_agent(ALICE, AgentWish.PAUSE, "http") is not None)
-        assert ask(channel.uuid, AgentWish.PAUSE, "http") is False, "nothing is recorded yet"
+        until(lambda: laboratory.application.ask_of_agent(ALICE, AgentWish.PAUSE, "http") != "unknown")
+        assert ask(channel.uuid, AgentWish.PAUSE, "http") == "refused", "nothing is recorded yet"
         assert channel.recorders == {}
-        assert ask(channel.uuid, AgentWish.START, "http") is True
+        assert ask(channel.uuid, AgentWish.START, "http") == "done"
         until(lambda: channel.recorders)
         gevent.sleep(0.05)
-        assert ask(channel.uuid, AgentWish.START, "http") is False, "it runs already"
-        assert ask(channel.uuid, AgentWish.STOP, "http") is True
+        assert ask(channel.uuid, AgentWish.START, "http") == "refused", "it runs already"
+        assert ask(channel.uuid, AgentWish.STOP, "http") == "done"
         until(lambda: not channel.recorders)
-        assert ask(channel.uuid, AgentWish.START, "http") is True
+        assert ask(channel.uuid, AgentWish.START, "http") == "done"
         until(lambda: channel.recorders)
         gevent.sleep(0.05)
         ended(channel)
+        (visit,) = {row.visit for row in laboratory.rows(channel)}
         names = sorted(Path(path).name for path in channel.recorded)
-        assert names == [f"{channel.uuid}-2.wav", f"{channel.uuid}.wav"], "a second start has a file of its own"
+        assert names == [f"{visit}-2.wav", f"{visit}.wav"], "a second start has a file of its own"
         refused = talking(laboratory, Caller(keys=NO, talks_ms=60_000))
-        assert ask(refused.uuid, AgentWish.START, "http") is False, "the caller's no comes first"
+        assert ask(refused.uuid, AgentWish.START, "http") == "refused", "the caller's no comes first"
         assert ended(refused).recorded == {}
-        assert ask("unknown", AgentWish.START, "http") is None
+        assert ask("unknown", AgentWish.START, "http") == "unknown"
 
 
 # --- the agents' consent ---------------------------------------------------------------------
-
-
-def test_the_callers_yes_stays_for_an_agent_who_agreed(configure: Configure, tmp_path: Path) -> None:
-    """From one who has not agreed to one who has, and on to someone who is no agent."""
-    with Laboratory(configure(must_agree=True), tmp_path, speed=20) as laboratory:
-        laboratory.register(BOB)
-        channel = talking(laboratory, Caller(keys=YES, talks_ms=60_000))
-        gevent.sleep(0.1)
-        assert channel.recorders == {}, "Alice has not agreed"
-        channel.transfer_to(BOB)
-        until(lambda: channel.recorders)
-        gevent.sleep(0.1)
-        channel.transfer_to(None)
-        until(lambda: not channel.recorders)
-        gevent.sleep(0.1)
-        assert channel.recorders == {}, "nobody knows who this is"
-        ended(channel)
-        assert len(channel.recorded) == 1
-        rows = laboratory.rows(channel)
-        agents = [(row.evidence["agent"], row.evidence["agent_agreed"]) for row in rows if row.turn == "agent_answered"]
-        assert agents == [(ALICE, False), (BOB, True), (None, False)]
 
 
 def test_an_agent_takes_it_back(configure: Configure, tmp_path: Path) -> None:
@@ -211,7 +200,7 @@ def test_the_agent_hears_and_sees_what_was_decided(configure: Configure, tmp_pat
             channel = laboratory.call(Caller(keys=keys))
             assert Path(channel.variables["cc_outbound_announce"]).stem == whisper
             assert channel.variables["consent_decision"] == decision
-            assert channel.variables["cc_export_vars"] == "consent_no_record,consent_decision"
+            assert channel.variables["cc_export_vars"] == "consent_no_record,consent_decision,sip_disable_recording"
 
 
 # --- second thoughts -------------------------------------------------------------------------
@@ -233,14 +222,16 @@ def test_p6_a_yes_is_taken_back_in_the_talk(configure: Configure, tmp_path: Path
         ended(channel)
         (path,) = channel.recorded
         said = turns(laboratory, channel)
-        assert said.index("withdrawn") < said.index("recording_stopped")
+        assert said.count("withdrawn") == 1
         if erase:
             until(lambda: not Path(path).exists())
             until(lambda: "recording_erased" in turns(laboratory, channel))
         else:
             assert Path(path).exists()
         (withdrawn,) = [row for row in laboratory.rows(channel) if row.turn == "withdrawn"]
-        assert withdrawn.evidence == {"withdrawn": True, "keys": "*9", "erase": erase}
+        said_so = {"withdrawn": True, "keys": "*9", "erase": erase, "by": "caller", "reason": "withdrawal_keys"}
+        assert said_so.items() <= withdrawn.evidence.items()
+        assert withdrawn.evidence["stopped_ms"] < 200
 
 
 def test_p6_a_yes_is_taken_back_while_waiting(configure: Configure, tmp_path: Path) -> None:
@@ -334,10 +325,10 @@ def test_a_pause_is_silence_in_the_file(configure: Configure, tmp_path: Path) ->
         channel = talking(laboratory, Caller(keys=YES, talks_ms=60_000))
         ask = laboratory.application.ask_of_call
         gevent.sleep(0.2)
-        assert ask(channel.uuid, AgentWish.PAUSE, "http") is True
+        assert ask(channel.uuid, AgentWish.PAUSE, "http") == "done"
         gevent.sleep(0.2)
-        assert ask(channel.uuid, AgentWish.PAUSE, "http") is False
-        assert ask(channel.uuid, AgentWish.RESUME, "http") is True
+        assert ask(channel.uuid, AgentWish.PAUSE, "http") == "refused"
+        assert ask(channel.uuid, AgentWish.RESUME, "http") == "done"
         gevent.sleep(0.2)
         ended(channel)
         (path,) = channel.recorded
@@ -351,19 +342,23 @@ def test_a_pause_is_silence_in_the_file(configure: Configure, tmp_path: Path) ->
         assert said.index("recording_paused") < said.index("recording_resumed")
 
 
-def test_a_forgotten_pause_ends_by_itself(
-    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "by default"])
+def test_a_forgotten_pause_ends_by_itself_only_where_that_was_chosen(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: bool
 ) -> None:
     with Laboratory(configure(), tmp_path, speed=20) as laboratory:
-        for line in laboratory.application._lines.values():
-            monkeypatch.setitem(line.__dict__, "pause_max_s", 0.2)
+        for watch in laboratory.application._watches:
+            house = watch._following.house
+            monkeypatch.setitem(house.__dict__, "resume_after_s", 0.2 if chosen else None)
         channel = talking(laboratory, Caller(keys=YES, talks_ms=60_000))
         gevent.sleep(0.1)
-        assert laboratory.application.ask_of_call(channel.uuid, AgentWish.PAUSE, "http")
-        until(lambda: "recording_resumed" in turns(laboratory, channel))
+        assert laboratory.application.ask_of_call(channel.uuid, AgentWish.PAUSE, "http") == "done"
+        if chosen:
+            until(lambda: "recording_resumed" in turns(laboratory, channel))
+        gevent.sleep(0.7)
         ended(channel)
-        resumed = next(row for row in laboratory.rows(channel) if row.turn == "recording_resumed")
-        assert resumed.evidence["by"] == "timer"
+        resumed = [row.evidence["by"] for row in laboratory.rows(channel) if row.turn == "recording_resumed"]
+        assert resumed == (["timer"] if chosen else [])
 
 
 # --- HTTP ------------------------------------------------------------------------------------
@@ -405,13 +400,13 @@ def test_an_agents_desktop(configure: Configure, tmp_path: Path) -> None:
         assert asks(target, b'{"wish": "' + b"x" * 5000 + b'"}')[0] in (400, 413)
         assert asks("/v1/calls/unknown/recording", pause)[0] == 404
         assert asks(target)[0] == 405
-        assert asks(target, pause) == (202, '{"passed_on":true}\n')
+        assert asks(target, pause) == (200, '{"done":true}\n')
         until(lambda: "recording_paused" in turns(laboratory, channel))
         assert asks(target, pause)[0] == 409
         assert asks("/v1/agents/nobody/recording", pause)[0] == 404
         assert asks("/health", None, "")[0] == 200
-        assert json.loads(asks("/v1/status")[1])["calls"] == 1
-        assert "consentivr_calls 1.0" in asks("/metrics")[1]
+        assert json.loads(asks("/v1/status")[1])["conversations"] == 1
+        assert "consentivr_conversations 1.0" in asks("/metrics")[1]
         assert "consentivr_ledger_transactions " in asks("/metrics")[1]
         assert asks("/nothing")[0] == 404
         ended(channel)
