@@ -67,12 +67,10 @@ class Words:
         """An event of the caller's leg; dashes in names of ``extra`` are written as double underscores."""
         key = (plain, name, *sorted(extra.items()))
         if key not in self._made:
-            headers = {"Event-Name": name, **self._base, "Answer-State": "answered"}
-            headers["Event-Name"] = name
-            headers |= {label.replace("__", "-"): value for label, value in extra.items()}
+            headers = self._base | {"Event-Name": name, "Answer-State": "answered"}
             if name == "DTMF":
                 headers = {label: value for label, value in headers.items() if not label.startswith("variable_")}
-            self._made[key] = _message(plain, headers, _BYTES[name])
+            self._made[key] = _message(plain, headers, _BYTES[name], _named(extra))
         return self._made[key]
 
     def complete(self, plain: bool, application: str, **extra: str) -> bytes:
@@ -93,10 +91,9 @@ class Words:
             headers = {"Event-Subclass": "callcenter::info", "Event-Name": "CUSTOM"}
             if _BYTES[action] > 5000:
                 headers |= {**self._base, **self._ours(decision), "Event-Name": "CUSTOM"}
-            headers |= {"CC-Queue": QUEUE, "CC-Action": action, "CC-Member-UUID": CHANNEL[::-1]}
-            headers |= {"CC-Member-Session-UUID": CHANNEL}
-            headers |= {label.replace("__", "-"): value for label, value in extra.items()}
-            self._made[key] = _message(False, headers, _BYTES[action])
+            last = {"CC-Queue": QUEUE, "CC-Action": action, "CC-Member-UUID": CHANNEL[::-1]}
+            last |= {"CC-Member-Session-UUID": CHANNEL, **_named(extra)}
+            self._made[key] = _message(False, headers, _BYTES[action], last)
         return self._made[key]
 
     def watched(self, name: str, decision: str, **extra: str) -> bytes:
@@ -145,14 +142,29 @@ def row(leg: str, direction: str, application: str) -> dict[str, str]:
     return known | {f"initial_{name}": known.get(name, "") for name in ("cid_name", "cid_num", "dest", "context")}
 
 
-def _message(plain: bool, headers: dict[str, str], size: int, last: dict[str, str] | None = None) -> bytes:
-    """As one message, padded to ``size`` bytes of JSON."""
-    for number in range(max(0, size - len(json.dumps(headers, separators=(",", ":")))) // 44):
-        headers[f"variable_recorded_{number:03}"] = "c" * 16
-    headers |= last or {}
+def _named(extra: dict[str, str]) -> dict[str, str]:
+    return {label.replace("__", "-"): value for label, value in extra.items()}
+
+
+def _message(plain: bool, headers: dict[str, str], size: int, last: dict[str, str]) -> bytes:
+    """As one message, padded to ``size`` bytes of JSON; what an event is about comes ``last``, or stands in front."""
+    front = {name: last[name] for name in last if name in headers or name in _IN_FRONT}
+    headers |= front
+    room = size - len(json.dumps(headers | last, separators=(",", ":")))
+    padding = {f"variable_recorded_{number:03}": "c" * 16 for number in range(max(0, room) // 44)}
+    headers = {
+        **{name: headers[name] for name in ("Event-Subclass", "Event-Name") if name in headers},
+        **front,
+        **headers,
+    }
+    headers |= padding | {name: value for name, value in last.items() if name not in front}
     if plain:
         body = ("\n".join(f"{label}: {quote(value)}" for label, value in headers.items()) + "\n\n").encode()
         kind = b"plain"
     else:
         body, kind = json.dumps(headers, separators=(",", ":")).encode(), b"json"
     return b"Content-Length: %d\nContent-Type: text/event-%s\n\n%s" % (len(body), kind, body)
+
+
+_IN_FRONT = ("Hangup-Cause", "Media-Bug-Function", "Media-Bug-Target", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID")
+"""Headers that FreeSWITCH writes before those of the channel."""

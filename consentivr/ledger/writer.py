@@ -158,9 +158,14 @@ class LedgerWriter:
 
     def open_visits(self, since: datetime) -> Iterator[list[list[Entry]]]:
         """``Ledger.open_visits`` in portions, read between the appends: a row waits for one. Raises LedgerError."""
-        names = self._read(self._open.names_of_open_visits, since)
+        names = self.names_of_open_visits(since)
         for start in range(0, len(names), READ_AT_ONCE):
             yield self.rows_of_visits(names[start : start + READ_AT_ONCE])
+
+    def names_of_open_visits(self, since: datetime) -> list[str]:
+        """``Ledger.names_of_open_visits``. Raises LedgerError."""
+        names: list[str] = self._read(self._open.names_of_open_visits, since)
+        return names
 
     def rows_of_visits(self, visits: Sequence[str]) -> list[list[Entry]]:
         """``Ledger.rows_of_visits``, in the same way. Raises LedgerError."""

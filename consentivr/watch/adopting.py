@@ -220,6 +220,10 @@ class Adopting:
         """A visit ended that nobody had decided: whoever asked may still have written it."""
         self._settling.over(visit.ref, why)
 
+    def left_over(self) -> None:
+        """Visits that nobody follows any more, or ever did. In a greenlet of its own."""
+        self._settling.left_over()
+
     def orphan(self, rows: list[Entry], why: str) -> None:
         """A visit that nobody ended, and whose channel is gone."""
         self._settling.orphan(rows, why)

@@ -21,7 +21,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.ledger import Entry, LedgerError
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
-from consentivr.watch.settling import YOUNG
+from consentivr.watch.settling import YOUNG, is_of
 
 if TYPE_CHECKING:
     from consentivr.watch.following import Following
@@ -141,7 +141,7 @@ class Returning:
         following = self._following
         for rows in visits:
             channel = rows[0].channel_uuid
-            if not _is_of(rows, following.switch_name[0]):
+            if not is_of(rows, following.switch_name[0]):
                 continue
             if channel in self._channels and _core(rows) in ("", following.switch_name[1]):
                 self._to_ask.append((channel, rows))
@@ -276,10 +276,6 @@ def rows_of(said: str, *fields: str) -> list[dict[str, str]] | None:
         return None
     rows = found.get("rows", []) if isinstance(found, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
-
-
-def _is_of(rows: list[Entry], name: str) -> bool:
-    return any(row.evidence.get("switch") == name for row in rows if row.turn == "arrived")
 
 
 def _core(rows: list[Entry]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,6 +12,7 @@ from consentivr import switch
 from consentivr.core import events as ev
 from consentivr.core.adoption import Told, told
 from consentivr.core.consent import Consent, ConsentDecision, Reason
+from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.turns import CONSENT_BASIS, CallEnded, Decided, RecordingStopped, Row
 from consentivr.core.verdict import Verdict, verdict
@@ -28,6 +29,12 @@ PATIENCE_SECONDS = 3.0
 
 YOUNG = timedelta(seconds=5)
 """A visit so young may be on a switch whose list was made before it: looked at once more."""
+
+LEFT_OVER_SECONDS = 60.0
+"""So often it is looked for visits that nobody follows, and so old they are then."""
+
+LEFT_OVER_SINCE = timedelta(hours=1)
+"""Those that began before are left to the next start."""
 
 
 class Settling:
@@ -68,9 +75,27 @@ class Settling:
         """The same for one that may have begun just now: in a while, when the switch does not know its channel."""
         self._following.beside(self._once_more, rows[0].about, why, seconds=YOUNG.total_seconds())
 
+    def left_over(self) -> None:
+        """Visits that nobody follows, and whose channel is gone: whoever asked lost the caller before the queue, or was
+        so late that the caller was in the queue, on another visit, already. In a greenlet of its own."""
+        following, now = self._following, datetime.now(timezone.utc)
+        try:
+            names = following.ledger.names_of_open_visits(now - LEFT_OVER_SINCE)
+            followed = {visit.state.visit for visit in following.visits.values()}
+            visits = following.ledger.rows_of_visits([name for name in names if name not in followed])
+        except LedgerError as error:
+            log.warning("it cannot be looked for visits that nobody follows", why=str(error))
+            return
+        for rows in visits:
+            if (now - rows[0].at).total_seconds() > LEFT_OVER_SECONDS and is_of(rows, following.switch_name[0]):
+                self._once_more(rows[0].about, "the channel was gone")
+
     def _once_more(self, ref: CallRef, why: str) -> None:
         def exists(said: str) -> None:
-            if said.strip() == "false" and ref.channel_uuid not in self._following.visits:
+            visit = self._following.visits.get(ref.channel_uuid)
+            if visit is not None and visit.state.visit != ref.visit:
+                self._following.beside(self._still_open, ref, "another visit began")
+            elif visit is None and said.strip() == "false":
                 self._following.beside(self._still_open, ref, why)
 
         command = switch.exists(ref.channel_uuid)
@@ -144,6 +169,11 @@ class Settling:
             self._following.ledger.submit(ref.row(row.turn, row.evidence()))
         except LedgerUnavailable as error:
             log.error("row lost", turn=row.turn.value, why=str(error))
+
+
+def is_of(rows: Sequence[Entry], switch_name: str) -> bool:
+    """Whether a visit was on this switch."""
+    return any(row.evidence.get("switch") == switch_name for row in rows if row.turn == Turn.ARRIVED.value)
 
 
 def _said(policy: TalkPolicy) -> Verdict:

@@ -79,10 +79,11 @@ class Stream:
 
     def hear(self, event: Event) -> None:
         """One event of the switch."""
-        understand = KINDS.get(event["Event-Name"])
+        name = event["Event-Name"]
+        understand = KINDS.get(name)
         if understand is None:
             return
-        if event["Event-Name"] in _ENDS or event.get("CC-Action") == "member-queue-end":
+        if name in _ENDS or (name == "CUSTOM" and event.get("CC-Action") == "member-queue-end"):
             leg = event.get("CC-Member-Session-UUID") or event.get("Unique-ID", "")
             if self._follower.keeps(leg, lambda: self.hear(event)):
                 return

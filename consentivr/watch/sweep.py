@@ -17,6 +17,7 @@ from consentivr.core.policy import AgentWish, Announcement
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.adopting import Channel
 from consentivr.watch.returning import LIST_SECONDS, rows_of
+from consentivr.watch.settling import LEFT_OVER_SECONDS
 from consentivr.watch.visit import Visit
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Sweep:
         self._following = following
         self._due = time.monotonic() + following.house.sweep_s
         self._next_look = 0.0
+        self._left_over_due = self._due + LEFT_OVER_SECONDS
         self._under_way = False
         self._next_leg = 0
         self._odd: dict[tuple[str, ...], object] = {}
@@ -79,6 +81,9 @@ class Sweep:
                 self._following.closed(path, None, None)
         self._under_way = True
         self._due = now + self._following.house.sweep_s
+        if now > self._left_over_due:
+            self._left_over_due = now + LEFT_OVER_SECONDS
+            self._following.beside(self._following.adopting.left_over)
         for visit in list(self._following.visits.values()):
             if visit.state.failed or visit.state.mute:
                 self._following.tell(visit, ev.TryAgain())

@@ -161,3 +161,21 @@ def test_p11_again_and_again(laboratory: Laboratory, soon_old: None) -> None:
         rows(laboratory, channel)
         assert (decision(laboratory, channel)[0] == "given") == (channel.caller.keys == YES.keys)
     assert len(visits(laboratory.rows())) == len(channels)
+
+
+def test_p11_who_hangs_up_as_the_socket_breaks_has_an_end(
+    laboratory: Laboratory, soon_old: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked does not hear of it, and no queue tells of the caller: found by looking for what is left over."""
+    for where in ("settling", "sweep"):
+        monkeypatch.setattr(f"consentivr.watch.{where}.LEFT_OVER_SECONDS", 0.2)
+    laboratory.event_socket.drop()  # with its new connection the watch counts anew
+    until(lambda: watching(laboratory))
+    channel = laboratory.switch.call("5000", LONG_YES)
+    until(lambda: "play_and_get_digits" in channel.applications)
+    channel.cut_socket()
+    channel.hang_up()
+    channel.greenlet.join(20)
+    assert channel.reached == []
+    assert decision(laboratory, channel) == ("not_obtained", "connection_lost")
+    assert rows(laboratory, channel)["call_ended"].evidence["why"] == "the channel was gone"

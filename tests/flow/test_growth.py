@@ -1,12 +1,15 @@
-"""Ten thousand calls: no greenlet, descriptor or memory stays behind."""
+"""Ten thousand calls: no greenlet, descriptor or memory stays behind, and nothing of them in the watch."""
 
 from __future__ import annotations
 
 import gc
 import re
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import gevent
 import gevent.pool
@@ -14,17 +17,107 @@ import gevent.socket
 import greenlet
 
 from consentivr.config import Configuration
-from consentivr.lab.laboratory import Laboratory
-from consentivr.ledger import Ledger, Search
+from consentivr.lab.event_socket import SimulatedEventSocket
+from consentivr.lab.laboratory import password_file, with_switch
+from consentivr.lab.simulated import words
+from consentivr.lab.simulated.faults import Faults
+from consentivr.ledger import Ledger
+from consentivr.service.service import Application
 from tests.esl.peers import OK, event
-from tests.served import Served
+from tests.flow.calling import until, visits
+from tests.served import PASSWORD, Served
 
 CALLS = 10_000
 AT_ONCE = 50
+KINDS = ("yes", "no", "withdrawn", "foreign", "colleague", "conference", "listened", "held", "gives up", "hangs up")
+"""What happens in a call: each in turn."""
 
 
-def whole_call(address: tuple[str, int]) -> None:
-    """A caller who agrees, talks and hangs up, as fast as the application can."""
+class PassingSwitch:
+    """A switch of calls that are over at once: what it tells is all that is told of a call, and it knows no channel."""
+
+    def __init__(self) -> None:
+        self.core_uuid = str(uuid.uuid4())
+        self.faults = Faults()
+        self.listeners: list[Callable[[words.Event], None]] = []
+
+    def api(self, command: str) -> str:
+        if command == "switchname":
+            return words.SWITCHNAME
+        if command.startswith("global_getvar"):
+            return self.core_uuid
+        if command.startswith("show"):
+            return words.listing([])
+        if command.startswith("conference"):
+            return "[]"
+        if command.startswith("uuid_exists"):
+            return "false"
+        return words.bug_list([]) if command.startswith("uuid_buglist") else "+OK\n"
+
+    def tell(self, name: str, **headers: str) -> None:
+        told = {"Event-Name": name, "Core-UUID": self.core_uuid, "Event-Date-Timestamp": words.now()}
+        told |= {key.replace("_", "-") if not key.startswith("variable_") else key: headers[key] for key in headers}
+        for listener in list(self.listeners):
+            listener(told)
+
+    def talk(self, caller: str, variables: dict[str, str], path: str, kind: str) -> None:
+        """From the queue to the hang-up."""
+        agent, other, member = (str(uuid.uuid4()) for _ in range(3))
+        own = {f"variable_{name}": text for name, text in variables.items()}
+        queue = {"Event_Subclass": "callcenter::info", "CC_Queue": "support@default", "CC_Member_UUID": member}
+        queue |= {"CC_Member_Session_UUID": caller, "Unique_ID": caller}
+        self.tell("CUSTOM", **queue, CC_Action="member-queue-start", **own)
+        if kind == "gives up":
+            self.tell("CUSTOM", **queue, CC_Action="member-queue-end", CC_Cause="Cancel", CC_Cancel_Reason="TIMEOUT")
+        else:
+            self.tell("CUSTOM", **queue, CC_Action="bridge-agent-start", CC_Agent="1001@default", CC_Agent_UUID=agent)
+            self._connected(caller, agent, "CHANNEL_BRIDGE")
+        bug = {"Unique_ID": caller, "Media_Bug_Function": "session_record", "Media_Bug_Target": path}
+        if path:
+            self.tell("MEDIA_BUG_START", **bug, **own)
+        gevent.sleep(0.02)  # by then its rows are read
+        getattr(self, f"_{kind.replace(' ', '_')}", lambda *legs: None)(caller, agent, other)
+        if path:
+            self.tell("RECORD_STOP", Unique_ID=caller, Record_File_Path=path, variable_record_ms="1000")
+            self.tell("MEDIA_BUG_STOP", **bug)
+        if kind != "gives up":
+            self._connected(caller, agent, "CHANNEL_UNBRIDGE")
+        for leg in (caller, agent, other):
+            self.tell("CHANNEL_HANGUP_COMPLETE", Unique_ID=leg, Hangup_Cause="NORMAL_CLEARING")
+
+    def _connected(self, a: str, b: str, name: str) -> None:
+        self.tell(name, Unique_ID=a, Bridge_A_Unique_ID=a, Bridge_B_Unique_ID=b)
+
+    def _withdrawn(self, caller: str, agent: str, other: str) -> None:
+        for key in "*9":
+            self.tell("DTMF", Unique_ID=caller, DTMF_Digit=key)
+
+    def _foreign(self, caller: str, agent: str, other: str) -> None:
+        self.tell("MEDIA_BUG_START", Unique_ID=agent, Media_Bug_Function="session_record", Media_Bug_Target="/x/y.wav")
+
+    def _colleague(self, caller: str, agent: str, other: str) -> None:
+        self._connected(caller, agent, "CHANNEL_UNBRIDGE")
+        self._connected(caller, other, "CHANNEL_BRIDGE")
+        self._connected(caller, other, "CHANNEL_UNBRIDGE")
+        self._connected(caller, agent, "CHANNEL_BRIDGE")
+
+    def _conference(self, caller: str, agent: str, other: str) -> None:
+        room = {"Event_Subclass": "conference::maintenance", "Conference_Name": f"room-{caller[:8]}"}
+        for leg in (caller, agent):
+            self.tell("CUSTOM", **room, Action="add-member", Unique_ID=leg)
+        for action in ("start-recording", "stop-recording"):
+            self.tell("CUSTOM", **room, Action=action, Path=f"/x/{caller}.wav")
+
+    def _listened(self, caller: str, agent: str, other: str) -> None:
+        self.tell("CHANNEL_EXECUTE", Unique_ID=other, Application="eavesdrop", Application_Data=caller)
+        self.tell("MEDIA_BUG_START", Unique_ID=caller, Media_Bug_Function="eavesdrop", Media_Bug_Target=caller)
+
+    def _held(self, caller: str, agent: str, other: str) -> None:
+        self.tell("CHANNEL_HOLD", Unique_ID=agent)
+
+
+def whole_call(address: tuple[str, int], switch: PassingSwitch, kind: str) -> None:
+    """A caller, as fast as the application can."""
     channel = str(uuid.uuid4())
 
     def say(name: str, **headers: str) -> bytes:
@@ -38,75 +131,149 @@ def whole_call(address: tuple[str, int]) -> None:
     with gevent.socket.create_connection(address, timeout=30) as sock:
         sock.sendall(
             f"Event-Name: CHANNEL_DATA\nUnique-ID: {channel}\nCaller-Destination-Number: 5000\n"
+            f"FreeSWITCH-Switchname: {words.SWITCHNAME}\nCore-UUID: {switch.core_uuid}\n"
             "Caller-Caller-ID-Number: %2B493023125000\nContent-Type: command/reply\nReply-Text: %2BOK%0A\n\n".encode()
         )
-        heard = b""
-        while b"play_and_get_digits" not in heard:
-            heard += more(sock)
+        heard = until_heard(sock, b"play_and_get_digits")
+        visit = re.search(rb"consent_visit=([^;\n]+)", heard)
+        assert visit
+        variables = {"consent_visit": visit[1].decode(), "consent_line": "support"}
+        if kind == "hangs up":
+            hangup = {"Hangup-Cause": "NORMAL_CLEARING"}
+            sock.sendall(say("CHANNEL_HANGUP", **hangup) + say("CHANNEL_HANGUP_COMPLETE", **hangup))
+            drain(sock)
+            switch.tell("CHANNEL_HANGUP_COMPLETE", Unique_ID=channel, Hangup_Cause="NORMAL_CLEARING")
+            return
+        key = "9" if kind in ("no", "foreign", "conference", "listened") else "1"
         sock.sendall(
             OK * (heard.count(b"\n\n") - 1)
-            + completed("play_and_get_digits", variable_read_result="success", variable_consent_key_1="1")
+            + completed("play_and_get_digits", variable_read_result="success", variable_consent_key_1=key)
         )
-        heard = b""
-        while b"callcenter" not in heard:
-            heard += more(sock)
-        path = {"Record-File-Path": f"/recordings/{channel}.wav"}
-        sock.sendall(
-            OK * heard.count(b"\n\n")
-            + say("RECORD_START", **path)
-            + completed("callcenter", variable_cc_cause="answered")
-            + say("CHANNEL_BRIDGE")
-            + say("CHANNEL_HANGUP", **{"Hangup-Cause": "NORMAL_CLEARING"})
-            + say("RECORD_STOP", **path)
-            + say("CHANNEL_HANGUP_COMPLETE", **{"Hangup-Cause": "NORMAL_CLEARING"})
-        )
-        while sock.recv(65536):
-            pass
+        path = ""
+        if key == "1":
+            heard = until_heard(sock, b"play_and_get_digits")
+            sock.sendall(OK * heard.count(b"\n\n") + completed("play_and_get_digits"))
+        heard = until_heard(sock, b"callcenter")
+        if key == "1":
+            found = re.search(rb"consent_record_file=([^|\n]+)", heard)
+            assert found
+            path = variables["consent_record_file"] = found[1].decode()
+        variables["consent_decision"] = "given" if key == "1" else "refused"
+        sock.sendall(OK * heard.count(b"\n\n") + say("CHANNEL_EXECUTE", Application="callcenter"))
+        drain(sock)
+    switch.talk(channel, variables, path, kind)
 
 
-def more(sock: gevent.socket.socket) -> bytes:
-    data = sock.recv(65536)
-    assert data, "the application closed the connection"
-    return bytes(data)
+def until_heard(sock: gevent.socket.socket, what: bytes) -> bytes:
+    heard = b""
+    while what not in heard or not heard.endswith(b"\n\n"):
+        data = sock.recv(65536)
+        assert data, "the application closed the connection"
+        heard += data
+    return heard
 
 
-def play(address: tuple[str, int], calls: int) -> None:
+def drain(sock: gevent.socket.socket) -> None:
+    while sock.recv(65536):
+        pass
+
+
+def play(address: tuple[str, int], switch: PassingSwitch, calls: int) -> None:
     pool = gevent.pool.Pool(AT_ONCE)
-    for done in pool.imap_unordered(whole_call, [address] * calls):
-        assert done is None
-    gevent.sleep(0.3)
+    for number in range(calls):
+        pool.spawn(whole_call, address, switch, KINDS[number % len(KINDS)]).rawlink(_raise)
+    pool.join(raise_error=True)
+
+
+def _raise(done: gevent.Greenlet) -> None:
+    assert done.exception is None, done.exception
+
+
+def every_visit_is_whole(location: str | Path, calls: int) -> None:
+    ledger = Ledger(location)
+    rows = list(ledger.read())
+    ledger.close()
+    assert len(visits(rows)) == calls
+    turns = Counter(row.turn for row in rows)
+    assert turns["recording_started"] == turns["recording_stopped"]
+    of_a_kind = calls // len(KINDS)
+    assert turns["withdrawn"] == turns["queue_left"] == of_a_kind
+    assert turns["forbidden_recording"] > 0, "those that ran until the rows of the visit were read"
 
 
 def test_no_descriptor_and_no_memory_stays_behind(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     served = Served(configure(), tmp_path)
+    switch = PassingSwitch()
+    served.event_socket.attach(switch)
     process = Path("/proc") / str(served.process.pid)
+    address = ("127.0.0.1", served.port)
 
     def measure() -> tuple[int, int]:
+        gevent.sleep(2)
         resident = re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())
         assert resident
         return len(list((process / "fd").iterdir())), int(resident[1])
 
     try:
-        play(("127.0.0.1", served.port), CALLS // 5)
+        play(address, switch, CALLS // 5)
         descriptors, resident = measure()
-        play(("127.0.0.1", served.port), CALLS - CALLS // 5)
+        play(address, switch, CALLS - CALLS // 5)
         after = measure()
     finally:
         served.end()
     assert after[0] <= descriptors + 1
     assert after[1] - resident < 4096, f"{after[1] - resident} kB more over {CALLS - CALLS // 5} calls"
-    ledger = Ledger(tmp_path / "ledger.sqlite3")
-    assert sum(1 for _ in ledger.read(Search(turn="call_ended"))) == CALLS
-    ledger.close()
+    every_visit_is_whole(served.configuration.ledger.location, CALLS)
 
 
-def test_no_greenlet_stays_behind(laboratory: Laboratory) -> None:
-    def greenlets() -> int:
-        gc.collect()
-        return sum(isinstance(thing, greenlet.greenlet) for thing in gc.get_objects())
+@contextmanager
+def serving(configuration: Configuration, folder: Path) -> Iterator[tuple[Application, PassingSwitch]]:
+    switch = PassingSwitch()
+    socket = SimulatedEventSocket(switch, PASSWORD)
+    configuration = with_switch(configuration, socket.address, password_file(folder, PASSWORD))
+    application = Application(configuration, listen=("127.0.0.1", 0))
+    application.start()
+    until(lambda: socket.connections == 2)
+    yield application, switch
+    application.stop()
+    socket.cut()
 
-    play(laboratory.application.address, 200)
-    before = greenlets()
-    play(laboratory.application.address, 1000)
-    assert laboratory.application.calls == 0
-    assert greenlets() <= before + 2
+
+def left_in(thing: Any) -> dict[str, int]:
+    """How much each collection of an object holds."""
+    names = getattr(thing, "__dict__", None) or {}
+    return {name: len(held) for name, held in names.items() if isinstance(held, (dict, list, set, tuple)) and held}
+
+
+def test_nothing_of_them_stays_behind_in_the_watch(configure: Callable[..., Configuration], tmp_path: Path) -> None:
+    made = configure()
+    made = made.model_copy(
+        update={
+            "ledger": made.ledger.model_copy(update={"path": str(tmp_path / "ledger.sqlite3")}),
+            "recordings": made.recordings.model_copy(update={"folder": str(tmp_path / "recordings")}),
+        }
+    )
+    with serving(made, tmp_path) as (application, switch):
+
+        def greenlets() -> int:
+            gc.collect()
+            return sum(isinstance(thing, greenlet.greenlet) for thing in gc.get_objects())
+
+        def left() -> dict[str, dict[str, int]]:
+            """What is told on the other connection may come after the end of its leg: a sweep finds that."""
+            following = application._watches[0]._following
+            assert following is not None
+            parts = (following, following.board, following.people, following.adopting, following.adopting._settling)
+            parts = (*parts, following._doing, following._doing._orders, following._sweep, following.returning)
+            held = {type(part).__name__: left_in(part) for part in parts}
+            held |= {"jobs": dict(following.connection._jobs), "beside": dict.fromkeys(following._beside, 1)}
+            return {name: sizes for name, sizes in held.items() if sizes}
+
+        play(application.address, switch, 200)
+        until(lambda: left() == {"Following": {"switch_name": 2}}, 20)
+        before = greenlets()
+        play(application.address, switch, 1000)
+        until(lambda: left() == {"Following": {"switch_name": 2}}, 20)
+        assert application.calls == 0
+        assert greenlets() <= before + 2
+    every_visit_is_whole(made.ledger.location, 1200)
