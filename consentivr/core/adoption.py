@@ -41,6 +41,7 @@ class Told(NamedTuple):
     agents: tuple[tuple[str, int | None], ...] = ()
     """Of the last talk: the leg of each agent whose row there is, and its count."""
     erase: bool = False
+    arrived: bool = False
     asked: bool = True
     decided: bool = False
     ended: bool = False
@@ -94,7 +95,7 @@ def _forbidden(known: Told, row: Row) -> Told:
 
 
 _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
-    Turn.ARRIVED.value: lambda known, row: known._replace(asked=row.evidence.get("asked", True)),
+    Turn.ARRIVED.value: lambda known, row: known._replace(arrived=True, asked=row.evidence.get("asked", True)),
     Turn.DECISION.value: _decided,
     Turn.WITHDRAWN.value: _withdrawn,
     Turn.AGREED_LATE.value: _agreed_late,

@@ -172,6 +172,7 @@ class Adopting:
             if known is not None and known.state.visit == channel.visit:
                 told = adoption.told(rows.get(channel.visit, ()))
                 decision, durable = adoption.word(told, channel.says)
+                known.is_decided = told.decided
                 self._is_in(known, queue, member)
                 self._following.tell(known, ev.WordChanged(decision, durable, told.purpose))
                 self._following.refresh({leg})
@@ -197,6 +198,7 @@ class Adopting:
         sounds = line.sounds_at(channel.rate) if line else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
         visit.member = member
+        visit.is_decided = told.decided
         if state.paused:
             visit.remind_after(following.house.remind_paused_s)
             visit.resume_after(following.house.resume_after_s)
@@ -208,7 +210,7 @@ class Adopting:
         if why is not None:
             adopted = Adopted(why)
             self._submit(ref.row(adopted.turn, adopted.evidence()))
-        if state.decision is None:
+        if not told.decided:
             self._settling.later(visit)
         following.tell(visit, ev.Changed(following.situation(visit)))
         following.refresh(

@@ -352,7 +352,7 @@ class Following:
         self._by_name.pop(visit.state.visit, None)
         if visit.broken:
             self.adopting.over(visit, "a fault of consentivr: see its log")
-        elif visit.state.decision is None:
+        elif visit.state.decision is None or not visit.is_decided:
             self.adopting.over(visit)
         for path in visit.state.files:
             if path not in visit.state.unclosed:

@@ -14,7 +14,7 @@ from consentivr.core.adoption import Told, told
 from consentivr.core.consent import Consent, ConsentDecision, Reason
 from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode, TalkPolicy
-from consentivr.core.turns import CONSENT_BASIS, CallEnded, Decided, RecordingStopped, Row
+from consentivr.core.turns import CONSENT_BASIS, Arrived, CallEnded, Decided, RecordingStopped, Row
 from consentivr.core.verdict import Verdict, verdict
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
 from consentivr.watch.visit import Visit
@@ -67,9 +67,15 @@ class Settling:
             self._following.sealer.seal(ref, path)
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
             self._following.sealer.erase(ref, known.files, "consent withdrawn", ours=True)
+        self._add_missing(ref, known)
+        self._write(ref, CallEnded(None, known.agent, why))
+
+    def _add_missing(self, ref: CallRef, known: Told) -> None:
+        """What was handed in and lost, with the last milliseconds of a process."""
+        if not known.arrived:
+            self._write(ref, Arrived(*self._following.switch_name))
         if not known.decided:
             self._write(ref, self._not_obtained(ref, known))
-        self._write(ref, CallEnded(None, known.agent, why))
 
     def young(self, rows: Sequence[Entry], why: str) -> None:
         """The same for one that may have begun just now: in a while, when the switch does not know its channel."""
@@ -114,7 +120,7 @@ class Settling:
 
     def _decide(self, visit: Visit) -> None:
         """Only a caller in a queue has been decided about: whoever is still being asked is left alone."""
-        if visit.state.decision is not None or not (visit.member or visit.state.talking):
+        if visit.is_decided or not (visit.member or visit.state.talking):
             return
         if self._is_behind(visit.ref):
             self.later(visit)
@@ -122,8 +128,9 @@ class Settling:
         known = self._read(visit.ref)
         if known is None:
             return
+        visit.is_decided = True
+        self._add_missing(visit.ref, known)
         if not known.decided and visit.state.decision is None:
-            self._write(visit.ref, self._not_obtained(visit.ref, known))
             word = ev.WordChanged(ConsentDecision.NOT_OBTAINED, True, None)
             self._following.post(lambda: self._tell(visit, word))
 
@@ -136,7 +143,9 @@ class Settling:
             self.over(ref, why)
             return
         known = self._read(ref)
-        if known is not None and not known.ended:
+        if known is not None and known.ended:
+            self._add_missing(ref, known)
+        elif known is not None:
             self._finish(known, ref, why)
 
     def _is_behind(self, ref: CallRef) -> bool:

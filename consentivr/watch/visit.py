@@ -22,6 +22,7 @@ class Visit:
         "began",
         "broken",
         "day",
+        "is_decided",
         "member",
         "policy",
         "ref",
@@ -50,6 +51,8 @@ class Visit:
         self.began = began
         self.broken = False
         """What follows from an event could not be said: nothing is recorded, and only its end is waited for."""
+        self.is_decided = False
+        """Whether the row of its decision was seen in the ledger: what a channel says can be of a row that was lost."""
         self.member: str | None = None
         """mod_callcenter's name for the caller's place in the queue: what is told late names an older one."""
         self.remind_at: float | None = None

@@ -62,7 +62,7 @@ def test_the_first_decision_counts_and_what_came_after_it() -> None:
     assert (known.decision, known.erase) == (D.WITHDRAWN, True)
     known = told([given, Written("withdrawn", {"erase": True}), Written("agreed_late", {"purpose": "training"})])
     assert (known.decision, known.erase, known.purpose) == (D.GIVEN, False, "training")
-    assert told([Written("arrived"), Written("hold")]) == Told(queue="support@default")
+    assert told([Written("arrived"), Written("hold")]) == Told(queue="support@default", arrived=True)
 
 
 def test_a_no_that_only_the_channel_carries_is_settled_when_nothing_records() -> None:

@@ -69,6 +69,7 @@ def test_a_whole_call() -> None:
         ]
     )
     assert known == Told(
+        arrived=True,
         decision=GIVEN,
         purpose="quality",
         queue="support@default",

@@ -73,7 +73,7 @@ def test_p1_killed_at_random_moments(
         for _ in range(CALLERS):
             pool.spawn(callers)
         while len(pool):
-            gevent.sleep(chance.uniform(0.5, 4))
+            gevent.sleep(chance.uniform(1, 5))
             how = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
             stops[how] += 1
             served.signal(how)
@@ -104,7 +104,7 @@ def test_p1_killed_at_random_moments(
             if row.turn == "recording_started":
                 path = Path(row.evidence["path"])
                 assert str(path) in kept or not path.exists(), [row.turn for row in rows]
-    assert len(on_disk) > len(calls) / 8
+    assert len(on_disk) > len(calls) / 20
     assert min(stops[signal.SIGKILL], stops[signal.SIGTERM]) >= 1
     assert sum(stops.values()) >= 5
 
