@@ -82,3 +82,11 @@ def test_the_ledger_is_measured() -> None:
     figures = json.loads(result.stdout)["figures"]
     assert all(figure["value"] >= 0 for figure in figures)
     assert len(figures) > 15
+
+
+def test_held_conversations_are_adopted() -> None:
+    result = CliRunner().invoke(main, ["bench", "adoption", "--json", "--conversations", "50"])
+    assert result.exit_code == 0, result.output
+    figures = {figure["what"]: figure for figure in json.loads(result.stdout)["figures"]}
+    assert figures["adopted after a start, every recorder seen"]["value"] > 0
+    assert figures["memory per conversation, of the process"]["unit"] == "kB"

@@ -145,6 +145,8 @@ class Situation:
     recorders: tuple[Recorder, ...] = ()
     astray: tuple[Recorder, ...] = ()
     taps: tuple[Tap, ...] = ()
+    listeners: tuple[str, ...] = ()
+    """The legs that listen in, heard or not: known a moment after what they put on the leg."""
     known: bool = True
     """Whether it is known of everybody who they are, or that nobody can tell."""
 

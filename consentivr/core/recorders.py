@@ -180,18 +180,21 @@ def stop(state: TalkState, recorders: tuple[Recorder, ...]) -> Result:
 def _taps(policy: TalkPolicy, state: TalkState) -> Result:
     """What else listens to who did not agree: noted, told, or ended, as the house wants it."""
     state_taps = tuple(tap for tap in state.tapped if tap in state.now.taps)
-    new = [tap for tap in state.now.taps if tap not in state_taps]
+    known = tuple(leg for leg in state.ended if leg in state.now.listeners)
+    may_end = policy.taps is Taps.END and any(tap.function == "eavesdrop" for tap in state.now.taps)
+    ends = tuple(leg for leg in state.now.listeners if leg not in known) if may_end else ()
+    told = [
+        Tapped(tap.function, tap.leg, ended=bool(ends) and tap.function == "eavesdrop")
+        for tap in state.now.taps
+        if tap not in state_taps or (ends and tap.function == "eavesdrop")  # who that was is known only now
+    ]
     actions: tuple[TalkAction, ...] = ()
-    listeners = [party.leg for party in state.now.parties if party.kind in ("listener", "unknown")]
-    for tap in new:
-        ends = policy.taps is Taps.END and tap.function == "eavesdrop" and bool(listeners)
-        row = Tapped(tap.function, tap.leg, ended=ends)
+    for row in told:
         actions += (do.Write(row),)
-        if ends:
-            actions += tuple(do.EndListening(leg) for leg in listeners)
         if policy.taps is not Taps.NOTE:
             actions += (do.Alarm(row),)
-    return state._replace(tapped=(*state_taps, *new)), actions
+    actions += tuple(do.EndListening(leg) for leg in ends)
+    return state._replace(tapped=state.now.taps, ended=(*known, *ends)), actions
 
 
 def _prove(policy: TalkPolicy, state: TalkState, said: Verdict) -> Result:

@@ -85,6 +85,8 @@ class TalkState(NamedTuple):
     forbidden: tuple[str, ...] = ()
     """Files of others that must not be, until they are complete and erased."""
     tapped: tuple[Tap, ...] = ()
+    ended: tuple[str, ...] = ()
+    """The legs that listened in and were hung up."""
     looked_at: frozenset[str] = frozenset()
     """The legs whose recorders were looked for."""
     noted: tuple[AgentNoted, ...] = ()

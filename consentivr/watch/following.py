@@ -198,6 +198,7 @@ class Following:
             ),
             astray=tuple(Recorder(path, leg) for path in mine for leg in board.where(path) if leg not in room),
             taps=taps,
+            listeners=tuple(leg for leg in others if board.listens_to(leg) is not None),
             known=all(leg in self.visits or self.people.is_told(leg) for leg in others),
         )
 

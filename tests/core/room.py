@@ -118,6 +118,7 @@ class Room:
             recorders=tuple(self.board.recorders(room)),
             astray=tuple(recorder for recorder in everywhere if recorder.path in self.state.files),
             taps=tuple(self.board.taps(room)),
+            listeners=tuple(leg for leg in sorted(room - {CALLER}) if self.board.listens_to(leg) is not None),
         )
 
     def refresh(self) -> None:

@@ -300,6 +300,19 @@ def test_p5_who_did_not_agree_and_is_tapped(taps: Taps, alarms: int, ended: bool
     assert (do.EndListening("ear") in actions) == ended
 
 
+def test_who_eavesdrops_may_be_known_only_after_the_tap() -> None:
+    """And nobody else is hung up for it, whoever they are."""
+    room = new_room(replace(OPT_OUT, taps=Taps.END), ConsentDecision.REFUSED)
+    play(room, "nobody answers")
+    later = _with_ear(room)
+    state, first = step(room.policy, room.state, ev.Changed(replace(later, parties=later.parties[1:], listeners=())))
+    _, second = step(room.policy, state, ev.Changed(later))
+    rows = [action.row.evidence()["ended"] for action in (*first, *second) if isinstance(action, do.Write)]
+    assert rows == [False, True]
+    ended = [action.leg for action in (*first, *second) if isinstance(action, do.EndListening)]
+    assert ended == ["ear"]
+
+
 def _with_ear(room: Room) -> ev.Situation:
     room = room.copy()
     room.board.tapped(CALLER, "eavesdrop", True)

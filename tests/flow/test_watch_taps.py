@@ -94,9 +94,10 @@ def test_taps_on_who_said_no(talks: Make, choice: str) -> None:
     else:
         stays(lambda: spy.up)
     made.sees(channel, "tapped", 2)
-    assert [row["function"] for row in made.said(channel, "tapped")] == ["displace", "eavesdrop"]
-    assert made.said(channel, "tapped")[1]["ended"] == (choice == "end")
-    assert made.incidents == (0 if choice == "note" else 2)
+    until(lambda: made.said(channel, "tapped")[-1]["ended"] == (choice == "end"))
+    functions = [row["function"] for row in made.said(channel, "tapped")]
+    assert functions in (["displace", "eavesdrop"], ["displace", "eavesdrop", "eavesdrop"]), "who it is may come later"
+    assert made.incidents == (0 if choice == "note" else len(functions))
     assert channel.partner is channel.agent, "the talk goes on"
     assert "forbidden_recording" not in made.ended(channel)
 
