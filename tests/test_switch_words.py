@@ -70,7 +70,7 @@ def test_every_command_is_tried_above() -> None:
     }
     reads = {
         "unrecordable", "is_recordable", "can_be_named", "is_conference_name", "watchdog_group", "permission",
-        "refusal", "media_bugs", "is_done", "is_no_channel",
+        "refusal", "media_bugs", "is_done", "is_no_channel", "knows_no_such_leg",
     }  # fmt: skip
     assert makes - reads == set(LITERAL)
 

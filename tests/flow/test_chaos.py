@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,60 +24,94 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Search
+from consentivr.service.build import retain
+from tests.flow.calling import YES, until, visits
 from tests.ledgers import locked, opened, sql, whole
 from tests.postgres import Server
 from tests.served import Served
 
-CALLS = 2000
+CALLS = {"sqlite": 2000, "postgresql": 500}
 CALLERS = 40
-YES = Caller(keys={1: ("1", 1200)})
 HASTY = Caller(keys={1: ("1", 100)}, waits_ms=100, talks_ms=600)
+
+
+def some_caller(chance: random.Random) -> Caller:
+    """Half of them agree at once; the others say no, nothing, too late, or hang up; some talk for long."""
+    keys = chance.choice(["1", "1", "1", "9", "", "5"])
+    return Caller(
+        keys={1: (keys, chance.randrange(50, 900))} if keys else {},
+        waits_ms=chance.randrange(50, 400),
+        talks_ms=chance.choice([600, 600, 2000, 60_000]),
+        hangs_up=chance.choice([None] * 8 + [("play_and_get_digits", 1, 300), ("callcenter", 1, 50)]),
+    )
 
 
 def test_p1_killed_at_random_moments(
     configure: Callable[..., Configuration], tmp_path: Path, location: str | Path
 ) -> None:
-    """2,000 callers who agree; the process dies again and again. Every sound on disk has its committed yes."""
-    served = Served(configure(ledger=location), tmp_path, speed=40)
-    location = served.configuration.ledger.location if isinstance(location, str) else tmp_path / "ledger.sqlite3"
+    """2,000 callers; the process dies (KILL) or is told to stop (TERM) again and again, and begins anew among them.
+
+    Every sound on disk has its committed yes; each visit one decision and one end; each recording is sealed or erased.
+    """
+    served = Served(configure(ledger=location), tmp_path, speed=30)
+    wanted = CALLS["sqlite" if isinstance(location, Path) else "postgresql"]
+    location = served.configuration.ledger.location
+    location = Path(location) if "://" not in str(location) else location
     chance = random.Random(20261124)
     calls: list[Channel] = []
-    kills = 0
+    stops = Counter[int]()
+
+    def callers() -> None:
+        while len(calls) < wanted:
+            channel = served.switch.call("5000", some_caller(chance))
+            calls.append(channel)
+            assert channel.greenlet is not None
+            channel.greenlet.join(60)
+
     try:
-        while len(calls) < CALLS:
-            pool = gevent.pool.Pool(CALLERS)
-            accepting = True
-
-            def callers() -> None:
-                while accepting:  # noqa: B023 - this round's
-                    channel = served.switch.call("5000", HASTY)
-                    calls.append(channel)
-                    channel.greenlet.join(30)
-
-            for _ in range(CALLERS):
-                pool.spawn(callers)
-            gevent.sleep(chance.uniform(0.3, 1.5))
-            served.signal(signal.SIGKILL)
-            served.gone()
-            kills += 1
-            accepting = False
-            pool.join(60)
-            assert all(channel.over for channel in calls[-CALLERS:])
-            whole(location)
-            served.start()
+        pool = gevent.pool.Pool(CALLERS)
+        for _ in range(CALLERS):
+            pool.spawn(callers)
+        while len(pool):
+            gevent.sleep(chance.uniform(0.5, 4))
+            how = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
+            stops[how] += 1
+            served.signal(how)
+            served.gone(40)
+            served.start(watching=False)
+        assert all(channel.over for channel in calls)
+        until(lambda: not open_visits(location), 60)
+        gevent.sleep(1)  # what ended last is sealed
+        served.signal(signal.SIGTERM)
+        served.gone(40)
     finally:
         served.end()
-    recorded = {channel.uuid for channel in calls if channel.recorded}
+    whole(location)
+    retain(served.configuration)
+    reached = [channel for channel in calls if channel.reached or channel.hangup_cause == "NORMAL_CLEARING"]
+    assert len(reached) == len(calls), "P4"
+    assert all(channel.reached == ["support@default"] for channel in calls if channel.talked_ms), "P4: once"
     with opened(location) as ledger:
-        given = {row.channel_uuid for row in ledger.read(Search(turn="decision", decision="given"))}
-        started = {row.channel_uuid for row in ledger.read(Search(turn="recording_started"))}
-    on_disk = {path.stem for path in (tmp_path / "recordings").rglob("*.wav")}
-    assert recorded == on_disk
-    assert recorded <= given, "P1: a recording without its row"
-    assert started <= given
-    assert all(channel.reached for channel in calls), "P4"
-    assert len(recorded) > CALLS / 4
-    assert kills >= 5
+        found = visits(list(ledger.read()), are_kept=False)
+    given = {visit for visit, rows in found.items() if any(row.evidence.get("decision") == "given" for row in rows)}
+    on_disk = {path.stem[:36] for path in (tmp_path / "recordings").rglob("*.wav")}
+    assert on_disk <= given, "P1: a recording without its row"
+    agreed = {channel.uuid for channel in calls if "1" in [key for key, _ in channel.caller.keys.values()]}
+    assert {rows[0].channel_uuid for visit, rows in found.items() if visit in given} <= agreed, "P2"
+    for rows in found.values():
+        kept = {row.evidence["path"] for row in rows if row.turn in ("recording_sealed", "recording_erased")}
+        for row in rows:
+            if row.turn == "recording_started":
+                path = Path(row.evidence["path"])
+                assert str(path) in kept or not path.exists(), [row.turn for row in rows]
+    assert len(on_disk) > len(calls) / 8
+    assert min(stops[signal.SIGKILL], stops[signal.SIGTERM]) >= 1
+    assert sum(stops.values()) >= 5
+
+
+def open_visits(location: str | Path) -> list[str]:
+    with opened(location) as ledger:
+        return ledger.names_of_open_visits(datetime.now(timezone.utc) - timedelta(days=1))
 
 
 @pytest.fixture

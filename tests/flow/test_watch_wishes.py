@@ -1,0 +1,271 @@
+"""Second thoughts, pauses, keys and desktops in a talk that the watch follows (promise P6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+import pytest
+
+from consentivr.resources import read_secret
+from tests.flow.talks import ALICE, NO, YES, Desktop, Talks, audible, masked_s, press, stays, until
+
+Make = Callable[..., Talks]
+LATE = {"question": {"late_consent_keys": "*1"}}
+
+
+# --- second thoughts -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("erase", [False, True], ids=["stop", "erase"])
+def test_p6_a_yes_is_taken_back_in_the_talk(talks: Make, erase: bool) -> None:
+    made = talks(queues={"support": {"recording": {"erase_withdrawn": erase}}})
+    channel = made.talking(YES)
+    gevent.sleep(0.1)
+    assert channel.recorders
+    channel.record_without_asking(str(made.foreign()), agent=True)
+    gevent.sleep(0.05)
+    assert channel.agent_recorders, "who said yes may be recorded by others"
+    press(channel, "*9")
+    until(lambda: not channel.recorders and not channel.agent_recorders)
+    (withdrawn,) = made.sees(channel, "withdrawn")
+    assert withdrawn.pop("stopped_ms") < 1000
+    assert withdrawn == {
+        "withdrawn": True, "reason": "withdrawal_keys", "keys": "*9", "by": "caller", "erase": erase,
+    }  # fmt: skip
+    until(lambda: channel.broadcasts == [("withdrawn", "both")], why="both sides hear it")
+    assert channel.variables["consent_no_record"] == "true"
+    assert channel.variables["consent_decision"] == "withdrawn"
+    (path,) = channel.recorded
+    if erase:
+        until(lambda: not Path(path).exists())
+        made.sees(channel, "recording_erased")
+    else:
+        made.sees(channel, "recording_sealed")
+        assert Path(path).exists()
+    stays(lambda: not channel.recorders)
+    made.ended(channel)
+
+
+def test_p6_a_yes_is_taken_back_while_waiting(talks: Make) -> None:
+    made = talks()
+    channel = made.waiting(YES)
+    press(channel, "*9")
+    made.sees(channel, "withdrawn")
+    until(lambda: channel.broadcasts == [("withdrawn", "aleg")])
+    channel.tell_itself("transfer", "queue-sales")
+    made.ended(channel)
+    assert channel.recorded == {}
+
+
+@pytest.mark.parametrize("keys", ["9", "*", "**", "*#", "19", "*19", "9*", "*5", "123456789*", "*8*8"])
+def test_ordinary_digits_mean_nothing_and_are_not_kept(talks: Make, keys: str) -> None:
+    made = talks(**LATE)
+    channel = made.talking(YES)
+    gevent.sleep(0.05)
+    press(channel, keys)
+    stays(lambda: len(channel.recorders) == 1)
+    said = made.ended(channel)
+    assert "withdrawn" not in said
+    assert "DTMF" not in json.dumps([row.evidence for row in made.rows(channel)])
+
+
+def test_a_star_and_a_nine_that_do_not_belong_together(talks: Make) -> None:
+    made = talks()
+    channel = made.talking(YES)
+    press(channel, "*")
+    gevent.sleep(3.2)
+    press(channel, "9")
+    stays(lambda: channel.recorders)
+    made.ended(channel)
+
+
+@pytest.mark.parametrize("when", ["waiting", "talking"])
+@pytest.mark.parametrize("must_agree", [False, True])
+def test_a_late_yes(talks: Make, when: str, must_agree: bool) -> None:
+    made = talks(**LATE, agents={"must_agree": must_agree})
+    made.register(ALICE)
+    if when == "waiting":
+        channel = made.switch.call("5000", _caller())
+        until(lambda: channel.reached and made.follows(channel))
+    else:
+        channel = made.talking(NO)
+    press(channel, "*1")
+    until(lambda: channel.recorders and channel.bugs_in_talk)
+    gevent.sleep(0.1)
+    said = made.ended(channel)
+    assert len(channel.recorded) == 1
+    assert said.index("agreed_late") < said.index("recording_started"), "P1"
+    assert channel.broadcasts[0][0] == "accepted"
+
+
+def _caller() -> object:
+    from consentivr.lab.caller import Caller
+
+    return Caller(keys=NO, waits_ms=6000, talks_ms=10_000_000)
+
+
+def test_a_late_yes_is_not_offered_unless_configured(talks: Make) -> None:
+    made = talks()
+    channel = made.talking(NO)
+    press(channel, "*1")
+    stays(lambda: not channel.recorders)
+    assert "agreed_late" not in made.ended(channel)
+
+
+def test_back_and_forth(talks: Make) -> None:
+    made = talks(**LATE)
+    channel = made.talking(YES)
+    for key, recorded in (("9", False), ("1", True), ("9", False), ("1", True)):
+        gevent.sleep(0.05)
+        press(channel, f"*{key}")
+        until(lambda: bool(channel.recorders) == recorded)  # noqa: B023 - waited for here
+        made.sees(channel, "agreed_late" if recorded else "withdrawn")
+    gevent.sleep(0.1)
+    said = made.ended(channel)
+    assert len(channel.recorded) == len(made.sealed(channel)) == 3, "nothing is overwritten"
+    assert said.count("withdrawn") == said.count("agreed_late") == 2
+
+
+# --- pauses ----------------------------------------------------------------------------------
+
+
+def test_a_pause_is_silence_in_the_file_until_somebody_ends_it(talks: Make) -> None:
+    made = talks(agents={"remind_paused_s": None})
+    channel = made.talking(YES)
+    gevent.sleep(0.2)
+    press(channel, "*3", agent=True)
+    (paused,) = made.sees(channel, "recording_paused")
+    assert paused["by"] == "keys"
+    assert channel.variables["consent_paused"] == "true"
+    gevent.sleep(0.5)
+    assert "still_paused" not in [sound for sound, _ in channel.agent.broadcasts]
+    press(channel, "5*4", agent=True)
+    made.sees(channel, "recording_resumed")
+    gevent.sleep(0.2)
+    made.ended(channel)
+    (path,) = channel.recorded
+    assert 8 < masked_s(path) < 14, "half a second, twenty times as quick"
+    assert audible(path) == {"caller", "agent"}
+
+
+@pytest.mark.parametrize("how", ["reminded", "ends by itself"])
+def test_a_pause_that_nobody_ends(talks: Make, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """The default: it stays, and the agent is told, again and again. Ending by itself is an explicit choice."""
+    made = talks()
+    house = made.application._house
+    object.__setattr__(house, "remind_paused_s", 0.5)
+    object.__setattr__(house, "resume_after_s", 0.8 if how == "ends by itself" else None)
+    channel = made.talking(YES)
+    gevent.sleep(0.05)
+    press(channel, "*3", agent=True)
+    made.sees(channel, "recording_paused")
+    if how == "reminded":
+        until(lambda: channel.agent.broadcasts.count(("still_paused", "aleg")) >= 2, 5)
+        assert channel.broadcasts == [], "the caller hears nothing of it"
+        assert "recording_resumed" not in made.turns(channel)
+        assert all(recorder.masked for recorder in channel.recorders.values())
+    else:
+        (resumed,) = made.sees(channel, "recording_resumed", seconds=5)
+        assert resumed["by"] == "timer"
+        assert not any(recorder.masked for recorder in channel.recorders.values())
+        count = len(channel.agent.broadcasts)
+        gevent.sleep(0.8)
+        assert len(channel.agent.broadcasts) == count, "no reminder any more"
+    made.ended(channel)
+
+
+# --- keys ------------------------------------------------------------------------------------
+
+
+def test_the_agents_keys_reach_every_recorder(talks: Make) -> None:
+    made = talks()
+    channel = made.talking(YES)
+    other = str(made.foreign())
+    channel.record_without_asking(other, agent=True)
+    gevent.sleep(0.1)
+    press(channel, "*3", agent=True)
+    until(lambda: channel.agent_masks == [("mask", other)])
+    (paused,) = made.sees(channel, "recording_paused")
+    assert len(paused["paths"]) == 2, "every recorder of the call"
+    press(channel, "*4", agent=True)
+    until(lambda: channel.agent_masks[1:] == [("unmask", other)])
+    made.sees(channel, "recording_resumed")
+    press(channel, "*2", agent=True)
+    until(lambda: not channel.recorders)
+    said = made.ended(channel)
+    assert said.count("agent_stopped") == 1
+
+
+def test_the_caller_said_it_and_the_agent_enters_it(talks: Make) -> None:
+    made = talks()
+    channel = made.talking(YES)
+    gevent.sleep(0.05)
+    press(channel, "*7", agent=True)
+    (withdrawn,) = made.sees(channel, "withdrawn")
+    assert (withdrawn["reason"], withdrawn["by"], withdrawn["keys"]) == ("by_word", "keys", None)
+    assert not channel.recorders
+    made.ended(channel)
+
+
+def test_the_callers_keys_are_not_the_agents(talks: Make) -> None:
+    made = talks()
+    channel = made.talking(YES)
+    gevent.sleep(0.05)
+    press(channel, "*2*3*7")
+    press(channel, "*9", agent=True)
+    stays(lambda: channel.recorders, 0.3)
+    assert not {"withdrawn", "recording_paused", "agent_stopped"} & set(made.ended(channel))
+
+
+# --- desktops --------------------------------------------------------------------------------
+
+
+def test_an_agents_desktop(talks: Make) -> None:
+    made = talks(desktops=True)
+    desktop = Desktop(made)
+    channel = made.talking(YES)
+    gevent.sleep(0.05)
+    pause = b'{"wish": "pause"}'
+    target = f"/v1/calls/{channel.uuid}/recording"
+    assert desktop.ask(target, pause, "wrong")[0] == 401
+    for body in (b"x", b'{"wish": "erase"}', b"[]"):
+        assert desktop.ask(target, body)[0] == 400
+    assert desktop.ask(target, b'{"wish": "' + b"x" * 5000 + b'"}')[0] in (400, 413)
+    assert desktop.ask("/v1/calls/unknown/recording", pause)[0] == 404
+    assert desktop.ask(target)[0] == 405
+    assert desktop.ask(target, pause) == (200, '{"done":true}\n')
+    assert made.said(channel, "recording_paused"), "seen to be so before it was said"
+    assert desktop.ask(target, pause)[0] == 409
+    assert desktop.wishes(f"/v1/agents/{ALICE}/recording", "resume") == 200
+    assert desktop.wishes("/v1/agents/nobody/recording", "pause") == 404
+    assert desktop.ask("/health", None, "")[0] == 200
+    status = json.loads(desktop.ask("/v1/status")[1])
+    assert (status["calls"], status["conversations"], status["watching"]) == (0, 1, True)
+    metrics = desktop.ask("/metrics")[1]
+    for line in ("consentivr_conversations 1.0", "consentivr_watching 1.0", "consentivr_ledger_transactions "):
+        assert line in metrics
+    assert desktop.ask("/nothing")[0] == 404
+    assert desktop.wishes(channel, "withdraw") == 200
+    assert not channel.recorders
+    assert desktop.wishes(channel, "withdraw") == 409
+    made.ended(channel)
+    assert desktop.wishes(channel, "withdraw") == 404
+    made.event_socket.cut()
+    until(lambda: desktop.ask("/health", None, "")[0] == 503)
+    assert desktop.wishes(channel, "withdraw") == 404
+
+
+def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef")
+    token.chmod(0o644)
+    with pytest.raises(OSError, match="chmod 600"):
+        read_secret(token, shortest=16)
+    token.chmod(0o600)
+    assert read_secret(token, shortest=16) == "0123456789abcdef"
+    token.write_text("short")
+    with pytest.raises(OSError, match="at least 16"):
+        read_secret(token, shortest=16)
