@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from consentivr.bench.figures import Figure, quantile, spread
+from consentivr.bench.words import CHANNEL, VISIT, Words
 from consentivr.cli import main
+from consentivr.esl.codec import Event
 
 
 def test_quantiles() -> None:
@@ -51,6 +53,7 @@ def test_calls_are_measured_beside_the_peer(tmp_path: Path) -> None:
         assert figures["knee: the last rate with a p99 of one media frame", name] in (0, 20, 30)
         assert not math.isnan(figures["burst: until each call got its first command", f"{name}, 20 calls"])
     assert figures["  rows in a transaction", "consentivr, 20 calls/s"] >= 1
+    assert figures["  rows in the ledger for each flow", "consentivr"] >= 6, "the conversations were followed"
     ratio = next(figure for figure in said["figures"] if figure["what"] == "ratio of flows")
     assert ratio["value"] > 0
     assert ratio["budget"].startswith("at least 3: ")
@@ -84,9 +87,36 @@ def test_the_ledger_is_measured() -> None:
     assert len(figures) > 15
 
 
-def test_held_conversations_are_adopted() -> None:
-    result = CliRunner().invoke(main, ["bench", "adoption", "--json", "--conversations", "50"])
+def test_without_a_freeswitch_there_is_nothing_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONSENTIVR_FREESWITCH", raising=False)
+    monkeypatch.setenv("PATH", "")
+    result = CliRunner().invoke(main, ["bench", "switch"])
+    assert result.exit_code == 2
+    assert "no FreeSWITCH" in result.output
+
+
+@pytest.mark.freeswitch
+def test_real_calls_are_measured_beside_the_switch() -> None:
+    options = ["--calls", "6", "--rounds", "1", "--waits", "1", "--held", "6"]
+    result = CliRunner().invoke(main, ["bench", "switch", "--json", *options])
     assert result.exit_code == 0, result.output
     figures = {figure["what"]: figure for figure in json.loads(result.stdout)["figures"]}
-    assert figures["adopted after a start, every recorder seen"]["value"] > 0
-    assert figures["memory per conversation, of the process"]["unit"] == "kB"
+    assert figures["processor time a call, FreeSWITCH, median"]["value"] > 0
+    assert figures["consentivr to FreeSWITCH, median"]["budget"].startswith("at most 0.1: ")
+    assert figures["create to answer, consentivr, median"]["value"] >= 0
+    assert figures["announcement to queue, Lua, median"]["value"] >= 0
+    assert figures["  memory of the process before the first"]["value"] > 10
+
+
+def test_what_the_load_says_is_what_is_understood() -> None:
+    """Its events, at the sizes of a real switch, with what they are about where the watch looks for it."""
+    words = Words("/recordings/2026/11/25")
+    _, body = words.watched("CHANNEL_HANGUP_COMPLETE", "given", Hangup__Cause="NORMAL_CLEARING").split(b"\n\n", 1)
+    event = Event(body)
+    assert abs(len(body) - 13_400) < 100
+    assert (event["Event-Name"], event["Unique-ID"]) == ("CHANNEL_HANGUP_COMPLETE", CHANNEL)
+    assert event["Hangup-Cause"] == "NORMAL_CLEARING"
+    _, body = words.queue("member-queue-start", "given").split(b"\n\n", 1)
+    event = Event(body)
+    assert (event["CC-Member-Session-UUID"], event["variable_consent_visit"]) == (CHANNEL, VISIT)
+    assert event["variable_consent_record_file"] == words.recording

@@ -115,19 +115,21 @@ def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) ->
     """Complete flows for each second of the server's CPU time: the median of the rounds, and their spread."""
     rates: dict[str, list[float]] = {name: [] for name in names}
     shares: dict[str, list[float]] = {name: [] for name in names}
+    written: dict[str, float] = {}
     for number in range(wanted.rounds):
         for name in names:
             tell(f"{name}: flows, round {number + 1} of {wanted.rounds}")
             with served(name) as server:
                 server.load(_plan(concurrency=CONCURRENCY, seconds=min(1.0, wanted.seconds)))
                 server.settle()
-                before = server.cpu_s
+                before, rows = server.cpu_s, server.rows
                 said = server.load(_plan(concurrency=CONCURRENCY, seconds=wanted.seconds))
                 server.settle()
-                used = server.cpu_s - before
+                used, rows = server.cpu_s - before, server.rows - rows
             if said["failed"]:
                 raise RuntimeError(f"{name}: {said['failed']} calls failed")
             rates[name].append(said["flows"] / used)
+            written[name] = rows / said["flows"]
             shares[name].append(said["cpu_s"] / said["seconds"])
     figures = []
     for name in names:
@@ -136,7 +138,9 @@ def _flows(names: Sequence[str], wanted: Wanted, tell: Callable[[str], None]) ->
         figures.append(Figure("complete flows per CPU-second", name, middle, "flows"))
         figures.append(Figure("  spread over the rounds", name, 100 * (values[-1] - values[0]) / middle, "%"))
         figures.append(Figure("  the load's own share of a core", name, 100 * max(shares[name]), "%"))
-        if name != OURS:
+        if name == OURS:
+            figures.append(Figure("  rows in the ledger for each flow", name, written[name], "rows"))
+        else:
             ratios = sorted(ours / theirs for ours, theirs in zip(rates[OURS], rates[name], strict=True))
             budget = 3.0 if name == "greenswitch" else None
             figures.append(

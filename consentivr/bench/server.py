@@ -183,6 +183,11 @@ class Server:
         """Resident memory, in kB."""
         return resident_kb(self._process.pid)
 
+    @property
+    def rows(self) -> int:
+        """Rows in its ledger, made durable by it; 0 of a peer."""
+        return 0 if self.name in PEERS else int(self.status()["ledger_rows"])
+
     def status(self) -> dict[str, Any]:
         """What consentivr says of itself over HTTP."""
         connection = http.client.HTTPConnection("127.0.0.1", self._http, timeout=10)

@@ -151,7 +151,7 @@ def _message(plain: bool, headers: dict[str, str], size: int, last: dict[str, st
     front = {name: last[name] for name in last if name in headers or name in _IN_FRONT}
     headers |= front
     room = size - len(json.dumps(headers | last, separators=(",", ":")))
-    padding = {f"variable_recorded_{number:03}": "c" * 16 for number in range(max(0, room) // 44)}
+    padding = {f"variable_recorded_{number:03}": "c" * 16 for number in range(max(0, room) // 43)}
     headers = {
         **{name: headers[name] for name in ("Event-Subclass", "Event-Name") if name in headers},
         **front,

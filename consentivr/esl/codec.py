@@ -334,15 +334,16 @@ def encode_execute(application: str, argument: str, event_uuid: str | None = Non
     ``event_uuid`` is ours, and comes back as Application-UUID. Raises LocalProtocolError for ``${`` in the
     argument: the switch would expand it (FREESWITCH.md, section 2), and no argument of ours needs that.
     """
-    execution = _execution(application, argument)
+    execution = (_said_to_everybody if application in _SAME else _execution)(application, argument)
     return execution if event_uuid is None else b"%sEvent-UUID: %s\n\n" % (execution[:-1], event_uuid.encode())
 
 
-@lru_cache(maxsize=1024)
-def _execution(application: str, argument: str) -> bytes:
-    """Kept, because a line says the same to every caller.
+_SAME = frozenset({"answer", "callcenter", "flush_dtmf", "play_and_get_digits", "playback"})
+"""What a line says to every caller alike. Kept; all else names a visit, and would be kept for nothing."""
 
-    ``event-lock`` makes the switch finish it before it takes the next one, so that commands can be sent in one
+
+def _execution(application: str, argument: str) -> bytes:
+    """``event-lock`` makes the switch finish it before it takes the next one, so that commands can be sent in one
     go. While callcenter waits, it would hold back what others broadcast to the caller.
     """
     if "${" in argument:
@@ -353,3 +354,6 @@ def _execution(application: str, argument: str) -> bytes:
     if application != "callcenter":
         headers["event-lock"] = "true"
     return encode("sendmsg", headers)
+
+
+_said_to_everybody = lru_cache(maxsize=1024)(_execution)
