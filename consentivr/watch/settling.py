@@ -30,6 +30,9 @@ PATIENCE_SECONDS = 3.0
 YOUNG = timedelta(seconds=5)
 """A visit so young may be on a switch whose list was made before it: looked at once more."""
 
+GATHER_SECONDS = 0.005
+"""So long visits are gathered that are over, before their rows are read."""
+
 LEFT_OVER_SECONDS = 60.0
 """So often it is looked for visits that nobody follows, and so old they are then."""
 
@@ -42,6 +45,8 @@ class Settling:
 
     def __init__(self, following: Following) -> None:
         self._following = following
+        self._to_end: dict[str, tuple[CallRef, str]] = {}
+        """Visits that are over: where, and why it is we who say so."""
 
     def later(self, visit: Visit) -> None:
         """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
@@ -49,17 +54,42 @@ class Settling:
 
     def over(self, ref: CallRef, why: str) -> None:
         """A visit that is over, undecided as far as we know, or that nobody could judge to its end."""
-        self._following.beside(self._end, ref, why, seconds=PATIENCE_SECONDS)
+        self._following.beside(self._gone, ref, why, seconds=PATIENCE_SECONDS)
 
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
-        """A visit whose channel is gone: what it recorded is as complete as it will be."""
-        known, ref = told(rows), rows[-1].about
-        if known.ended:
+        """A visit whose channel is gone: what it recorded is as complete as it will be. Its rows may be older than what
+        was written since: they are read once more."""
+        if not told(rows).ended:
+            self._gone(rows[-1].about, why)
+
+    def _gone(self, ref: CallRef, why: str) -> None:
+        if not self._to_end:
+            self._following.beside(self._end_all, seconds=GATHER_SECONDS)
+        self._to_end[ref.visit or ""] = ref, why
+
+    def _end_all(self) -> None:
+        """In a greenlet of its own: all that wait, with one question."""
+        to_end, self._to_end = self._to_end, {}
+        behind = {visit: end for visit, end in to_end.items() if self._is_behind(end[0])}
+        for ref, why in behind.values():
+            self._following.beside(self._gone, ref, why, seconds=YOUNG.total_seconds())
+        now = [visit for visit, (ref, _) in to_end.items() if visit not in behind and not self._is_followed(ref)]
+        try:
+            rows = {entries[0].call: entries for entries in self._following.ledger.rows_of_visits(now)}
+        except LedgerError as error:
+            log.error("visits cannot be settled now; the next start does it", visits=len(now), why=str(error))
             return
-        if self._is_behind(ref):
-            self._following.beside(self._still_open, ref, why, seconds=YOUNG.total_seconds())
-            return
-        self._finish(known, ref, why)
+        for visit in now:
+            ref, why = to_end[visit]
+            known = told(rows.get(visit, ()))
+            if known.ended:
+                self._add_missing(ref, known)
+            else:
+                self._finish(known, ref, why)
+
+    def _is_followed(self, ref: CallRef) -> bool:
+        visit = self._following.visits.get(ref.channel_uuid)
+        return visit is not None and visit.state.visit == ref.visit
 
     def _finish(self, known: Told, ref: CallRef, why: str) -> None:
         for path in known.unclosed:
@@ -100,21 +130,12 @@ class Settling:
         def exists(said: str) -> None:
             visit = self._following.visits.get(ref.channel_uuid)
             if visit is not None and visit.state.visit != ref.visit:
-                self._following.beside(self._still_open, ref, "another visit began")
+                self._gone(ref, "another visit began")
             elif visit is None and said.strip() == "false":
-                self._following.beside(self._still_open, ref, why)
+                self._gone(ref, why)
 
         command = switch.exists(ref.channel_uuid)
         self._following.post(lambda: self._following.connection.bgapi(command, exists))
-
-    def _still_open(self, ref: CallRef, why: str) -> None:
-        try:
-            visits = self._following.ledger.rows_of_visits([ref.visit or ""])
-        except LedgerError as error:
-            log.error("a visit cannot be settled now; the next start does it", visit=ref.visit, why=str(error))
-            return
-        for rows in visits:
-            self.orphan(rows, why)
 
     # --- inside, in greenlets of their own ---------------------------------------------------
 
@@ -137,16 +158,6 @@ class Settling:
     def _tell(self, visit: Visit, event: ev.WordChanged) -> None:
         if self._following.visits.get(visit.channel) is visit:
             self._following.tell(visit, event)
-
-    def _end(self, ref: CallRef, why: str) -> None:
-        if self._is_behind(ref):
-            self.over(ref, why)
-            return
-        known = self._read(ref)
-        if known is not None and known.ended:
-            self._add_missing(ref, known)
-        elif known is not None:
-            self._finish(known, ref, why)
 
     def _is_behind(self, ref: CallRef) -> bool:
         """Whether whoever asked has written rows that cannot be read yet: a second decision would follow."""

@@ -15,13 +15,13 @@ from consentivr.ledger import Entry
 YES, NO = Caller(keys={1: ("1", 1200)}), Caller(keys={1: ("9", 1200)})
 
 
-def until(what: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until it is so."""
+def until(what: Callable[[], object], seconds: float = 10, seen: Callable[[], object] = lambda: "it is not so") -> None:
+    """Wait until it is so; ``seen`` says what is so instead."""
     for _ in range(int(seconds / 0.01)):
         if what():
             return
         gevent.sleep(0.01)
-    raise AssertionError("it does not happen")
+    raise AssertionError(seen())
 
 
 def rows(laboratory: Laboratory, channel: Channel) -> dict[str, Entry]:
@@ -53,7 +53,8 @@ def visits(ledger: Iterable[Entry], *, are_kept: bool = True) -> dict[str, list[
             found.setdefault(row.visit, []).append(row)
     for visit, said in found.items():
         turns = Counter(row.turn for row in said)
-        assert turns["arrived"] == turns["decision"] == turns["call_ended"] == 1, (visit, [row.turn for row in said])
+        story = [(f"{row.at:%H:%M:%S.%f}", row.turn, row.evidence.get("why")) for row in said]
+        assert turns["arrived"] == turns["decision"] == turns["call_ended"] == 1, (visit, story)
         started = {row.evidence["path"] for row in said if row.turn == "recording_started"}
         kept = {row.evidence["path"] for row in said if row.turn in ("recording_sealed", "recording_erased")}
         assert not are_kept or started <= kept, (visit, [row.turn for row in said])

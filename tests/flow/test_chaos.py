@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -59,7 +58,8 @@ def test_p1_killed_at_random_moments(
     location = Path(location) if "://" not in str(location) else location
     chance = random.Random(20261124)
     calls: list[Channel] = []
-    stops = Counter[int]()
+    stops = 0
+    how = itertools.cycle([signal.SIGKILL, signal.SIGTERM, signal.SIGKILL])
 
     def callers() -> None:
         while len(calls) < wanted:
@@ -74,10 +74,9 @@ def test_p1_killed_at_random_moments(
             pool.spawn(callers)
         while len(pool):
             gevent.sleep(chance.uniform(1, 5))
-            how = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
-            stops[how] += 1
-            served.signal(how)
+            served.signal(next(how))
             served.gone(40)
+            stops += 1
             served.start(watching=False)
         assert all(channel.over for channel in calls)
         until(lambda: not open_visits(location), 60)
@@ -90,7 +89,8 @@ def test_p1_killed_at_random_moments(
     retain(served.configuration)
     reached = [channel for channel in calls if channel.reached or channel.hangup_cause == "NORMAL_CLEARING"]
     assert len(reached) == len(calls), "P4"
-    assert all(channel.reached == ["support@default"] for channel in calls if channel.talked_ms), "P4: once"
+    elsewhere = [channel for channel in calls if channel.talked_ms and channel.reached != ["support@default"]]
+    assert [channel.applications for channel in elsewhere] == [], "P4: once"
     with opened(location) as ledger:
         found = visits(list(ledger.read()), are_kept=False)
     given = {visit for visit, rows in found.items() if any(row.evidence.get("decision") == "given" for row in rows)}
@@ -105,8 +105,7 @@ def test_p1_killed_at_random_moments(
                 path = Path(row.evidence["path"])
                 assert str(path) in kept or not path.exists(), [row.turn for row in rows]
     assert len(on_disk) > len(calls) / 20
-    assert min(stops[signal.SIGKILL], stops[signal.SIGTERM]) >= 1
-    assert sum(stops.values()) >= 5
+    assert stops >= 5
 
 
 def open_visits(location: str | Path) -> list[str]:
