@@ -84,6 +84,7 @@ def two_lines(configuration: Configuration, elsewhere: Path, **sections: dict[st
         "lines": {"sales": {"number": SALES, "queue": "sales"}},
         "queues": {"sales": sales},
         "agents": {"keys": AGENT_KEYS, "users": {"2001@127.0.0.1": COLLEAGUE}},
+        "question": {"answer_timeout_ms": 5000},  # a machine under load is late with keys
         "watch": {"sweep_s": 1, "erase_below": [str(elsewhere)]},
     }
     _merge(house, sections)
@@ -116,6 +117,13 @@ class Talks(Laboratory):
         until(lambda: channel.bugs_in_talk, why=lambda: channel.applications)
         until(lambda: self.follows(channel), why="nobody follows")
         gevent.sleep(0.02)
+        return channel
+
+    def recorded(self, **script: Any) -> Channel:
+        """A talk that is recorded, for a while already."""
+        channel = self.talking(YES, **script)
+        until(lambda: channel.recorders, why=lambda: [(row.turn, row.evidence) for row in self.rows(channel)])
+        gevent.sleep(0.1)
         return channel
 
     def waiting(self, keys: dict[int, tuple[str, int]], **script: Any) -> Channel:

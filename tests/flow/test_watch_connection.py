@@ -15,13 +15,6 @@ from tests.ledgers import locked, whole
 Make = Callable[..., Talks]
 
 
-def recorded(made: Talks) -> Channel:
-    channel = made.talking(YES)
-    until(lambda: channel.recorders)
-    gevent.sleep(0.1)
-    return channel
-
-
 def silent(channel: Channel) -> bool:
     return all(recorder.masked for recorder in channel.recorders.values())
 
@@ -57,7 +50,7 @@ def test_p11_what_was_so_goes_on(talks: Make, when: str) -> None:
         assert channel.recorded == {}
         once(said, "adopted")
         return
-    channel = recorded(made)
+    channel = made.recorded()
     (path,) = channel.recorders
     if when == "hold":
         channel.agent.hold()
@@ -98,7 +91,7 @@ def test_p11_what_was_so_goes_on(talks: Make, when: str) -> None:
 @pytest.mark.parametrize("what", ["hold", "outsider", "another recorder", "hangs up", "no to colleague"])
 def test_p11_what_happens_meanwhile_is_found(talks: Make, what: str) -> None:
     made = talks()
-    channel = made.talking(NO) if what in ("another recorder", "no to colleague") else recorded(made)
+    channel = made.talking(NO) if what in ("another recorder", "no to colleague") else made.recorded()
     path = made.foreign()
     outsider = made.switch.leg("outsider", "3001")
 
@@ -140,7 +133,7 @@ def test_p11_what_happens_meanwhile_is_found(talks: Make, what: str) -> None:
 def test_p6_a_withdrawal_that_nobody_heard_can_be_made_again(talks: Make) -> None:
     """The key falls into the gap: what is not heard is not said to be so."""
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     away(made, lambda: press(channel, "*9"))
     until(lambda: made.follows(channel))
     assert "withdrawn" not in made.turns(channel)
@@ -152,7 +145,7 @@ def test_p6_a_withdrawal_that_nobody_heard_can_be_made_again(talks: Make) -> Non
 def test_p6_the_connection_breaks_while_a_stop_is_not_confirmed(talks: Make) -> None:
     """The no is the channel's own word by then: whoever comes back stops it."""
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     made.switch.faults.hang("uuid_record .* stop")
     press(channel, "*9")
     until(lambda: channel.variables["consent_decision"] == "withdrawn")
@@ -167,7 +160,7 @@ def test_p6_the_connection_breaks_while_a_stop_is_not_confirmed(talks: Make) -> 
 
 def test_many_cuts_and_one_decision(talks: Make) -> None:
     made = talks()
-    channels = [recorded(made), made.talking(NO), made.waiting(YES)]
+    channels = [made.recorded(), made.talking(NO), made.waiting(YES)]
     for _ in range(5):
         made.event_socket.drop()
         gevent.sleep(0.3)
@@ -203,7 +196,7 @@ def _agent(made: Talks, channel: Channel) -> object:
 def test_p6_the_ledger_is_locked_in_a_withdrawal(talks: Make) -> None:
     """The recorder stops at once; the row follows."""
     made = talks(how={"commit_timeout_ms": 200})
-    channel = recorded(made)
+    channel = made.recorded()
     with locked(made.folder / "ledger.sqlite3"):
         press(channel, "*9")
         until(lambda: not channel.recorders, 1)
@@ -215,7 +208,7 @@ def test_p6_the_ledger_is_locked_in_a_withdrawal(talks: Make) -> None:
 
 def test_p11_the_ledger_is_locked_while_conversations_are_taken_up(talks: Make, tmp_path: Path) -> None:
     made = talks(how={"commit_timeout_ms": 200})
-    yes, no = recorded(made), made.talking(NO)
+    yes, no = made.recorded(), made.talking(NO)
     with locked(made.folder / "ledger.sqlite3"):
         away(made)
         gevent.sleep(1)

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
 import pytest
@@ -26,11 +25,9 @@ def fault(made: Talks, how: str, pattern: str, times: int | None = None) -> Faul
     return (faults.refuse if how == "refuses" else faults.hang)(pattern, times=times)
 
 
-def recorded(made: Talks, keys: dict = YES, **script: Any) -> tuple[Channel, str]:
+def recorded(made: Talks) -> tuple[Channel, str]:
     """A talk that is recorded, and its file."""
-    channel = made.talking(keys, **script)
-    until(lambda: channel.recorders)
-    gevent.sleep(0.1)
+    channel = made.recorded()
     (path,) = channel.recorders
     return channel, path
 

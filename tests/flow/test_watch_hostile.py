@@ -59,9 +59,8 @@ def _plain(value: Any) -> str:
 
 
 def recorded(made: Talks) -> tuple[Channel, str]:
-    channel = made.talking(YES)
-    until(lambda: channel.recorders)
-    gevent.sleep(0.1)
+    """A talk that is recorded, and its file."""
+    channel = made.recorded()
     (path,) = channel.recorders
     return channel, path
 

@@ -10,18 +10,11 @@ import pytest
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
-from tests.flow.talks import NO, YES, Talks, everybody, press, stays, until
+from tests.flow.talks import NO, Talks, everybody, press, stays, until
 
 Make = Callable[..., Talks]
 TWO_ROUNDS = 4.0
 """Of a sweep each second, and what follows from it."""
-
-
-def recorded(made: Talks) -> Channel:
-    channel = made.talking(YES)
-    until(lambda: channel.recorders)
-    gevent.sleep(0.1)
-    return channel
 
 
 def silent(channel: Channel) -> bool:
@@ -52,7 +45,7 @@ def test_a_caller_joins_a_queue(talks: Make, lose: str) -> None:
 def test_a_caller_joins_another_queue(talks: Make) -> None:
     """The queue where the talk is decides, also when nobody said that it is another."""
     made = talks(queues={"sales": {"recording": {"mode": "off"}}})
-    channel = recorded(made)
+    channel = made.recorded()
     before = channel.agent
     made.switch.faults.lose("member-queue-start")
     channel.transfer("queue-sales")
@@ -82,7 +75,7 @@ def test_p5_somebody_else_records_who_said_no(talks: Make, lose: str) -> None:
 @pytest.mark.parametrize("lose", ["MEDIA_BUG_STOP", "RECORD_STOP", "both"])
 def test_the_end_of_a_recording(talks: Make, lose: str) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     (path,) = channel.recorders
     made.switch.faults.lose(*(["MEDIA_BUG_STOP", "RECORD_STOP"] if lose == "both" else [lose]))
     made.switch.api(f"uuid_record {channel.uuid} stop all")
@@ -96,7 +89,7 @@ def test_the_end_of_a_recording(talks: Make, lose: str) -> None:
 def test_the_end_of_a_bridge(talks: Make) -> None:
     """The agent is gone and the caller stays: what comes next is another talk."""
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     made.switch.faults.lose("CHANNEL_UNBRIDGE", "CHANNEL_HANGUP_COMPLETE")
     made.switch.park(channel)
     lost(made)
@@ -107,7 +100,7 @@ def test_the_end_of_a_bridge(talks: Make) -> None:
 
 def test_p10_a_bridge_with_somebody_else(talks: Make) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     made.switch.faults.lose("CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HANGUP_COMPLETE")
     outsider = made.switch.leg("outsider", "3001")
     made.switch.bridge(outsider, channel)
@@ -120,7 +113,7 @@ def test_p10_a_bridge_with_somebody_else(talks: Make) -> None:
 @pytest.mark.parametrize("lose", ["CHANNEL_HOLD", "CHANNEL_UNHOLD"])
 def test_p10_a_hold(talks: Make, lose: str) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     made.switch.faults.lose(lose)
     channel.agent.hold()
     if lose == "CHANNEL_HOLD":
@@ -136,7 +129,7 @@ def test_p10_a_hold(talks: Make, lose: str) -> None:
 
 def test_the_end_of_a_call(talks: Make) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     made.switch.faults.lose("CHANNEL_HANGUP_COMPLETE", "CHANNEL_UNBRIDGE")
     channel.hang_up()
     until(lambda: channel.over)
@@ -166,7 +159,7 @@ def test_p5_a_conference(talks: Make, lose: str) -> None:
 
 def test_p10_a_member_leaves_a_conference(talks: Make) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     room = made.switch.conference("room")
     outsider = made.switch.leg("outsider", "3001")
     room.add(channel, channel.agent, outsider)
@@ -182,7 +175,7 @@ def test_p10_a_member_leaves_a_conference(talks: Make) -> None:
 @pytest.mark.parametrize("lose", ["CHANNEL_EXECUTE", "MEDIA_BUG_START"])
 def test_p10_somebody_joins_in(talks: Make, lose: str) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     made.switch.faults.lose(lose)
     outsider = made.switch.listen_in(channel, three_way=True)
     gevent.sleep(0.02)
@@ -196,7 +189,7 @@ def test_p10_somebody_joins_in(talks: Make, lose: str) -> None:
 def test_answers_of_background_jobs(talks: Make) -> None:
     """A lost answer is no answer: what is stronger follows, or it is tried again."""
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     hear = made.event_socket._hear
     made.event_socket._hear = lambda event: None if event["Event-Name"] == "BACKGROUND_JOB" else hear(event)  # type: ignore[method-assign]
     press(channel, "*9")
@@ -212,7 +205,7 @@ def test_everything_is_told_twice(talks: Make, tmp_path: Path) -> None:
     hear = made.event_socket._hear
     made.event_socket._hear = lambda event: (hear(event), hear(event))  # type: ignore[method-assign]
     made.event_socket.attach(made.switch)
-    channel = recorded(made)
+    channel = made.recorded()
     channel.agent.hold()
     until(lambda: silent(channel))
     channel.agent.unhold()

@@ -56,6 +56,7 @@ def test_p10_a_colleague_whom_nobody_knows_is_not_heard(talks: Make) -> None:
     gevent.sleep(0.1)
     channel.transfer("2002")
     until(lambda: channel.partner is not channel.agent and channel.partner is not None)
+    until(lambda: silent(channel), 1)
     stays(lambda: silent(channel))
     made.ended(channel)
     assert everybody(made.files()) == {"caller", "agent"}

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from consentivr.lab.switch import Channel
 from consentivr.service.check import check
-from tests.flow.talks import NO, SILENCE, YES, Talks, audible, everybody, masked_s, stays, until
+from tests.flow.talks import NO, SILENCE, Talks, audible, everybody, masked_s, stays, until
 from tests.ledgers import whole
 
 Make = Callable[..., Talks]
@@ -21,13 +21,6 @@ Make = Callable[..., Talks]
 
 def silent(channel: Channel) -> bool:
     return all(recorder.masked for recorder in channel.recorders.values())
-
-
-def recorded(made: Talks) -> Channel:
-    channel = made.talking(YES)
-    until(lambda: channel.recorders)
-    gevent.sleep(0.1)
-    return channel
 
 
 # --- forbidden recordings --------------------------------------------------------------------
@@ -107,7 +100,7 @@ def test_taps_on_who_said_no(talks: Make, choice: str) -> None:
 
 def test_p10_a_silent_supervisor_is_not_heard_and_one_who_speaks_is(talks: Make) -> None:
     made = talks()
-    channel = recorded(made)
+    channel = made.recorded()
     spy = made.switch.listen_in(channel)
     stays(lambda: not silent(channel), 0.2)
     spy.press("2")
@@ -132,7 +125,7 @@ def test_p10_a_silent_supervisor_is_not_heard_and_one_who_speaks_is(talks: Make)
 @pytest.mark.parametrize("choice", ["silence", "announce", "allow"])
 def test_p10_an_outsider_joins_in(talks: Make, choice: str) -> None:
     made = talks(talks={"outsiders": choice})
-    channel = recorded(made)
+    channel = made.recorded()
     outsider = made.switch.listen_in(channel, three_way=True)
     if choice == "silence":
         until(lambda: silent(channel), 1)
@@ -151,7 +144,7 @@ def test_p10_an_outsider_joins_in(talks: Make, choice: str) -> None:
 @pytest.mark.parametrize("choice", ["silence", "record"])
 def test_p10_while_somebody_is_on_hold(talks: Make, choice: str) -> None:
     made = talks(talks={"while_held": choice})
-    channel = recorded(made)
+    channel = made.recorded()
     channel.agent.hold()
     gevent.sleep(0.2)
     assert silent(channel) == (choice == "silence")
