@@ -15,6 +15,9 @@ from consentivr.lab.simulated import words
 from consentivr.lab.simulated.clients import Subscription
 from consentivr.lab.simulated.faults import Faults
 
+_ANSWERS_AT_ONCE = 50
+"""A real one answers each command by itself: whoever asked reads on meanwhile."""
+
 
 class Switch(Protocol):
     """What it serves: a ``SimulatedSwitch``, or ``many.ManyHeld``."""
@@ -79,9 +82,11 @@ class SimulatedEventSocket:
         try:
             while not client.is_over and (data := sock.recv(1 << 20)):
                 *blocks, buffer = (buffer + data).split(b"\n\n")
-                for block in blocks:
+                for number, block in enumerate(blocks, 1):
                     if not client.is_over:
                         self._obey(client, block.decode().strip("\n"))
+                    if number % _ANSWERS_AT_ONCE == 0:
+                        gevent.sleep(0)
                 gevent.sleep(0)  # gevent does not switch while there is something to read
         except OSError:
             pass
