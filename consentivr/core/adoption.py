@@ -42,6 +42,9 @@ class Told(NamedTuple):
     """Of the last talk: the leg of each agent whose row there is, and its count."""
     erase: bool = False
     arrived: bool = False
+    switch: str | None = None
+    """On which switch it is, and in which run of it, by the row of its arrival, or else of who took it up."""
+    core: str = ""
     asked: bool = True
     decided: bool = False
     ended: bool = False
@@ -57,6 +60,15 @@ def told(rows: Iterable[Row]) -> Told:
         if fold is not None:
             known = fold(known, row)
     return known
+
+
+def _arrived(known: Told, row: Row) -> Told:
+    return _on_switch(known, row)._replace(arrived=True, asked=row.evidence.get("asked", True))
+
+
+def _on_switch(known: Told, row: Row) -> Told:
+    # A row of 0.1.0 names no switch.
+    return known._replace(switch=row.evidence.get("switch", known.switch), core=row.evidence.get("core", known.core))
 
 
 def _decided(known: Told, row: Row) -> Told:
@@ -95,7 +107,8 @@ def _forbidden(known: Told, row: Row) -> Told:
 
 
 _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
-    Turn.ARRIVED.value: lambda known, row: known._replace(arrived=True, asked=row.evidence.get("asked", True)),
+    Turn.ARRIVED.value: _arrived,
+    Turn.ADOPTED.value: _on_switch,
     Turn.DECISION.value: _decided,
     Turn.WITHDRAWN.value: _withdrawn,
     Turn.AGREED_LATE.value: _agreed_late,

@@ -265,10 +265,12 @@ class CommandFailed(Row):
 
 @dataclass(frozen=True)
 class Adopted(Row):
-    """A watch took up a conversation that it had not seen begin."""
+    """A watch took up a conversation that it had not seen begin; ``switch`` and ``core`` as in ``Arrived``."""
 
     turn: ClassVar[Turn] = Turn.ADOPTED
     why: str
+    switch: str
+    core: str
 
 
 @dataclass(frozen=True)

@@ -501,7 +501,7 @@ class Ledger:
         query = (
             sa.select(entries.c.visit)
             .where(
-                entries.c.turn.in_([Turn.ARRIVED.value, Turn.DECISION.value]),
+                entries.c.turn.in_([Turn.ARRIVED.value, Turn.ADOPTED.value, Turn.DECISION.value]),
                 entries.c.at >= as_text(since),
                 entries.c.visit.isnot(None),
                 ~ended,

@@ -207,8 +207,10 @@ class Adopting:
             if row.turn == Turn.AGENT_ANSWERED and row.evidence.get("agent"):
                 agreed = bool(row.evidence.get("agent_agreed"))
                 following.people.agent_noted(row.evidence["agent_uuid"], row.evidence["agent"], row.queue, agreed)
+        if why is None and not told.arrived and not following.ledger.is_behind(channel.visit):
+            why = "no row says that it arrived"  # were we to die now as well, the next one finds the visit by this row
         if why is not None:
-            adopted = Adopted(why)
+            adopted = Adopted(why, *following.switch_name)
             self._submit(ref.row(adopted.turn, adopted.evidence()))
         if not told.decided:
             self._settling.later(visit)

@@ -143,7 +143,7 @@ class Returning:
             channel = rows[0].channel_uuid
             if not is_of(rows, following.switch_name[0]):
                 continue
-            if channel in self._channels and _core(rows) in ("", following.switch_name[1]):
+            if channel in self._channels and told(rows).core in ("", following.switch_name[1]):
                 self._to_ask.append((channel, rows))
                 following.adopting.awaits(channel)
             elif channel in following.visits:
@@ -276,7 +276,3 @@ def rows_of(said: str, *fields: str) -> list[dict[str, str]] | None:
         return None
     rows = found.get("rows", []) if isinstance(found, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
-
-
-def _core(rows: list[Entry]) -> str:
-    return next((str(row.evidence.get("core", "")) for row in rows if row.turn == "arrived"), "")

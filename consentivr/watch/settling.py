@@ -12,7 +12,6 @@ from consentivr import switch
 from consentivr.core import events as ev
 from consentivr.core.adoption import Told, told
 from consentivr.core.consent import Consent, ConsentDecision, Reason
-from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.turns import CONSENT_BASIS, Arrived, CallEnded, Decided, RecordingStopped, Row
 from consentivr.core.verdict import Verdict, verdict
@@ -193,7 +192,7 @@ class Settling:
 
 def is_of(rows: Sequence[Entry], switch_name: str) -> bool:
     """Whether a visit was on this switch."""
-    return any(row.evidence.get("switch") == switch_name for row in rows if row.turn == Turn.ARRIVED.value)
+    return told(rows).switch == switch_name
 
 
 def _said(policy: TalkPolicy) -> Verdict:

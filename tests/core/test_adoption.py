@@ -13,7 +13,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.identity import agent_on
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.state import AgentNoted
-from consentivr.core.turns import AgentAnswered
+from consentivr.core.turns import Adopted, AgentAnswered
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
 from tests.core.room import Room, new_room
@@ -163,3 +163,12 @@ USERS = {"1001@x": "anna@x"}
 )
 def test_an_agent_is_who_was_dialled_and_nobody_else(channel: dict[str, str], agent: str | None) -> None:
     assert agent_on(channel, USERS) == agent
+
+
+def test_which_switch_a_visit_is_on_is_known_from_who_took_it_up_as_well() -> None:
+    row = Adopted("no row says that it arrived", "north", "run-2")
+    taken_up = [Written(row.turn.value, row.evidence())]
+    assert told(taken_up).switch == "north"
+    assert told(taken_up).core == "run-2"
+    assert not told(taken_up).arrived
+    assert told(()).switch is None

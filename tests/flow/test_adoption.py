@@ -179,3 +179,25 @@ def test_p11_who_hangs_up_as_the_socket_breaks_has_an_end(
     assert channel.reached == []
     assert decision(laboratory, channel) == ("not_obtained", "connection_lost")
     assert rows(laboratory, channel)["call_ended"].evidence["why"] == "the channel was gone"
+
+
+def test_p11_who_asked_died_without_a_row_and_so_did_who_took_it_up(
+    laboratory: Laboratory, soon_old: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known of the visit but who took it up, for a moment; the caller has hung up before the third looks."""
+    monkeypatch.setattr("consentivr.watch.settling.PATIENCE_SECONDS", 60.0)
+    ledger = laboratory.application.ledger
+    enqueue = ledger._enqueue
+    lost = ("arrived", "decision")
+    monkeypatch.setattr(ledger, "_enqueue", lambda row, durable: None if row.turn in lost else enqueue(row, durable))
+    channel = laboratory.switch.call("5000", LONG_NO)
+    until(lambda: "adopted" in turns(laboratory, channel) and "agent_answered" in turns(laboratory, channel))
+    assert not {"arrived", "decision"} & set(turns(laboratory, channel))
+    laboratory.event_socket.cut()
+    until(lambda: not watching(laboratory))
+    channel.hang_up()
+    channel.greenlet.join(20)
+    monkeypatch.undo()
+    laboratory.event_socket.listen()
+    until(lambda: "call_ended" in turns(laboratory, channel), 20)
+    visits(laboratory.rows(channel))
