@@ -70,6 +70,7 @@ def test_a_whole_call() -> None:
     )
     assert known == Told(
         arrived=True,
+        switch="s",
         decision=GIVEN,
         purpose="quality",
         queue="support@default",
