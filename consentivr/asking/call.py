@@ -43,10 +43,10 @@ class Call:
         lines: Mapping[str, Line],
         ledger: LedgerWriter,
         commit_timeout: float,
-        is_again: Callable[[str], bool],
+        may_ask: Callable[[str], bool],
         is_watched: Callable[[], bool],
     ) -> None:
-        """``is_again``: whether the switch itself says that this channel, which is being asked, arrived anew.
+        """``may_ask``: whether a channel is new to us, or has arrived anew by the switch's own word.
 
         ``is_watched``: whether somebody will follow what is recorded. Nobody: a yes is not recorded.
         """
@@ -54,7 +54,7 @@ class Call:
         self._lines = lines
         self._ledger = ledger
         self._commit_timeout = commit_timeout
-        self._is_again = is_again
+        self._may_ask = may_ask
         self._is_watched = is_watched
         self._state = AskingState()
         self._signals: deque[ev.AskingEvent] = deque()
@@ -69,10 +69,10 @@ class Call:
         """
         headers = self._session.connect(CONNECT_SECONDS)
         channel = Channel.of(headers, self._lines, str(uuid.uuid4()))
+        if not self._may_ask(channel.uuid):
+            raise RemoteProtocolError("this channel is on a visit already, and the switch knows of no other")
         other = asked.get(channel.uuid)
         if other is not None:
-            if not self._is_again(channel.uuid):
-                raise RemoteProtocolError("this channel is being asked already, and the switch knows of no other visit")
             other.signal(ev.Disconnected())
         asked[channel.uuid] = self
         try:

@@ -154,10 +154,15 @@ class Application:
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        Call(session, self._lines, self.ledger, self._commit_timeout, self._is_again, self._is_watched).run(self._asked)
+        Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched).run(self._asked)
 
-    def _is_again(self, channel_uuid: str) -> bool:
-        """Whether a switch has this channel, and does not say that it is in the visit that we are asking it in."""
+    def _may_ask(self, channel_uuid: str) -> bool:
+        """Whether nobody asks or follows this channel, or a switch has it and does not say that it is on a visit.
+
+        Whoever can reach our port can name any channel; the dialplan takes the old visit off before it dials us.
+        """
+        if channel_uuid not in self._asked and not any(watch.follows(channel_uuid) for watch in self._watches):
+            return True
         said = [watch.variable_of(channel_uuid, VISIT) for watch in self._watches]
         return any(word == "_undef_" for word in said)
 

@@ -163,6 +163,10 @@ class Watch:
         connection.stop()
         following.post(lambda: None)
 
+    def follows(self, channel_uuid: str) -> bool:
+        """Whether a conversation of this caller's leg is followed now."""
+        return self._following is not None and channel_uuid in self._following.visits
+
     # --- from outside ------------------------------------------------------------------------
 
     def ask(self, wish: AgentWish, by: str, *, channel_uuid: str | None = None, agent: str | None = None) -> str:

@@ -92,10 +92,11 @@ def test_p9_of_a_talk_that_goes_on(talks: Make, says: str) -> None:
     channel, path = recorded(made)
     visit = made.visit(channel)
     peer = Peer(made, channel)
-    until(lambda: any("play_and_get_digits" in said for said in peer.said) or peer.closed)
-    gevent.sleep(0.2)
     if says == "hangs up":
         peer.end()
+    else:
+        until(lambda: peer.closed, why=lambda: peer.said)
+        assert not any("execute" in said for said in peer.said), "refused"
     stays(lambda: list(channel.recorders) == [path] and made.visit(channel) is visit, 0.3)
     press(channel, "*9")
     until(lambda: not channel.recorders)
