@@ -167,11 +167,13 @@ class LedgerWriter:
         names: list[str] = self._read(self._open.names_of_open_visits, since)
         return names
 
-    def rows_of_visits(self, visits: Sequence[str]) -> list[list[Entry]]:
-        """``Ledger.rows_of_visits``, in the same way. Raises LedgerError."""
+    def rows_of_visits(self, visits: Sequence[str], within: float = 2 * HUNG_SECONDS) -> list[list[Entry]]:
+        """``Ledger.rows_of_visits``, in the same way. Raises LedgerError, also when it takes longer than ``within``
+        seconds."""
         found: list[list[Entry]] = []
-        for start in range(0, len(visits), READ_AT_ONCE):
-            found += self._read(_rows_of_visits, self._open, visits[start : start + READ_AT_ONCE])
+        with gevent.Timeout(within, LedgerUnavailable(f"the ledger has not answered for {within:g} s")):
+            for start in range(0, len(visits), READ_AT_ONCE):
+                found += self._read(_rows_of_visits, self._open, visits[start : start + READ_AT_ONCE])
         return found
 
     @property

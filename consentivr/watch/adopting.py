@@ -7,7 +7,7 @@ its connection is back. A visit that nobody ended, and whose channel is gone, is
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,12 @@ log = structlog.get_logger(__name__)
 
 GATHER_SECONDS = 0.005
 """So long visits are gathered before their rows are read, all in one question."""
+
+READ_SECONDS = 0.5
+"""So long what happens to a caller may wait for the rows: whatever records a no is to be stopped within a second."""
+
+AGAIN_SECONDS = 2.0
+"""Then they are asked for once more, and again."""
 
 
 class Channel:
@@ -153,16 +159,20 @@ class Adopting:
         """In a greenlet of its own: the ledger may be slow."""
         self._gathering = False
         wanted = dict(self._reading)
+        rows = self._rows([channel.visit for channel, _, _ in wanted.values()])
+        self._following.post(lambda: self._take_up_read(wanted, rows))
+
+    def _rows(self, visits: Sequence[str]) -> Mapping[str, list[Entry]] | None:
+        """By visit; None when the ledger does not answer in time."""
         try:
-            rows = self._following.ledger.rows_of_visits([channel.visit for channel, _, _ in wanted.values()])
+            found = self._following.ledger.rows_of_visits(visits, READ_SECONDS)
         except LedgerError as error:
-            log.error("a conversation is taken up without its rows: unrecorded", why=str(error))
-            rows = []
-        by_visit = {entries[0].call: entries for entries in rows}
-        self._following.post(lambda: self._take_up_read(wanted, by_visit))
+            log.error("a conversation is taken up without its rows: unrecorded until they can be read", why=str(error))
+            return None
+        return {entries[0].call: entries for entries in found}
 
     def _take_up_read(
-        self, wanted: Mapping[str, tuple[Channel, str, str | None]], rows: Mapping[str, list[Entry]]
+        self, wanted: Mapping[str, tuple[Channel, str, str | None]], rows: Mapping[str, list[Entry]] | None
     ) -> None:
         for leg, (read, _, _) in wanted.items():
             if leg not in self._reading or self._reading[leg][0].visit != read.visit:
@@ -170,15 +180,36 @@ class Adopting:
             channel, queue, member = self._reading.pop(leg)
             known = self._following.visits.get(leg)
             if known is not None and known.state.visit == channel.visit:
-                told = adoption.told(rows.get(channel.visit, ()))
-                decision, durable = adoption.word(told, channel.says)
-                known.is_decided = told.decided
                 self._is_in(known, queue, member)
-                self._following.tell(known, ev.WordChanged(decision, durable, told.purpose))
-                self._following.refresh({leg})
+                if rows is not None:
+                    self._learn(known, channel, rows.get(channel.visit, ()))
             else:
-                self.begin(channel, queue, member, rows.get(channel.visit, []), why=None)
+                self.begin(channel, queue, member, (rows or {}).get(channel.visit, []), why=None)
+            if rows is None:
+                self._following.beside(self._read_again, channel, seconds=AGAIN_SECONDS)
             self._tell_kept(leg)
+
+    def _learn(self, visit: Visit, channel: Channel, rows: Sequence[Entry]) -> None:
+        """What the rows say of a visit that is followed already."""
+        told = adoption.told(rows)
+        decision, durable = adoption.word(told, channel.says)
+        visit.is_decided = told.decided
+        self._following.tell(visit, ev.WordChanged(decision, durable, told.purpose))
+        self._following.refresh({visit.channel})
+
+    def _read_again(self, channel: Channel) -> None:
+        """In a greenlet of its own; the conversation goes on meanwhile."""
+        rows = self._rows([channel.visit])
+        if rows is None:
+            self._following.beside(self._read_again, channel, seconds=AGAIN_SECONDS)
+            return
+
+        def learn() -> None:
+            visit = self._following.visits.get(channel.uuid)
+            if visit is not None and visit.state.visit == channel.visit:
+                self._learn(visit, channel, rows.get(channel.visit, ()))
+
+        self._following.post(learn)
 
     def _tell_kept(self, leg: str) -> None:
         for kept in self._kept.pop(leg, ()):

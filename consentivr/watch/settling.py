@@ -147,6 +147,7 @@ class Settling:
             return
         known = self._read(visit.ref)
         if known is None:
+            self.later(visit)
             return
         visit.is_decided = True
         self._add_missing(visit.ref, known)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from consentivr.config import Configuration
 from consentivr.core import recorders
 from consentivr.core.switchboard import Switchboard
 from consentivr.lab.laboratory import Laboratory
-from consentivr.ledger import LedgerUnavailable
-from tests.flow.calling import YES, decision, rows, until
+from consentivr.ledger import Entry, Ledger, LedgerUnavailable, writer
+from consentivr.watch import adopting
+from tests.flow.calling import NO, YES, decision, rows, until, visits
 
 
 def test_p3_a_locked_ledger(configure: Callable[..., Configuration], tmp_path: Path) -> None:
@@ -95,9 +97,46 @@ def test_p9_an_exception_in_the_watch(laboratory: Laboratory, monkeypatch: pytes
     channel = laboratory.call(replace(YES, talks_ms=40_000))
     assert channel.reached == ["support@default"]
     found = rows(laboratory, channel)
-    assert found["adopted"].evidence == {"why": "taken up again"}
+    assert found["adopted"].evidence["why"] == "taken up again"
     assert len(channel.recorded) == 1
     assert found["call_ended"].evidence["hangup_cause"] == "NORMAL_CLEARING"
+
+
+def test_p5_the_ledger_hangs_while_a_conversation_is_taken_up(
+    configure: Callable[..., Configuration], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever records a no is stopped all the same; a yes is recorded as soon as its row can be read."""
+    hung, back = threading.Event(), threading.Event()
+    read = writer._rows_of_visits
+
+    def hangs(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
+        if hung.is_set():
+            back.wait(60)
+        return read(ledger, visits)
+
+    monkeypatch.setattr(writer, "_rows_of_visits", hangs)
+    monkeypatch.setattr(adopting, "AGAIN_SECONDS", 0.2)
+    foreign = tmp_path / "recordings" / "foreign.wav"
+    # The register is waited for as long: who it does not name in time has not agreed, in this talk.
+    with Laboratory(configure(commit_timeout_ms=10_000), tmp_path, speed=5) as laboratory:
+        try:
+            yes = laboratory.switch.call("5000", replace(YES, talks_ms=6_000_000))
+            until(lambda: any(row.turn == "decision" for row in laboratory.rows(yes)))
+            hung.set()  # reading it hangs, and nothing can be written any more
+            until(lambda: yes.bugs_in_talk)
+            no = laboratory.switch.call("5000", replace(NO, talks_ms=6_000_000))
+            until(lambda: no.bugs_in_talk)
+            no.record_without_asking(str(foreign))
+            until(lambda: not no.recorders, 1.0)
+            until(lambda: not yes.recorders, 1.0)
+        finally:
+            back.set()
+        until(lambda: yes.recorders)
+        for channel in (no, yes):
+            channel.hang_up()
+            rows(laboratory, channel)
+            visits(laboratory.rows(channel))
+    assert not foreign.exists()
 
 
 def test_p9_an_exception_in_one_conversation(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
