@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from consentivr.core.policy import Announcement
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import Row
+from consentivr.core.turns import CallEnded, Row
 
 # --- of both ---------------------------------------------------------------------------------
 
@@ -178,7 +178,10 @@ class Remind:
 
 @dataclass(frozen=True)
 class Forget:
-    """The visit is over."""
+    """The visit is over, by this row; whether it was ``undecided`` is looked up before that is written."""
+
+    end: CallEnded
+    undecided: bool
 
 
 TalkAction = (

@@ -247,8 +247,8 @@ def _gone(policy: TalkPolicy, state: TalkState, event: ev.ChannelGone) -> Result
 
 
 def _ended(state: TalkState, row: CallEnded) -> tuple[TalkAction, ...]:
-    """Who was never decided is settled by whoever reads the ledger once more."""
-    return (do.Forget(),) if state.decision is None else (do.Write(row), do.Forget())
+    forget = do.Forget(row, undecided=state.decision is None)
+    return (forget,) if forget.undecided else (do.Write(row), forget)
 
 
 _RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {

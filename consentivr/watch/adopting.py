@@ -18,7 +18,7 @@ from consentivr.core import adoption
 from consentivr.core import events as ev
 from consentivr.core.adoption import ChannelSays
 from consentivr.core.evidence import Turn
-from consentivr.core.turns import Adopted, Arrived
+from consentivr.core.turns import Adopted, Arrived, CallEnded
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
 from consentivr.recordings import is_channel_uuid, recording_stem
 from consentivr.watch.settling import Settling
@@ -251,9 +251,9 @@ class Adopting:
         )
         return visit
 
-    def over(self, visit: Visit, why: str = "the call ended before it was decided") -> None:
+    def over(self, visit: Visit, end: CallEnded) -> None:
         """A visit ended that nobody had decided: whoever asked may still have written it."""
-        self._settling.over(visit.ref, why)
+        self._settling.over(visit.ref, end)
 
     def left_over(self) -> None:
         """Visits that nobody follows any more, or ever did. In a greenlet of its own."""

@@ -210,7 +210,7 @@ class Doing:
         visit.resume_after(house.resume_after_s if action.on else None)
 
     def forget(self, visit: Visit, action: do.Forget) -> None:
-        self._following.forget(visit)
+        self._following.forget(visit, action.end)
 
 
 def _ignore(said: str) -> None:

@@ -22,6 +22,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.events import Party, Situation
 from consentivr.core.switchboard import Recorder, Switchboard
+from consentivr.core.turns import CallEnded
 from consentivr.core.verdict import Permission
 from consentivr.custody import Sealer
 from consentivr.esl.codec import Event
@@ -141,7 +142,8 @@ class Following:
         before = visit.state.decision
         if visit.broken:
             if isinstance(event, (ev.ChannelGone, ev.Superseded)):
-                self.forget(visit)
+                cause = event.cause if isinstance(event, ev.ChannelGone) else None
+                self.forget(visit, CallEnded(cause, None, "a fault of consentivr: see its log"))
             return False
         try:
             visit.state, actions = step(visit.policy, visit.state, event)
@@ -346,15 +348,13 @@ class Following:
             self.tell(visit, ev.ChannelGone(cause))
         self.refresh(touched)
 
-    def forget(self, visit: Visit) -> None:
-        """A visit is over. Its files are its own until they are complete."""
+    def forget(self, visit: Visit, end: CallEnded) -> None:
+        """A visit is over, as ``end`` says. Its files are its own until they are complete."""
         if self.visits.get(visit.channel) is visit:
             del self.visits[visit.channel]
         self._by_name.pop(visit.state.visit, None)
-        if visit.broken:
-            self.adopting.over(visit, "a fault of consentivr: see its log")
-        elif visit.state.decision is None or not visit.is_decided:
-            self.adopting.over(visit)
+        if visit.broken or visit.state.decision is None or not visit.is_decided:
+            self.adopting.over(visit, end)
         for path in visit.state.files:
             if path not in visit.state.unclosed:
                 self._owners.pop(path, None)

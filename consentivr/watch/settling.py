@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -44,16 +45,16 @@ class Settling:
 
     def __init__(self, following: Following) -> None:
         self._following = following
-        self._to_end: dict[str, tuple[CallRef, str]] = {}
-        """Visits that are over: where, and why it is we who say so."""
+        self._to_end: dict[str, tuple[CallRef, CallEnded]] = {}
+        """Visits that are over: where, and the row that says so."""
 
     def later(self, visit: Visit) -> None:
         """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
         self._following.beside(self._decide, visit, seconds=PATIENCE_SECONDS)
 
-    def over(self, ref: CallRef, why: str) -> None:
+    def over(self, ref: CallRef, end: CallEnded) -> None:
         """A visit that is over, undecided as far as we know, or that nobody could judge to its end."""
-        self._following.beside(self._gone, ref, why, seconds=PATIENCE_SECONDS)
+        self._following.beside(self._end_soon, ref, end, seconds=PATIENCE_SECONDS)
 
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
         """A visit whose channel is gone: what it recorded is as complete as it will be. Its rows may be older than what
@@ -62,16 +63,19 @@ class Settling:
             self._gone(rows[-1].about, why)
 
     def _gone(self, ref: CallRef, why: str) -> None:
+        self._end_soon(ref, CallEnded(None, None, why))
+
+    def _end_soon(self, ref: CallRef, end: CallEnded) -> None:
         if not self._to_end:
             self._following.beside(self._end_all, seconds=GATHER_SECONDS)
-        self._to_end[ref.visit or ""] = ref, why
+        self._to_end[ref.visit or ""] = ref, end
 
     def _end_all(self) -> None:
         """In a greenlet of its own: all that wait, with one question."""
         to_end, self._to_end = self._to_end, {}
-        behind = {visit: end for visit, end in to_end.items() if self._is_behind(end[0])}
-        for ref, why in behind.values():
-            self._following.beside(self._gone, ref, why, seconds=YOUNG.total_seconds())
+        behind = {visit: over for visit, over in to_end.items() if self._is_behind(over[0])}
+        for ref, end in behind.values():
+            self._following.beside(self._end_soon, ref, end, seconds=YOUNG.total_seconds())
         now = [visit for visit, (ref, _) in to_end.items() if visit not in behind and not self._is_followed(ref)]
         try:
             rows = {entries[0].call: entries for entries in self._following.ledger.rows_of_visits(now)}
@@ -79,25 +83,25 @@ class Settling:
             log.error("visits cannot be settled now; the next start does it", visits=len(now), why=str(error))
             return
         for visit in now:
-            ref, why = to_end[visit]
+            ref, end = to_end[visit]
             known = told(rows.get(visit, ()))
             if known.ended:
                 self._add_missing(ref, known)
             else:
-                self._finish(known, ref, why)
+                self._finish(known, ref, end)
 
     def _is_followed(self, ref: CallRef) -> bool:
         visit = self._following.visits.get(ref.channel_uuid)
         return visit is not None and visit.state.visit == ref.visit
 
-    def _finish(self, known: Told, ref: CallRef, why: str) -> None:
+    def _finish(self, known: Told, ref: CallRef, end: CallEnded) -> None:
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path)
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
             self._following.sealer.erase(ref, known.files, "consent withdrawn", ours=True)
         self._add_missing(ref, known)
-        self._write(ref, CallEnded(None, known.agent, why))
+        self._write(ref, replace(end, agent=known.agent))
 
     def _add_missing(self, ref: CallRef, known: Told) -> None:
         """What was handed in and lost, with the last milliseconds of a process."""

@@ -350,7 +350,9 @@ def test_p10_the_span_names_who_was_heard() -> None:
 
 def test_who_was_never_decided_has_no_end_of_ours() -> None:
     state = TalkState("visit", CALLER, "/r/visit")
-    assert step(OPT_OUT, state, ev.ChannelGone("NORMAL_CLEARING"))[1] == (do.Forget(),)
+    assert step(OPT_OUT, state, ev.ChannelGone("NORMAL_CLEARING"))[1] == (
+        do.Forget(turns.CallEnded("NORMAL_CLEARING", None), undecided=True),
+    )
     assert step(OPT_OUT, state, ev.WordChanged(None, False, None)) == (state, ())
 
 
