@@ -19,6 +19,7 @@ import structlog
 
 from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
+from consentivr.core.unwatched import spans
 from consentivr.ledger import (
     NO_CALL,
     REGISTER,
@@ -31,6 +32,7 @@ from consentivr.ledger import (
     Search,
 )
 from consentivr.recordings import (
+    CannotSilence,
     ErasedAudio,
     Unfinished,
     erase_audio,
@@ -39,6 +41,7 @@ from consentivr.recordings import (
     is_unfinished,
     quarantine,
     repair,
+    silence,
     visit_of,
 )
 
@@ -51,39 +54,55 @@ SEAL_PAUSE_S = 0.1
 """So long recordings that end are gathered before they are sealed."""
 
 _AT_ONCE = 500
+_SETTLE_S = 5.0
 
 
 # --- sealing ---------------------------------------------------------------------------------
 
 
 def seal(folder: Path, path: str) -> dict[str, Any]:
-    """What a finished recording is, for the ledger; or why that cannot be said.
+    """What a finished recording is, for the ledger; or why that cannot be said."""
+    return finish(folder, path)[-1][1]
 
-    Only below ``folder``: the switch names the path, and it is no licence to read whatever it names.
+
+def finish(folder: Path, path: str, visit: Sequence[Entry] = ()) -> list[tuple[Turn, dict[str, Any]]]:
+    """What becomes of a finished recording, for the ledger: its seal, or why that cannot be said, and what came before.
+
+    Only below ``folder``: the switch names the path, and it is no licence to read whatever it names. ``visit`` are the
+    rows of a visit that nobody watched for a while: what sounded then is taken out first (promise P10). Nothing is
+    returned when that fails; it can be done again.
     """
-    return _sealed(folder.resolve(), path)[0]
-
-
-def _sealed(below: Path, path: str) -> tuple[dict[str, Any], bool]:
-    """The seal, and whether the file had to be repaired first."""
     real = os.path.realpath(path)
-    if not real.startswith(f"{below}{os.sep}"):
-        return {"path": path, "why": "not below recordings.folder"}, False
-    file, repaired = Path(real), False
+    if not real.startswith(f"{folder.resolve()}{os.sep}"):
+        return [(Turn.RECORDING_SEALED, {"path": path, "why": "not below recordings.folder"})]
+    file, said = Path(real), []
     try:
+        ended = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
         try:
             found = fingerprint(file)
         except Unfinished:
-            repaired = repair(file)  # the switch died while it recorded: the samples are there
+            repair(file)  # the switch died while it recorded: the samples are there
+            said.append((Turn.RECORDING_REPAIRED, _repaired(path)))
             found = fingerprint(file)
-        return {"path": path, **vars(found)}, repaired
     except OSError as error:
-        return {"path": path, "why": error.strerror or str(error)}, repaired
+        return [*said, (Turn.RECORDING_SEALED, {"path": path, "why": error.strerror or str(error)})]
+    unwatched = spans(visit, path, found.duration_ms / 1000, ended)
+    try:
+        if unwatched:
+            silence(file, unwatched)
+            found = fingerprint(file)
+    except CannotSilence as error:
+        erase_audio(folder, [path])
+        return [*said, (Turn.RECORDING_ERASED, {"path": path, "why": f"nobody watched, and it is {error}"})]
+    except OSError as error:
+        log.error("what nobody watched is still in a recording; 'retention run' takes it out", why=str(error))
+        return said
+    silenced = {"silenced": [[round(at, 1) for at in span] for span in unwatched]} if unwatched else {}
+    return [*said, (Turn.RECORDING_SEALED, {"path": path, **vars(found), **silenced})]
 
 
-def _seal_each(folder: Path, paths: Sequence[str]) -> list[tuple[dict[str, Any], bool]]:
-    below = folder.resolve()
-    return [_sealed(below, path) for path in paths]
+def _seal_each(folder: Path, waiting: Sequence[tuple[str, Sequence[Entry]]]) -> list[list[tuple[Turn, dict[str, Any]]]]:
+    return [finish(folder, path, visit) for path, visit in waiting]
 
 
 def _repaired(path: str) -> dict[str, str]:
@@ -105,9 +124,9 @@ class Sealer:
         self._to_erase = gevent.queue.JoinableQueue()
         self._greenlets = [gevent.spawn(self._seal_all), gevent.spawn(self._erase_all)]
 
-    def seal(self, about: CallRef, path: str) -> None:
-        """Takes a recording that has ended; returns at once."""
-        self._to_seal.put((about, path))
+    def seal(self, about: CallRef, path: str, *, unwatched: bool = False) -> None:
+        """Takes a recording that has ended, and whether its rows say that nobody watched; returns at once."""
+        self._to_seal.put((about, path, unwatched))
 
     def erase(self, about: CallRef, paths: Sequence[str], why: str, *, ours: bool, since: float = 0.0) -> None:
         """Erase files that must not be, in the middle of a call; returns at once.
@@ -130,14 +149,30 @@ class Sealer:
             waiting = [self._to_seal.get()]
             while not self._to_seal.empty() and len(waiting) < _AT_ONCE:
                 waiting.append(self._to_seal.get())
-            paths = [path for _, path in waiting]
-            seals = self._pool.apply(_seal_each, (self._folder, paths))
-            for (about, path), (said, repaired) in zip(waiting, seals, strict=True):
-                if repaired:
-                    self._note(about.row(Turn.RECORDING_REPAIRED, _repaired(path)))
-                self._note(about.row(Turn.RECORDING_SEALED, said))
+            visits = self._visits([about.visit for about, _, unwatched in waiting if unwatched and about.visit])
+            ready = [
+                (about, path, visits.get(about.visit or "", ()))
+                for about, path, unwatched in waiting
+                if not unwatched or about.visit in visits
+            ]
+            seals = self._pool.apply(_seal_each, (self._folder, [(path, visit) for _, path, visit in ready]))
+            for (about, _, _), rows in zip(ready, seals, strict=True):
+                for turn, evidence in rows:
+                    self._note(about.row(turn, evidence))
+            for _ in waiting:
                 self._to_seal.task_done()
             gevent.sleep(SEAL_PAUSE_S)
+
+    def _visits(self, names: Sequence[str]) -> dict[str, list[Entry]]:
+        """Their rows, the last ones too; nothing when they cannot be read: then 'retention run' seals."""
+        if not names:
+            return {}
+        try:
+            self._ledger.settle(_SETTLE_S)
+            return {rows[0].call: rows for rows in self._ledger.rows_of_visits(names)}
+        except LedgerError as error:
+            log.error("recordings are not sealed now; 'retention run' does it", recordings=len(names), why=str(error))
+            return {}
 
     def _erase_all(self) -> None:
         while True:
@@ -444,29 +479,26 @@ class Retention:
                     if self._should_be_there(recording):
                         self.report.missing.append(recording.path)
                 elif recording.sha256 is None:
-                    self._seal(rows[-1].about, recording)
+                    self._seal(rows, recording)
 
-    def _seal(self, about: CallRef, recording: Recording) -> None:
+    def _seal(self, visit: Sequence[Entry], recording: Recording) -> None:
         path = Path(recording.path)
         below = path.resolve().is_relative_to(self._folder.resolve())
         if not recording.stopped and not (below and self._is_old(path)):
             return  # it may still be written
         try:
             broken = below and is_unfinished(path)
-            if broken and not self.report.dry_run:
-                repair(path)
         except OSError as error:
-            self.report.failed.append(f"{path} cannot be repaired: {error}")
+            self.report.failed.append(f"{path} cannot be read: {error}")
             return
-        if broken:
-            self.report.repaired.append(recording.path)
-            if not self.report.dry_run:
-                self._ledger.append([about.row(Turn.RECORDING_REPAIRED, _repaired(recording.path))])
-        elif recording.sealed:
+        if recording.sealed and not broken:
             return  # it was said then why it cannot be
         self.report.sealed.append(recording.path)
+        if broken:
+            self.report.repaired.append(recording.path)
         if not self.report.dry_run:
-            self._ledger.append([about.row(Turn.RECORDING_SEALED, seal(self._folder, recording.path))])
+            rows = finish(self._folder, recording.path, visit)
+            self._ledger.append([visit[-1].about.row(turn, evidence) for turn, evidence in rows])
 
     def _should_be_there(self, recording: Recording) -> bool:
         """A talk that never began leaves no file, and was sealed as such."""

@@ -131,7 +131,14 @@ CHANNELS = "show channels as json"
 CALLS = "show calls as json"
 CONFERENCES = "conference json_list"
 SWITCHNAME = "switchname"
+WATCHED_UNTIL = "global_getvar consentivr_watched_until"
+"""The switch keeps for us, over every restart of ours, until when it was watched; Unix time in ms."""
 CORE_UUID = "global_getvar core_uuid"
+
+
+def watched_until(at_ms: int) -> str:
+    """Let the switch keep that it is watched now."""
+    return f"global_setvar consentivr_watched_until={at_ms}"
 
 
 def watchdog(channel_uuid: str, seconds: int, extension: str, context: str) -> str:

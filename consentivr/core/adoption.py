@@ -37,6 +37,7 @@ class Told(NamedTuple):
     forbidden: tuple[str, ...] = ()
     paused: bool = False
     span: str | None = None
+    unwatched: bool = False
     agent: str | None = None
     agents: tuple[tuple[str, int | None], ...] = ()
     """Of the last talk: the leg of each agent whose row there is, and its count."""
@@ -119,6 +120,7 @@ _FOLDS: dict[str, Callable[[Told, Row], Told]] = {
     Turn.RECORDING_RESUMED.value: lambda known, row: known._replace(paused=False),
     Turn.RECORDING_MASKED.value: lambda known, row: known._replace(span=row.evidence.get("why")),
     Turn.RECORDING_UNMASKED.value: lambda known, row: known._replace(span=None),
+    Turn.UNWATCHED.value: lambda known, row: known._replace(unwatched=True),
     Turn.AGENT_ANSWERED.value: _agent,
     Turn.CALL_ENDED.value: lambda known, row: known._replace(ended=True),
 }
@@ -171,7 +173,7 @@ def restored(
         agent=known.agent,
         noted=noted,
         was_silent=known.span is not None or known.paused,
-        unwatched=bool(known.unclosed) and known.span is None and not (known.paused or says.paused),
+        unwatched=known.unwatched,
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,
     )

@@ -16,14 +16,13 @@ from consentivr.core.actions import TalkAction
 from consentivr.core.confirmations import closed, ended_by_itself, not_done, settle, silenced, sounding, try_again
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
-from consentivr.core.recorders import FORBIDDEN, Result, decide, judge, mine, stop
+from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import AgentNoted, TalkState
 from consentivr.core.turns import (
     AgentAnswered,
     AgreedLate,
     CallEnded,
     CommandFailed,
-    ForbiddenRecording,
     LookedForRecorders,
     QueueLeft,
     RecordingStarted,
@@ -51,37 +50,12 @@ def _changed(policy: TalkPolicy, state: TalkState, event: ev.Changed) -> Result:
     state, settled = ended_by_itself(state)
     actions += settled
     state = state._replace(talking=now.talking)
-    state, tainted = _unwatched(policy, state)
-    actions += tainted
     state, noted = _note_agents(policy, state)
     actions += noted
     if _outsider_came(policy, before, now):
         actions += (do.Announce(Announcement.OUTSIDER, both=True),)
     state, judged = judge(policy, state)
     return state, (*actions, *judged)
-
-
-def _unwatched(policy: TalkPolicy, state: TalkState) -> Result:
-    """Nobody saw when those came who are there now that the watch is back: what ran meanwhile may have heard them.
-
-    So it is treated as what it may be, a recording of somebody who has not agreed (promises P10, P11).
-    """
-    if not state.unwatched or not state.now.known:
-        return state, ()
-    state = state._replace(unwatched=False)
-    strange = (Permission.UNKNOWN, Permission.REFUSED)
-    heard = any(party.kind != "listener" and party.permission in strange for party in state.now.parties)
-    running = mine(state)
-    if not heard or not running or policy.mode is RecordingMode.PERMANENT or policy.outsiders is not Outsiders.SILENCE:
-        return state, ()
-    paths = tuple(recorder.path for recorder in running)
-    state = state._replace(
-        forbidden=(*state.forbidden, *paths), unclosed=tuple(path for path in state.unclosed if path not in paths)
-    )
-    rows = [ForbiddenRecording(path, "caller", "nobody_watched") for path in paths]
-    state, stopped = stop(state, running)
-    noted = tuple(action for row in rows for action in (do.Write(row), do.Alarm(row)))
-    return state, (*stopped, *noted, do.Erase(paths, FORBIDDEN, ours=True))
 
 
 def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) -> Result:

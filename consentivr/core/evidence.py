@@ -35,6 +35,8 @@ class Turn(str, Enum):
     """The switch refused something that matters."""
     ADOPTED = "adopted"
     """A watch took the conversation up."""
+    UNWATCHED = "unwatched"
+    """A recorder sounded while nobody watched: that span is taken out of the file."""
     WITHDRAWN = "withdrawn"
     AGREED_LATE = "agreed_late"
     QUEUE_LEFT = "queue_left"

@@ -111,7 +111,7 @@ class TalkState(NamedTuple):
     unwatching: bool = False
     """We are about to end: who comes then is seen by nobody, until another watch has taken over."""
     unwatched: bool = False
-    """Our recorder ran and sounded while nobody watched, and who is in the room now is not judged yet."""
+    """A recorder of ours sounded while nobody watched: that is taken out of its file before it is sealed."""
     starred_ms: int | None = None
     """When the caller pressed *, which may begin a sequence. No other key is kept."""
     agent_starred_ms: int | None = None

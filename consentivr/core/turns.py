@@ -75,12 +75,9 @@ class Decided(Row):
             "legal_basis": self.legal_basis,
             "arrived_at": self.arrived_at,
         }
-        if self.notice is not None:
-            told |= {
-                "notice": self.notice.digest,
-                "notice_ms": self.notice.duration_ms,
-                "language": self.notice.language,
-            }
+        notice = self.notice
+        if notice is not None:
+            told |= {"notice": notice.digest, "notice_ms": notice.duration_ms, "language": notice.language}
         return told
 
 
@@ -271,6 +268,16 @@ class Adopted(Row):
     why: str
     switch: str
     core: str
+
+
+@dataclass(frozen=True)
+class Unwatched(Row):
+    """Taken out of these files; ``since`` (None: their beginning) and ``until`` in UTC, ISO 8601 with milliseconds."""
+
+    turn: ClassVar[Turn] = Turn.UNWATCHED
+    since: str | None
+    until: str
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerpri
 from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
 from consentivr.recordings.quarantine import files_below, quarantine
 from consentivr.recordings.repair import is_unfinished, repair
+from consentivr.recordings.silence import CannotSilence, silence
 
 __all__ = [
+    "CannotSilence",
     "ErasedAudio",
     "Fingerprint",
     "Unfinished",
@@ -19,5 +21,6 @@ __all__ = [
     "recording_path",
     "recording_stem",
     "repair",
+    "silence",
     "visit_of",
 ]

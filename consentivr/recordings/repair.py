@@ -55,12 +55,12 @@ def plain_sound(header: bytes, length: int) -> Sound | None:
     """Of a file that begins so and has ``length`` bytes; None for all that is not plain, whole 16-bit PCM."""
     if header[:4] != b"RIFF" or header[8:16] != b"WAVEfmt " or _missing(header, length) is not None:
         return None
-    frame, sound_at = _bytes_of_frame(header), _sound_at(header)
-    if frame is None or sound_at is None:
+    frame, start = _bytes_of_frame(header), sound_at(header)
+    if frame is None or start is None:
         return None
-    (sound,) = struct.unpack_from("<I", header, sound_at - 4)
+    (sound,) = struct.unpack_from("<I", header, start - 4)
     channels, rate = struct.unpack_from("<HI", header, 22)
-    if sound in _UNSET or sound_at + sound > length:
+    if sound in _UNSET or start + sound > length:
         return None
     return Sound(channels, rate, sound // frame)
 
@@ -90,13 +90,13 @@ def _missing(header: bytes | bytearray, length: int) -> _Sizes | None:
     if header[:4] != b"RIFF" or header[8:16] != b"WAVEfmt ":
         return None
     frame = _bytes_of_frame(header)
-    sound_at = _sound_at(header)
-    if frame is None or sound_at is None or length > _LARGEST:
+    start = sound_at(header)
+    if frame is None or start is None or length > _LARGEST:
         return None
     (riff,) = struct.unpack_from("<I", header, 4)
-    (sound,) = struct.unpack_from("<I", header, sound_at - 4)
-    sizes = _Sizes(sound_at - 4, (length - sound_at) // frame * frame)
-    end = sound_at + (0 if sound in _UNSET else sound)
+    (sound,) = struct.unpack_from("<I", header, start - 4)
+    sizes = _Sizes(start - 4, (length - start) // frame * frame)
+    end = start + (0 if sound in _UNSET else sound)
     if end > length or length < riff + 8 <= 0xFFFFFFFF:
         return None  # the header is whole and the file is not: it was cut by someone else
     if riff + 8 == length and (end == length or header[end : end + 4] == b"LIST" or end > len(header)):
@@ -115,7 +115,7 @@ def _bytes_of_frame(header: bytes | bytearray) -> int | None:
     return frame if known and frame == 2 * channels and per_second == rate * frame else None
 
 
-def _sound_at(header: bytes | bytearray) -> int | None:
+def sound_at(header: bytes | bytearray) -> int | None:
     """Where the sound begins; None when that is not to be seen."""
     at = 36
     while at + 8 <= len(header):

@@ -16,8 +16,9 @@ import structlog
 from consentivr import switch
 from consentivr.core import adoption
 from consentivr.core import events as ev
-from consentivr.core.adoption import ChannelSays
+from consentivr.core.adoption import ChannelSays, Told
 from consentivr.core.evidence import Turn
+from consentivr.core.policy import RecordingMode
 from consentivr.core.turns import Adopted, Arrived, CallEnded
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
 from consentivr.recordings import is_channel_uuid, recording_stem
@@ -243,6 +244,7 @@ class Adopting:
         if why is not None:
             adopted = Adopted(why, *following.switch_name)
             self._submit(ref.row(adopted.turn, adopted.evidence()))
+        self._not_kept(visit, told, late=why is not None)
         if not told.decided:
             self._settling.later(visit)
         following.tell(visit, ev.Changed(following.situation(visit)))
@@ -250,6 +252,17 @@ class Adopting:
             {leg for leg in following.board.room(channel.uuid) if leg in following.visits} - {channel.uuid}
         )
         return visit
+
+    def _not_kept(self, visit: Visit, told: Told, *, late: bool) -> None:
+        """What ran and sounded while nobody watched is taken out of its file, unless it is recorded by law."""
+        state = visit.state
+        running = [recorder.path for recorder in self._following.situation(visit).recorders] if late else []
+        ran = (*told.unclosed, *(path for path in running if path in state.files and path not in told.unclosed))
+        if not ran or told.span is not None or state.paused or visit.policy.mode is RecordingMode.PERMANENT:
+            return
+        visit.state = state._replace(unwatched=True)
+        row = self._following.unwatched(ran)
+        self._submit(visit.ref.row(row.turn, row.evidence()))
 
     def over(self, visit: Visit, end: CallEnded) -> None:
         """A visit ended that nobody had decided: whoever asked may still have written it."""

@@ -196,7 +196,7 @@ class Doing:
     # --- files, people, the end --------------------------------------------------------------
 
     def seal(self, visit: Visit, action: do.Seal) -> None:
-        self._following.sealer.seal(visit.ref, action.path)
+        self._following.sealer.seal(visit.ref, action.path, unwatched=visit.state.unwatched)
 
     def erase(self, visit: Visit, action: do.Erase) -> None:
         self._following.sealer.erase(visit.ref, action.paths, action.why, ours=action.ours, since=visit.began)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import gevent
@@ -22,7 +23,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.events import Party, Situation
 from consentivr.core.switchboard import Recorder, Switchboard
-from consentivr.core.turns import CallEnded
+from consentivr.core.turns import CallEnded, Unwatched
 from consentivr.core.verdict import Permission
 from consentivr.custody import Sealer
 from consentivr.esl.codec import Event
@@ -62,6 +63,8 @@ class Following:
         self.alarm = alarm
         self.switch_name = ("", "")
         """The switch's own name, and that of its run."""
+        self.watched_until: float | None = None
+        """Until when somebody watched before us, by the switch's own memory; Unix time, seconds. None: nobody ever."""
         self.board = Switchboard()
         self.visits: dict[str, Visit] = {}
         """By the caller's leg."""
@@ -203,6 +206,11 @@ class Following:
             listeners=tuple(leg for leg in others if board.listens_to(leg) is not None),
             known=all(leg in self.visits or self.people.is_told(leg) for leg in others),
         )
+
+    def unwatched(self, paths: tuple[str, ...]) -> Unwatched:
+        """These ran, and nobody watched until now."""
+        since = None if self.watched_until is None else _iso(self.watched_until)
+        return Unwatched(since, _iso(time.time()), paths)
 
     def owner_of(self, path: str) -> Visit | None:
         """Whose file it is: a visit's own files have its name."""
@@ -371,3 +379,7 @@ class Following:
                 if member in self.visits:
                     return self.visits[member]
         return None
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds")

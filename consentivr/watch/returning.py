@@ -63,6 +63,7 @@ class Returning:
         connection = self._following.connection
         connection.api(switch.SWITCHNAME, self._named)
         connection.api(switch.CORE_UUID, self._core)
+        connection.api(switch.WATCHED_UNTIL, self._watched)
         connection.bgapi(switch.CHANNELS, self._listed, LIST_SECONDS)
 
     def _named(self, said: str) -> None:
@@ -71,6 +72,11 @@ class Returning:
     def _core(self, said: str) -> None:
         core = "" if said.startswith("-ERR") else said.strip()
         self._following.switch_name = (self._following.switch_name[0], core)
+
+    def _watched(self, said: str) -> None:
+        at_ms = said.strip()
+        if at_ms.isascii() and at_ms.isdigit():
+            self._following.watched_until = int(at_ms) / 1000
 
     def _listed(self, said: str) -> None:
         rows = rows_of(said, "uuid", "direction", "application", "callstate")

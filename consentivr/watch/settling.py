@@ -45,8 +45,8 @@ class Settling:
 
     def __init__(self, following: Following) -> None:
         self._following = following
-        self._to_end: dict[str, tuple[CallRef, CallEnded]] = {}
-        """Visits that are over: where, and the row that says so."""
+        self._to_end: dict[str, tuple[CallRef, CallEnded, bool]] = {}
+        """Visits that are over: where, the row that says so, and whether nobody followed them to their end."""
 
     def later(self, visit: Visit) -> None:
         """A visit that goes on, and that nobody has decided: in a while, unless somebody does."""
@@ -54,7 +54,7 @@ class Settling:
 
     def over(self, ref: CallRef, end: CallEnded) -> None:
         """A visit that is over, undecided as far as we know, or that nobody could judge to its end."""
-        self._following.beside(self._end_soon, ref, end, seconds=PATIENCE_SECONDS)
+        self._following.beside(self._end_soon, ref, end, False, seconds=PATIENCE_SECONDS)
 
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
         """A visit whose channel is gone: what it recorded is as complete as it will be. Its rows may be older than what
@@ -63,41 +63,44 @@ class Settling:
             self._gone(rows[-1].about, why)
 
     def _gone(self, ref: CallRef, why: str) -> None:
-        self._end_soon(ref, CallEnded(None, None, why))
+        self._end_soon(ref, CallEnded(None, None, why), orphaned=True)
 
-    def _end_soon(self, ref: CallRef, end: CallEnded) -> None:
+    def _end_soon(self, ref: CallRef, end: CallEnded, orphaned: bool) -> None:
         if not self._to_end:
             self._following.beside(self._end_all, seconds=GATHER_SECONDS)
-        self._to_end[ref.visit or ""] = ref, end
+        self._to_end[ref.visit or ""] = ref, end, orphaned
 
     def _end_all(self) -> None:
         """In a greenlet of its own: all that wait, with one question."""
         to_end, self._to_end = self._to_end, {}
         behind = {visit: over for visit, over in to_end.items() if self._is_behind(over[0])}
-        for ref, end in behind.values():
-            self._following.beside(self._end_soon, ref, end, seconds=YOUNG.total_seconds())
-        now = [visit for visit, (ref, _) in to_end.items() if visit not in behind and not self._is_followed(ref)]
+        for over in behind.values():
+            self._following.beside(self._end_soon, *over, seconds=YOUNG.total_seconds())
+        now = [visit for visit, (ref, _, _) in to_end.items() if visit not in behind and not self._is_followed(ref)]
         try:
             rows = {entries[0].call: entries for entries in self._following.ledger.rows_of_visits(now)}
         except LedgerError as error:
             log.error("visits cannot be settled now; the next start does it", visits=len(now), why=str(error))
             return
         for visit in now:
-            ref, end = to_end[visit]
+            ref, end, orphaned = to_end[visit]
             known = told(rows.get(visit, ()))
             if known.ended:
                 self._add_missing(ref, known)
             else:
-                self._finish(known, ref, end)
+                self._finish(known, ref, end, orphaned=orphaned)
 
     def _is_followed(self, ref: CallRef) -> bool:
         visit = self._following.visits.get(ref.channel_uuid)
         return visit is not None and visit.state.visit == ref.visit
 
-    def _finish(self, known: Told, ref: CallRef, end: CallEnded) -> None:
+    def _finish(self, known: Told, ref: CallRef, end: CallEnded, *, orphaned: bool) -> None:
+        sounded = orphaned and bool(known.unclosed) and known.span is None and not known.paused
+        if sounded and self._following.house.policy(ref.line, ref.queue).mode is not RecordingMode.PERMANENT:
+            self._write(ref, self._following.unwatched(known.unclosed))
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
-            self._following.sealer.seal(ref, path)
+            self._following.sealer.seal(ref, path, unwatched=sounded or known.unwatched)
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
             self._following.sealer.erase(ref, known.files, "consent withdrawn", ours=True)
         self._add_missing(ref, known)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from consentivr.watch.following import Following
 
 LOOK_SECONDS = 0.25
+
+BEAT_SECONDS = 1.0
+"""So often the switch is told that it is watched: what sounded since, if we die, is not kept."""
+
 """How exactly the times of pauses are kept."""
 
 LEGS_AT_ONCE = 200
@@ -51,6 +55,7 @@ class Sweep:
         self._following = following
         self._due = time.monotonic() + following.house.sweep_s
         self._next_look = 0.0
+        self._beat_due = 0.0
         self._left_over_due = self._due + LEFT_OVER_SECONDS
         self._under_way = False
         self._next_leg = 0
@@ -66,6 +71,9 @@ class Sweep:
         if now < self._next_look:
             return  # ten thousand visits cannot be looked at after each event
         self._next_look = now + LOOK_SECONDS
+        if now >= self._beat_due and not self._following.returning.under_way:
+            self._beat_due = now + BEAT_SECONDS
+            self._following.connection.api(switch.watched_until(int(time.time() * 1000)), lambda said: None)
         for visit in list(self._following.visits.values()):
             if visit.resume_at is not None and visit.resume_at <= now:
                 visit.resume_after(None)

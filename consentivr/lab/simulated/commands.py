@@ -180,6 +180,11 @@ class Commands:
     def _do_create_uuid(self, rest: str) -> str:
         return str(uuid.uuid4())
 
+    def _do_global_setvar(self, rest: str) -> str:
+        name, _, value = rest.partition("=")
+        self._switch.globals[name] = value
+        return "+OK\n"
+
     def _do_global_getvar(self, rest: str) -> str:
         return self._switch.core_uuid if rest == "core_uuid" else self._switch.globals.get(rest, "")
 

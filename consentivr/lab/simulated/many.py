@@ -140,6 +140,8 @@ class ManyHeld:
             return self._of_all(command)
         if name == "global_getvar":
             return self.core_uuid if rest == "core_uuid" else ""
+        if name == "global_setvar":
+            return "+OK\n"
         leg, _, more = rest.partition(" ")
         found = self._leg(leg)
         if name == "uuid_exists":
