@@ -207,11 +207,6 @@ def is_done(answer: str) -> bool:
     return answer.startswith("+OK")
 
 
-def knows_no_such_leg(answer: str) -> bool:
-    """``uuid_record`` says so; ``uuid_buglist``, as a background job, says nothing at all of a leg that is gone."""
-    return answer.startswith("-ERR Cannot locate session!")
-
-
 def is_no_channel(answer: str) -> bool:
     """The channel is gone."""
     return answer.startswith("-ERR No such channel")

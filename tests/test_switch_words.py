@@ -41,6 +41,7 @@ LITERAL: dict[str, tuple[Callable[[], str], str]] = {
         lambda: switch.watchdog(LEG, 31, "consentivr-support-fallback", "public"),
         f"sched_api +31 consentivr-{LEG} uuid_transfer {LEG} consentivr-support-fallback XML public",
     ),
+    "watched_until": (lambda: switch.watched_until(1795), "global_setvar consentivr_watched_until=1795"),
     "no_watchdog": (lambda: switch.no_watchdog(LEG), f"sched_del consentivr-{LEG}"),
 }  # fmt: skip
 
@@ -53,9 +54,17 @@ def test_a_command_on_the_wire(name: str) -> None:
 
 
 def test_the_commands_without_arguments() -> None:
-    said = (switch.CHANNELS, switch.CALLS, switch.CONFERENCES, switch.SWITCHNAME, switch.CORE_UUID)
+    said = (
+        switch.CHANNELS,
+        switch.CALLS,
+        switch.CONFERENCES,
+        switch.SWITCHNAME,
+        switch.CORE_UUID,
+        switch.WATCHED_UNTIL,
+    )
     assert said == (
         "show channels as json", "show calls as json", "conference json_list", "switchname", "global_getvar core_uuid",
+        "global_getvar consentivr_watched_until",
     )  # fmt: skip
     assert switch.mask_recorder(LEG, PATH, False) == f"uuid_record {LEG} unmask {PATH}"
     assert switch.play_to(LEG, "/s/a.wav", both=False) == f"uuid_broadcast {LEG} /s/a.wav aleg"
@@ -70,7 +79,7 @@ def test_every_command_is_tried_above() -> None:
     }
     reads = {
         "unrecordable", "is_recordable", "can_be_named", "is_conference_name", "watchdog_group", "permission",
-        "refusal", "media_bugs", "is_done", "is_no_channel", "knows_no_such_leg",
+        "refusal", "media_bugs", "is_done", "is_no_channel",
     }  # fmt: skip
     assert makes - reads == set(LITERAL)
 

@@ -122,6 +122,10 @@ class Adopting:
         if leg not in self._reading:
             self._tell_kept(leg)
 
+    def is_reading(self, leg: str, visit: str | None) -> bool:
+        """Whether the rows of this visit are being read, and it is followed in a moment."""
+        return leg in self._reading and self._reading[leg][0].visit == visit
+
     def keeps(self, leg: str, what: Callable[[], None]) -> bool:
         """Whether ``what`` has to wait for the rows of a visit on this leg, which are being read."""
         if leg not in self._reading and leg not in self._awaited:

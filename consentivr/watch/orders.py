@@ -94,11 +94,18 @@ class Orders:
             outcome(False, said.strip() or "no command can name it", _since(began))
             return
 
-        def looked(list_: str) -> None:
-            if _is_gone(recorder, list_) or (not list_ and switch.knows_no_such_leg(last[0])):
+        def settled(gone: bool) -> None:
+            if gone:
                 outcome(True, "", _since(began))
             else:
                 self._climb(recorder, steps[1:], last[0], outcome, began)
+
+        def looked(list_: str) -> None:
+            if not list_.strip() and recorder.leg is not None:  # so it is of a leg that is gone
+                exists = switch.exists(recorder.leg)
+                self._connection.bgapi(exists, lambda said: settled(said.strip() == "false"), STEP_SECONDS)
+            else:
+                settled(_is_gone(recorder, list_))
 
         last = [""]
 

@@ -84,6 +84,8 @@ class Settling:
             return
         for visit in now:
             ref, end, orphaned = to_end[visit]
+            if self._is_followed(ref):
+                continue  # taken up while its rows were read
             known = told(rows.get(visit, ()))
             if known.ended:
                 self._add_missing(ref, known)
@@ -92,7 +94,8 @@ class Settling:
 
     def _is_followed(self, ref: CallRef) -> bool:
         visit = self._following.visits.get(ref.channel_uuid)
-        return visit is not None and visit.state.visit == ref.visit
+        followed = visit is not None and visit.state.visit == ref.visit
+        return followed or self._following.adopting.is_reading(ref.channel_uuid, ref.visit)
 
     def _finish(self, known: Told, ref: CallRef, end: CallEnded, *, orphaned: bool) -> None:
         sounded = orphaned and bool(known.unclosed) and known.span is None and not known.paused
