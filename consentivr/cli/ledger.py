@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,11 +26,10 @@ from consentivr.cli.common import (
     shown,
 )
 from consentivr.config.model import path_of
-from consentivr.core import chain
-from consentivr.core.chain import Checkpoint, Finding
 from consentivr.core.evidence import CallSummary, Turn, summarize
-from consentivr.handover import LANGUAGES
-from consentivr.ledger import Entry, Ledger, LedgerError, Search, SignedCheckpoint, Verifier, make_key
+from consentivr.disclosure import LANGUAGES
+from consentivr.ledger import Entry, Ledger, LedgerError, Search, Verifier, make_key
+from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -254,78 +252,37 @@ def verify(
     """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
     try:
         verifier = Verifier.of_files(public_keys)
-        noted, signed = _kept(kept)
+        elsewhere = Kept.of(kept)
         if export is not None:
-            from consentivr.ledger.export import verify_export
-
             verified = verify_export(export, verifier)
-            rows, findings, last = verified.rows, verified.findings, None
-            signed_rows = verified.signed_rows
         else:
             with opened(config_path) as book:
-                rows, findings, last, signed_rows = _verify_ledger(book, noted, signed, verifier)
+                verified = verify_ledger(book, verifier, elsewhere)
     except LedgerError as error:
         raise Refused(str(error)) from None
+    findings, signed_rows = verified.findings, verified.signed_rows
     if print_json:
         found = [{"position": finding.position, "kind": finding.kind.value} for finding in findings]
         print_json_value(
-            {"rows": rows, "findings": found, "checkpoint": last, "signed_rows": signed_rows if verifier else None}
+            {
+                "rows": verified.rows,
+                "findings": found,
+                "checkpoint": verified.checkpoint,
+                "signed_rows": signed_rows if verifier else None,
+            }
         )
     else:
         for finding in findings:
             click.echo(f"row {finding.position}: {finding.kind.value}")
-        click.echo(f"{rows} rows, {'NOT whole' if findings else 'whole'}")
+        click.echo(f"{verified.rows} rows, {'NOT whole' if findings else 'whole'}")
         if verifier:
             click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
         elif signed_rows:
             click.echo(f"{signed_rows} of them lead to signed checkpoints; name --public-key to verify the signatures")
-        if last:
-            click.echo(f"checkpoint, to be kept elsewhere: {last}")
+        if verified.checkpoint:
+            click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
     if findings:
         sys.exit(1)
-
-
-def _verify_ledger(
-    book: Ledger, noted: list[Checkpoint], signed: list[SignedCheckpoint], verifier: Verifier
-) -> tuple[int, list[Finding], str, int]:
-    """Rows, findings, the checkpoint to keep, and how many rows are signed for."""
-    own = book.checkpoints()
-    forged: list[Finding] = []
-    if verifier:
-        good, forged = verifier.check([*own, *signed])
-    else:
-        good = [checkpoint.checkpoint for checkpoint in [*own, *signed]]
-    rows, last = 0, "0:" + chain.GENESIS
-
-    def counted() -> Iterator[chain.Link]:
-        nonlocal rows, last
-        for row in book.links():
-            rows += 1
-            last = f"{row.position}:{row.hash}"
-            yield row
-
-    findings = chain.verify(counted(), [*noted, *good]) + forged
-    signed_rows = min(rows, max((checkpoint.position for checkpoint in good), default=0))
-    return rows, findings, last, signed_rows
-
-
-def _kept(texts: Sequence[str]) -> tuple[list[Checkpoint], list[SignedCheckpoint]]:
-    """Checkpoints from the command line, and those from files."""
-    noted, signed = [], []
-    for text in texts:
-        position, _, digest = text.partition(":")
-        if position.isdigit() and re.fullmatch("[0-9a-f]{64}", digest):
-            noted.append(Checkpoint(int(position), digest))
-            continue
-        try:
-            lines = Path(text).read_text(encoding="utf-8").splitlines()
-            signed += [SignedCheckpoint(**json.loads(line)) for line in lines if line.strip()]
-        except (OSError, ValueError, TypeError) as error:
-            raise Refused(
-                f"'{text}' is neither POSITION:HASH as 'consentivr ledger verify' prints it, "
-                f"nor a file of 'consentivr ledger checkpoint': {error}"
-            ) from None
-    return noted, signed
 
 
 @ledger.command("keygen")
@@ -375,7 +332,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     folder = Path(load_configuration(config_path).recordings.folder)
     try:
         with opened(config_path) as book, _new_file(out) as file:
-            done = disclosure.export(book, _named(book, search), form, file, folder, audio=audio)
+            done = disclosure.hand_over(book, _named(book, search), form, file, folder, audio=audio)
     except disclosure.NothingThere:
         _nothing("nothing to export")
     except ValueError as error:
@@ -429,7 +386,7 @@ def sheet(config_path: Path, name: str, language: str, public_keys: tuple[Path, 
             if not calls:
                 _nothing(f"no call {name} in the ledger")
             rows = calls[_which([summarize(rows) for rows in calls]) if len(calls) > 1 else 0]
-            page = disclosure.sheet(book, rows, folder, Verifier.of_files(public_keys), language)
+            page = disclosure.evidence_sheet(book, rows, folder, Verifier.of_files(public_keys), language)
     except LedgerError as error:
         raise Refused(str(error)) from None
     with _new_file(out) as file:

@@ -14,6 +14,12 @@ from typing import Any
 from consentivr.core import chain
 from consentivr.core.evidence import Turn
 
+REGISTER = "register"
+"""Stands for the channel in the rows of the agents' register."""
+
+NO_CALL = "-"
+"""Stands for the channel in rows of no call: receipts for erased rows, which are kept for ever, and stray files."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""
 
