@@ -216,7 +216,7 @@ def test_a_failing_disk_refuses_at_once_keeps_the_rows_and_recovers(
         writer.commit(entry(0), 5)
     with pytest.raises(LedgerUnavailable, match="make room"), gevent.Timeout(0.05):
         writer.commit(entry(1), 5)
-    writer.submit(entry(2))
+    writer.note(entry(2))
     assert writer.pending == 3
     assert "disk is full" in (writer.failure or "")
     monkeypatch.setattr(writer._ledger, "append", append)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from consentivr.cli.common import (
 from consentivr.config.model import path_of
 from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.disclosure import LANGUAGES
+from consentivr.files import new_private
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Verifier, make_key
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 
@@ -353,17 +353,12 @@ def _new_file(out: Path | None) -> Iterator[Any]:
         yield sys.stdout.buffer
         return
     try:
-        file = os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-    except OSError as error:
-        raise Refused(f"cannot write {out}: {error.strerror}; name a file that is not there yet") from None
-    try:
-        with file:
+        with new_private(out) as file:
             yield file
-    except BaseException as error:
-        out.unlink()
-        if isinstance(error, OSError):
-            raise Refused(f"cannot write {out}: {error.strerror}") from None
-        raise
+    except FileExistsError:
+        raise Refused(f"cannot write {out}: name a file that is not there yet") from None
+    except OSError as error:
+        raise Refused(f"cannot write {out}: {error.strerror}") from None
 
 
 @ledger.command("sheet")

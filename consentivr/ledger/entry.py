@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from consentivr.core import chain
-from consentivr.core.evidence import Turn
+from consentivr.core.evidence import CallSummary, Turn
 
 REGISTER = "register"
 """Stands for the channel in the rows of the agents' register."""
@@ -55,6 +55,11 @@ class CallRef:
     line: str
     queue: str
     mode: str
+
+    @classmethod
+    def of(cls, call: CallSummary) -> CallRef:
+        """The call of which this was summarized."""
+        return cls(call.channel_uuid, call.visit, call.line, call.queue, call.mode)
 
     def row(
         self, turn: Turn, evidence: dict[str, Any], *, caller_id_number: str | None = None, tally: str | None = None

@@ -19,7 +19,7 @@ from consentivr.core import events as ev
 from consentivr.core.adoption import ChannelSays
 from consentivr.core.evidence import Turn
 from consentivr.core.turns import Adopted, Arrived
-from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
+from consentivr.ledger import CallRef, Entry, LedgerError
 from consentivr.recordings import is_channel_uuid, recording_stem
 from consentivr.watch.settling import Settling
 from consentivr.watch.visit import Visit
@@ -147,7 +147,9 @@ class Adopting:
         self._following.connection.bgapi(command, lambda said: None)
         line = self._following.house.lines.get(channel.line)
         ref = CallRef(channel.uuid, channel.visit, channel.line, line.queue_name if line else "", _mode(line))
-        self._submit(ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name, asked=False).evidence()))
+        self._following.ledger.note(
+            ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name, asked=False).evidence())
+        )
 
     def _read(self) -> None:
         """In a greenlet of its own: the ledger may be slow."""
@@ -209,7 +211,7 @@ class Adopting:
                 following.people.agent_noted(row.evidence["agent_uuid"], row.evidence["agent"], row.queue, agreed)
         if why is not None:
             adopted = Adopted(why)
-            self._submit(ref.row(adopted.turn, adopted.evidence()))
+            self._following.ledger.note(ref.row(adopted.turn, adopted.evidence()))
         if not told.decided:
             self._settling.later(visit)
         following.tell(visit, ev.Changed(following.situation(visit)))
@@ -233,12 +235,6 @@ class Adopting:
     def young(self, rows: list[Entry], why: str) -> None:
         """The same, of one that may have begun just now."""
         self._settling.young(rows, why)
-
-    def _submit(self, entry: Entry) -> None:
-        try:
-            self._following.ledger.submit(entry)
-        except LedgerUnavailable as error:
-            log.error("row lost", turn=entry.turn, why=str(error))
 
 
 def _mode(line: Any) -> str:
