@@ -1,12 +1,10 @@
-"""What the system gives us: files that we ship, wherever they are installed, files that hold a secret, descriptors,
-memory."""
+"""What the system gives us: files that we ship, wherever they are installed, descriptors, memory."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import resource
-import stat
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -22,17 +20,6 @@ def shipped(folder: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"consentivr is installed without its folder '{folder}': install it again")
-
-
-def read_secret(path: Path, shortest: int = 1) -> str:
-    """What a file holds that only its owner can read, ``shortest`` in characters. Raises OSError with a remedy."""
-    mode = path.stat().st_mode
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OSError(f"others than its owner may read {path}: run 'chmod 600 {path}'")
-    secret = path.read_text(encoding="utf-8").strip()
-    if len(secret) < shortest or not secret.isprintable():
-        raise OSError(f"{path} holds no secret of at least {shortest} characters in one line")
-    return secret
 
 
 DESCRIPTORS_BESIDE_CALLS = 200

@@ -15,6 +15,7 @@ import structlog
 from consentivr.config import Configuration, loads
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.core.policy import Announcement
+from consentivr.files import write_secret
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.native import find_freeswitch
 from tests.postgres import Server, find_postgres
@@ -59,8 +60,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def event_socket_password(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that holds a switch's password, as ``switches`` wants it."""
     file = tmp_path_factory.mktemp("switch") / "event_socket.password"
-    file.touch(mode=0o600)
-    file.write_text("ClueCon\n", encoding="utf-8")
+    write_secret(file, "ClueCon")
     return file
 
 

@@ -20,7 +20,7 @@ import soundfile
 from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.ledger import CallRef, Entry, Ledger, LedgerUnavailable, LedgerWriter, Search
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerWriter, Search
 from tests.ledgers import NUMBER, UUIDS, whole
 
 QUEUE = "support@default"
@@ -315,14 +315,13 @@ def test_what_is_ours_is_erased_whatever_its_age(location: str | Path, folder: P
     assert not mine.exists()
 
 
-def test_a_full_memory_costs_a_seal_and_no_call(folder: Path) -> None:
-    class Full:
-        def submit(self, _entry: Entry) -> None:
-            raise LedgerUnavailable("100000 rows already wait")
-
-    sealer = custody.Sealer(folder, Full())  # type: ignore[arg-type]
+def test_a_full_memory_costs_a_seal_and_no_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentivr.ledger.writer.MAX_PENDING", 0)
+    writer = LedgerWriter(folder / "ledger")
+    sealer = custody.Sealer(folder, writer)
     sealer.seal(CallRef(UUIDS[0], None, "s", QUEUE, "x"), str(wav(folder, 0)))
     sealer.stop()
+    assert writer.pending == 0
 
 
 # --- every day -------------------------------------------------------------------------------
@@ -362,7 +361,7 @@ def test_what_is_on_hold_is_not_erased_in_the_middle_of_a_call(tmp_path: Path) -
     sealer = custody.Sealer(tmp_path, writer)
     about = CallRef("c" * 8 + "-0000-0000-0000-000000000001", "d" * 8 + "-0000-0000-0000-000000000001", "l", "q", "off")
     for turn in (Turn.DECISION, Turn.HOLD):
-        writer.submit(about.row(turn, {"decision": "given"}))
+        writer.note(about.row(turn, {"decision": "given"}))
     writer.settle(2)
     sealer.erase(about, [str(file)], "consent withdrawn", ours=True)
     sealer.stop()

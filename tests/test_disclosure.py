@@ -18,9 +18,9 @@ from consentivr.core.chain import Tampering
 from consentivr.core.consent import AnswerOutcome, ConsentDecision, NoticeVersion, Reason
 from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
-from consentivr.handover.words import WORDS
+from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
-from consentivr.ledger.export import verify_export
+from consentivr.ledger.verification import verify_export
 from tests.ledgers import NUMBER, UUIDS
 from tests.test_custody import QUEUE, wav
 
@@ -87,7 +87,7 @@ def exported(
 ) -> Path:
     out = tmp_path / "export"
     with out.open("wb") as file:
-        disclosure.export(ledger, search or Search(caller=NUMBER), form, file, folder, audio=audio)
+        disclosure.hand_over(ledger, search or Search(caller=NUMBER), form, file, folder, audio=audio)
     return out
 
 
@@ -161,7 +161,7 @@ def test_with_audio(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
     assert [f.kind for f in verify_export(out, signer.verifier).findings] == [Tampering.AUDIO]
     (folder / "2026" / "01" / "01" / f"{UUIDS[5]}.wav").unlink()
     with out.open("wb") as file:
-        done = disclosure.export(ledger, Search(caller=NUMBER), "json", file, folder, audio=True)
+        done = disclosure.hand_over(ledger, Search(caller=NUMBER), "json", file, folder, audio=True)
     assert (done.recordings, len(done.unreadable)) == (1, 1)
 
 
@@ -183,7 +183,7 @@ def test_a_vcon(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer) ->
         exported(ledger, folder, tmp_path, "vcon")
     (folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav").unlink()
     with (tmp_path / "again").open("wb") as file:
-        done = disclosure.export(ledger, Search(channel=UUIDS[0]), "vcon", file, folder, audio=True)
+        done = disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", file, folder, audio=True)
     assert done.unreadable
 
 
@@ -203,7 +203,7 @@ def test_erased_rows_and_people_are_exported_as_such(
 
 def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(disclosure.NothingThere):
-        disclosure.export(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
+        disclosure.hand_over(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
     nonsense = tmp_path / "nonsense"
     for text in ("", "{}", '{"vcon": "0.3.0", "attachments": []}', "[]"):
         nonsense.write_text(text)
@@ -216,7 +216,7 @@ def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("language", sorted(WORDS))
 def test_the_sheet(ledger: Ledger, folder: Path, signer: Signer, language: str) -> None:
-    page = disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, signer.verifier, language)
+    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), folder, signer.verifier, language)
     for part in (
         UUIDS[0],
         NUMBER,
@@ -235,13 +235,15 @@ def test_the_sheet_says_what_is_wrong(ledger: Ledger, folder: Path, tmp_path: Pa
     path = folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav"
     path.write_bytes(path.read_bytes()[:-2] + b"\1\1")
     other = make_key(tmp_path / "k2").verifier
-    page = disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, other, "en")
+    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), folder, other, "en")
     assert WORDS["en"]["audio_differs"] in page
     assert Tampering.SIGNATURE.value in page
     path.unlink()
-    assert WORDS["en"]["audio_absent"] in disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en")
+    assert WORDS["en"]["audio_absent"] in disclosure.evidence_sheet(
+        ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en"
+    )
     ledger.erase_people([UUIDS[0]], {"why": "request", "audio": True})
-    page = disclosure.sheet(ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en")
+    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en")
     assert WORDS["en"]["unsigned"] in page
     assert WORDS["en"]["caller_erased"] in page
     assert NUMBER not in page
@@ -261,7 +263,7 @@ def test_the_sheet_has_words_for_everything(tmp_path: Path, folder: Path, mode: 
         book = Ledger(tmp_path / f"{decision.value}.sqlite3")
         book.append([replace(rows[0], evidence=said), *rows[1:]])
         for language in WORDS:
-            assert UUIDS[0] in disclosure.sheet(book, book.call(UUIDS[0]), folder, Verifier([]), language)
+            assert UUIDS[0] in disclosure.evidence_sheet(book, book.call(UUIDS[0]), folder, Verifier([]), language)
         book.close()
 
 

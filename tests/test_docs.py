@@ -172,7 +172,7 @@ def test_the_way_of_a_call_passes_every_file_of_both_halves() -> None:
 def test_the_rooms_are_all_named() -> None:
     table = read("architecture.md").partition("## Rooms")[2].partition("\n## ")[0]
     for room in (ROOT / "consentivr").iterdir():
-        if room.stem not in ("__init__", "__main__", "resources", "py", "__pycache__") and room.suffix in ("", ".py"):
+        if room.stem not in ("__init__", "__main__", "py", "__pycache__") and room.suffix in ("", ".py"):
             assert f"`{room.stem}`" in table, room.name
 
 

@@ -70,7 +70,7 @@ def test_rows_are_neither_changed_nor_deleted(location: Location) -> None:
 
 
 def test_every_connection_waits_for_the_disk(location: Location) -> None:
-    with opened(location) as ledger, ledger._engine.connect() as connection:
+    with opened(location) as ledger, ledger.engine.connect() as connection:
         if isinstance(location, Path):
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL"
             assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
@@ -146,7 +146,7 @@ def test_check_writable_leaves_nothing(location: Location) -> None:
 
 def test_the_migrations_make_what_the_program_expects(location: Location) -> None:
     assert ScriptDirectory.from_config(migrations()).get_current_head() == SCHEMA
-    with opened(location) as ledger, ledger._engine.connect() as connection:
+    with opened(location) as ledger, ledger.engine.connect() as connection:
         # Computed expressions are reflected in each database's own words; names and types still count.
         different = compare_metadata(MigrationContext.configure(connection), metadata)
         assert [change for change in different if "computed" not in str(change).lower()] == []
@@ -216,7 +216,7 @@ def test_a_failing_disk_refuses_at_once_keeps_the_rows_and_recovers(
         writer.commit(entry(0), 5)
     with pytest.raises(LedgerUnavailable, match="make room"), gevent.Timeout(0.05):
         writer.commit(entry(1), 5)
-    writer.submit(entry(2))
+    writer.note(entry(2))
     assert writer.pending == 3
     assert "disk is full" in (writer.failure or "")
     monkeypatch.setattr(writer._ledger, "append", append)
@@ -290,7 +290,7 @@ def test_rows_are_counted_over_nodes_and_restarts(location: Location) -> None:
     assert counts == [[number // 3 + 1] for number in range(30)]
     doubtful = replace(entry(50), tally="agent:0")
     assert first.append([doubtful]).counts == {doubtful.submission: 11}
-    first._in_doubt = True
+    first._appending._in_doubt = True
     assert first.append([doubtful]).counts == {doubtful.submission: 11}, "counted once"
     assert first.call(UUIDS[50])[0].evidence["count"] == 11
     first.close()
@@ -302,7 +302,7 @@ def test_an_answer_that_was_lost_writes_nothing_twice(location: Location) -> Non
     with opened(location) as ledger:
         batch = [entry(0, decision="given"), entry(1)]
         ledger.append(batch)
-        ledger._in_doubt = True  # as if the connection had broken after the commit
+        ledger._appending._in_doubt = True  # as if the connection had broken after the commit
         ledger.append([*batch, entry(2)])
     assert whole(location) == 3
 

@@ -180,7 +180,7 @@ def test_never_a_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("consentivr.rendering.files.os.fsync", full)
+    monkeypatch.setattr("consentivr.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write(tmp_path, {"x.xml": "new"})
     assert (tmp_path / "x.xml").read_text() == "old"

@@ -24,12 +24,13 @@ from consentivr.config import Configuration
 from consentivr.core import chain
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.handover.words import WORDS
+from consentivr.disclosure.words import WORDS
 from consentivr.ledger import CallRef, Ledger, LedgerError, LedgerWriter, Search, Verifier
 from consentivr.ledger.entry import HASHED, as_text, hashed
-from consentivr.ledger.export import verify_export
 from consentivr.ledger.migrate import migrations
+from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import SCHEMA
+from consentivr.ledger.verification import verify_export
 from consentivr.recordings import recording_path
 from tests.ledgers import NUMBER, UUIDS, as_administrator, entry, opened, sql, whole
 from tests.test_custody import NOW, QUEUE, wav
@@ -95,8 +96,8 @@ def run(ledger: Ledger, folder: Path, *, dry_run: bool = False) -> custody.Repor
 
 def made_under_0001(location: Location, calls: int) -> None:
     """A ledger as 0.1.0 wrote it: there was no column, and no word of it under the digest."""
-    old = Ledger(location, any_schema=True)
-    with old._writes.begin() as connection:
+    old = Opened(location, any_schema=True)
+    with old.writes.begin() as connection:
         config = migrations()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
@@ -149,7 +150,7 @@ def test_a_ledger_of_0_1_0_is_migrated_and_verifies(location: Location, tmp_path
         assert len(ledger.channels_of(NUMBER)) == 10, "the number is still needed"
         ledger.erase_people([UUIDS[4]], {"why": "request"})
         with (tmp_path / "export").open("wb") as file:
-            disclosure.export(ledger, Search(), "json", file, tmp_path, audio=False)
+            disclosure.hand_over(ledger, Search(), "json", file, tmp_path, audio=False)
         said = verify_export(tmp_path / "export", Verifier([]))
         assert (said.rows, said.findings) == (25, [])
         with opened(tmp_path / "copy.sqlite3") as other:
@@ -210,7 +211,7 @@ def test_the_first_decision_of_a_visit_counts_and_a_second_is_shown(ledger: Ledg
     call = summarize(rows)
     assert (call.decision, call.decisions, call.visit) == ("refused", 2, VISITS[0])
     for language in WORDS:
-        page = disclosure.sheet(ledger, rows, folder, Verifier([]), language)
+        page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), language)
         assert WORDS[language]["refused"] in page
         assert f"{WORDS[language]['more_decisions']} 2" in page
         assert VISITS[0] in page
@@ -300,7 +301,7 @@ def test_spans_of_silence(ledger: Ledger, folder: Path) -> None:
         "ended": None,
         "why": "lasts",
     }
-    page = disclosure.sheet(ledger, ledger.call(VISITS[0]), folder, Verifier([]), "en")
+    page = disclosure.evidence_sheet(ledger, ledger.call(VISITS[0]), folder, Verifier([]), "en")
     assert WORDS["en"]["masked_hold"] in page
     assert "of another kind" in page
 
@@ -412,15 +413,15 @@ def test_what_is_handed_over_of_one_visit(ledger: Ledger, folder: Path, tmp_path
     visited(ledger, 0, 0)
     visited(ledger, 0, 1)
     with pytest.raises(ValueError, match="these are 2"):
-        disclosure.export(ledger, Search(channel=UUIDS[0]), "vcon", io.BytesIO(), folder, audio=False)
+        disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", io.BytesIO(), folder, audio=False)
     out = tmp_path / "vcon"
     with out.open("wb") as file:
-        disclosure.export(ledger, Search(visit=VISITS[1]), "vcon", file, folder, audio=False)
+        disclosure.hand_over(ledger, Search(visit=VISITS[1]), "vcon", file, folder, audio=False)
     assert json.loads(out.read_text())["uuid"] == VISITS[1]
     said = verify_export(out, Verifier([]))
     assert (said.rows, said.findings) == (3, [])
     table = io.BytesIO()
-    disclosure.export(ledger, Search(channel=UUIDS[0]), "csv", table, folder, audio=False)
+    disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "csv", table, folder, audio=False)
     assert table.getvalue().decode().count(VISITS[0]) == 3
 
 

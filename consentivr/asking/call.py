@@ -162,15 +162,15 @@ class Call:
     def _write(self, action: do.Write) -> ev.AskingEvent | None:
         row = action.row
         entry = self._ref.row(row.turn, row.evidence(), caller_id_number=self._caller_id_number, tally=action.tally)
+        if not action.permits:
+            self._ledger.note(entry)
+            return None
         try:
-            if not action.permits:
-                self._ledger.submit(entry)
-                return None
             count = self._ledger.commit(entry, self._commit_timeout)
             if self._is_watched():
                 return ev.Committed(row, count)
             self._log.error("recording withheld: nobody watches the switch; see 'switches'")
             return ev.CommitFailed(row, "nobody watches the switch")
         except LedgerUnavailable as error:
-            self._log.error("recording withheld" if action.permits else "row lost", turn=entry.turn, why=str(error))
-            return ev.CommitFailed(row, str(error)) if action.permits else None
+            self._log.error("recording withheld", turn=entry.turn, why=str(error))
+            return ev.CommitFailed(row, str(error))

@@ -25,6 +25,7 @@ from consentivr.bench.figures import Figure
 from consentivr.bench.server import pin
 from consentivr.config import Configuration, loads
 from consentivr.core.evidence import Turn
+from consentivr.files import write_secret
 from consentivr.lab.simulated.many import ManyHeld
 from consentivr.ledger import CallRef, Entry, Ledger
 from consentivr.resources import shipped
@@ -49,8 +50,7 @@ announcements:
 def configuration(folder: Path, port: int) -> Configuration:
     """Of who takes up: everything below ``folder``, where the password is written too."""
     password = folder / "password"
-    password.touch(mode=0o600)
-    password.write_text("secret\n", encoding="utf-8")
+    write_secret(password, "secret")
     return loads(_YAML.format(folder=folder, port=port, sounds=shipped("sounds")))
 
 

@@ -117,7 +117,7 @@ def _commits(writer: LedgerWriter, rate: int, seconds: float) -> list[Figure]:
         writer.commit(decision, 30)
         waited.append(time.perf_counter() - start)
         for entry in later:
-            writer.submit(entry)
+            writer.note(entry)
 
     start = time.perf_counter()
     for number in range(int(rate * seconds)):
@@ -135,7 +135,7 @@ def _throughput(writer: LedgerWriter, rows: int = 20_000) -> list[Figure]:
         entries += _call(datetime.now(timezone.utc), chance)
     start = time.perf_counter()
     for entry in entries[:-1]:
-        writer.submit(entry)
+        writer.note(entry)
     writer.commit(entries[-1], 120)
     return [Figure("rows written", "as fast as it goes", len(entries) / (time.perf_counter() - start), "rows/s")]
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from consentivr.bench.event_socket import PASSWORD
 from consentivr.bench.machine import resident_kb
+from consentivr.files import write_secret
 from consentivr.resources import shipped
 
 OURS = "consentivr"
@@ -115,8 +116,7 @@ class Server:
 
     def _configure(self, folder: Path, ledger: str) -> Path:
         for name, secret in (("token", self._token), ("password", PASSWORD)):
-            (folder / name).touch(mode=0o600)
-            (folder / name).write_text(secret)
+            write_secret(folder / name, secret)
         switches = [
             {"address": f"127.0.0.1:{load.event_socket}", "password_file": str(folder / "password")}
             for load in self._loads

@@ -15,6 +15,7 @@ import soundfile
 
 from consentivr.config import load
 from consentivr.config.model import SAMPLE_RATES
+from consentivr.files import write_secret
 from consentivr.lab.native import ADDRESS, NativeSwitch, free_port
 from consentivr.lab.outside import CALLER_HZ, Outside
 from consentivr.prompts.audio import sound_path
@@ -76,8 +77,7 @@ class Stage:
         self._quiet = quiet
         self.sounds = _hum(folder / "hums")
         event_socket, password = free_port(), secrets.token_hex(16)
-        (folder / "password").touch(mode=0o600)
-        (folder / "password").write_text(password)
+        write_secret(folder / "password", password)
         self.yaml = folder / "consentivr.yaml"
         self.yaml.write_text(
             _YAML.format(

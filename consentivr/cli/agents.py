@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from consentivr.cli.common import AS_JSON, CONFIG, opened, print_json_value, print_table
+from consentivr.cli.common import AS_JSON, CONFIG, load_configuration, nothing, opened, print_json_value, print_table
 
 
 @click.group()
@@ -21,7 +20,7 @@ def agents() -> None:
 @AS_JSON
 def list_(config_path: Path, print_json: bool) -> None:
     """List every agent that was ever in the register, with the newest word."""
-    with opened(config_path) as book:
+    with opened(load_configuration(config_path)) as book:
         rows = book.register()
     said = [
         {
@@ -62,7 +61,7 @@ def agree(config_path: Path, agent: str, queues: tuple[str, ...], day: datetime 
     """Note that AGENT, such as 1001@default, has agreed to be recorded. From the next talk on."""
     from consentivr import custody
 
-    with opened(config_path, signs=True, create=True) as book:
+    with opened(load_configuration(config_path), signs=True, create=True) as book:
         custody.agree(book, agent, queues, f"{day:%Y-%m-%d}" if day else None)
     click.echo(f"{agent} has agreed")
 
@@ -74,9 +73,8 @@ def withdraw(config_path: Path, agent: str) -> None:
     """Note that AGENT has taken that back. From the next talk on."""
     from consentivr import custody
 
-    with opened(config_path, signs=True) as book:
+    with opened(load_configuration(config_path), signs=True) as book:
         done = custody.take_back(book, agent)
     if not done:
-        click.echo(f"{agent} has not agreed", err=True)
-        sys.exit(1)
+        nothing(f"{agent} has not agreed")
     click.echo(f"{agent} has taken it back")

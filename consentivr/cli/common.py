@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import structlog
@@ -41,6 +41,12 @@ def load_configuration(path: Path) -> Configuration:
         return load(path, lambda text: click.echo(text, err=True))
     except ConfigError as error:
         raise Refused(f"{len(error.mistakes)} mistake(s) in the configuration:\n{error}") from None
+
+
+def nothing(why: str) -> NoReturn:
+    """There is nothing to do, or something is left to be done: said, and exit 1."""
+    click.echo(why, err=True)
+    sys.exit(1)
 
 
 def print_json_value(value: Any) -> None:
@@ -82,11 +88,10 @@ def configure_log(level: str, *, json_lines: bool) -> None:
 
 
 @contextmanager
-def opened(config_path: Path, *, signs: bool = False, create: bool = False) -> Iterator[Ledger]:
+def opened(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Iterator[Ledger]:
     """The ledger; its troubles become refusals."""
     from consentivr.service import build
 
-    configuration = load_configuration(config_path)
     try:
         book = build.open_ledger(configuration, signs=signs, create=create)
         try:

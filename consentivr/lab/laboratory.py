@@ -11,6 +11,7 @@ import gevent
 from consentivr import custody
 from consentivr.config import Configuration
 from consentivr.config.model import Switch
+from consentivr.files import write_secret
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.switch import Channel, SimulatedSwitch
@@ -43,8 +44,7 @@ def password_file(folder: Path, password: str) -> Path:
     """Written below ``folder``, readable by its owner only."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "event-socket-password"
-    file.touch(mode=0o600)
-    file.write_text(password + "\n", encoding="utf-8")
+    write_secret(file, password)
     return file
 
 

@@ -1,10 +1,11 @@
 """The append-only store of who decided what, and what followed."""
 
-from consentivr.ledger.entry import CallRef, Entry
+from consentivr.ledger.entry import NO_CALL, REGISTER, CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
+from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
-from consentivr.ledger.store import NO_CALL, REGISTER, Ledger, Search
+from consentivr.ledger.store import Ledger
 from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [

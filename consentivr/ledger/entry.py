@@ -12,7 +12,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from consentivr.core import chain
-from consentivr.core.evidence import Turn
+from consentivr.core.evidence import CallSummary, Turn
+
+REGISTER = "register"
+"""Stands for the channel in the rows of the agents' register."""
+
+NO_CALL = "-"
+"""Stands for the channel in rows of no call: receipts for erased rows, which are kept for ever, and stray files."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""
@@ -49,6 +55,11 @@ class CallRef:
     line: str
     queue: str
     mode: str
+
+    @classmethod
+    def of(cls, call: CallSummary) -> CallRef:
+        """The call of which this was summarized."""
+        return cls(call.channel_uuid, call.visit, call.line, call.queue, call.mode)
 
     def row(
         self, turn: Turn, evidence: dict[str, Any], *, caller_id_number: str | None = None, tally: str | None = None

@@ -11,15 +11,15 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from consentivr.core.chain import Finding, Link, Tampering, canonical, path_to, verify_excerpt
-from consentivr.core.evidence import Turn
+from consentivr.core.chain import Link, canonical
 from consentivr.ledger.errors import LedgerError
-from consentivr.ledger.signing import SignedCheckpoint, Verifier
-from consentivr.ledger.store import Ledger, Search
+from consentivr.ledger.search import Search
+from consentivr.ledger.searching import Searching
+from consentivr.ledger.signing import SignedCheckpoint
 
 FORMAT = "consentivr-ledger-export-1"
 IN_ARCHIVE = "export.json"
@@ -42,7 +42,7 @@ _CSV_COLUMNS = (
 # --- writing ---------------------------------------------------------------------------------
 
 
-def write_json(out: TextIO, ledger: Ledger, search: Search) -> int:
+def write_json(out: TextIO, ledger: Searching, search: Search) -> int:
     """Rows with their hashes, numbers with the key of their commitment, wordings, and the way to a checkpoint.
 
     Returns the number of rows. Memory does not grow with the rows' content.
@@ -94,13 +94,13 @@ def _as_dict(row: Link) -> dict[str, Any]:
     }
 
 
-def _proof(ledger: Ledger, positions: Sequence[int]) -> dict[str, Any]:
+def _proof(ledger: Searching, positions: Sequence[int]) -> dict[str, Any]:
     """For each row the first checkpoint at or after it, and the digests of the rows between that are not exported."""
     signed = ledger.checkpoints()
     exported = set(positions)
     digests: dict[int, str] = {}
     used: list[SignedCheckpoint] = []
-    for checkpoint, segment in _segments(positions, signed):
+    for checkpoint, segment in segments(positions, signed):
         used.append(checkpoint)
         between = ledger.digests(segment[0] + 1, checkpoint.position)
         digests |= {position: digest for position, digest in between.items() if position not in exported}
@@ -110,7 +110,7 @@ def _proof(ledger: Ledger, positions: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _segments(
+def segments(
     positions: Iterable[int], signed: Sequence[SignedCheckpoint]
 ) -> Iterator[tuple[SignedCheckpoint, list[int]]]:
     """Positions by the first checkpoint at or after them."""
@@ -126,65 +126,32 @@ def _harmless(value: str) -> str:
     return "'" + value if value[:1] in "=+-@" else value
 
 
-# --- verifying, without the ledger -----------------------------------------------------------
+# --- reading it again -------------------------------------------------------------------------
 
 
-@dataclass
-class Verified:
-    """What an export turned out to be. ``signed_rows`` of its rows lead to a checkpoint whose signature holds."""
+@dataclass(frozen=True)
+class Export:
+    """What an export holds: rows, the signed checkpoints after them, and the digests that lead there."""
 
-    rows: int
-    findings: list[Finding] = field(default_factory=list)
-    signed_rows: int = 0
-    recordings: int = 0
+    rows: Sequence[Link]
+    checkpoints: Sequence[SignedCheckpoint]
+    digests: Mapping[int, str]
+    audio: Mapping[str, str]
+    """SHA-256 of each recording that came along, by its file's name."""
 
 
-def verify_export(path: Path, verifier: Verifier) -> Verified:
-    """Verify a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
+def read_export(path: Path) -> Export:
+    """Read a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
     try:
         data, audio = _read(path)
-        links = [_link(row) for row in data["rows"]]
-        checkpoints = [SignedCheckpoint(**checkpoint) for checkpoint in data["proof"]["checkpoints"]]
-        digests = {int(position): digest for position, digest in data["proof"]["digests"].items()}
+        return Export(
+            [_link(row) for row in data["rows"]],
+            [SignedCheckpoint(**checkpoint) for checkpoint in data["proof"]["checkpoints"]],
+            {int(position): digest for position, digest in data["proof"]["digests"].items()},
+            audio,
+        )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
         raise LedgerError(f"{path} is no export of consentivr: {error}") from error
-    said = Verified(len(links), verify_excerpt(links))
-    if verifier:
-        _verify_signatures(said, links, checkpoints, digests, verifier)
-    _verify_audio(said, links, audio)
-    return said
-
-
-def _verify_signatures(
-    said: Verified,
-    links: Sequence[Link],
-    checkpoints: Sequence[SignedCheckpoint],
-    digests: Mapping[int, str],
-    verifier: Verifier,
-) -> None:
-    known = {**digests, **{row.position: row.digest for row in links}}
-    hashes = {row.position: row.hash for row in links}
-    for checkpoint, segment in _segments(hashes, checkpoints):
-        if not verifier.holds(checkpoint):
-            said.findings.append(Finding(checkpoint.position, Tampering.SIGNATURE))
-        elif path_to(hashes[segment[0]], segment[0], known, checkpoint.checkpoint):
-            said.signed_rows += len(segment)
-        else:
-            said.findings.append(Finding(segment[0], Tampering.REWRITTEN))
-
-
-def _verify_audio(said: Verified, links: Iterable[Link], audio: Mapping[str, str]) -> None:
-    """``audio``: SHA-256 of each recording that came along, by its file's name."""
-    sealed = {}
-    for row in links:
-        if row.content is not None and row.content["turn"] == Turn.RECORDING_SEALED:
-            evidence = json.loads(row.content["evidence"])
-            sealed[Path(evidence["path"]).name] = (row.position, evidence.get("sha256"))
-    for name, digest in audio.items():
-        position, promised = sealed.get(name, (0, None))
-        said.recordings += 1
-        if digest != promised:
-            said.findings.append(Finding(position, Tampering.AUDIO))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

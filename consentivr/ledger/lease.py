@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import gevent.threadpool
+from consentivr.files import open_private
+from consentivr.threads import Worker
 
 
 class FileLease:
@@ -25,7 +26,7 @@ class FileLease:
         """Whether it is ours now; does not wait. Raises OSError when the file cannot be made."""
         if self._file is not None:
             return True
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = open_private(self._path, os.O_RDWR)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -62,20 +63,20 @@ class PostgresLease:
         """``name`` of what may be done by one alone."""
         self._url = url
         self._key = int.from_bytes(hashlib.sha256(f"consentivr {name}".encode()).digest()[:8], "big", signed=True)
-        self._pool = gevent.threadpool.ThreadPool(1)
+        self._worker = Worker()
         self._connection: Any = None
 
     def take(self) -> bool:
         """Whether it is ours now; does not wait for who has it. Raises OSError when the database does not answer."""
-        return bool(self._pool.apply(self._take))
+        return self._worker.run(self._take)
 
     def holds(self) -> bool:
         """Whether it still is ours: a connection that was lost has let go of it."""
-        return bool(self._pool.apply(self._is_alive))
+        return self._worker.run(self._is_alive)
 
     def release(self) -> None:
         """Let somebody else have it."""
-        self._pool.apply(self._close)
+        self._worker.run(self._close)
 
     def _take(self) -> bool:
         import psycopg

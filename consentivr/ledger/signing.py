@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from consentivr.core.chain import Checkpoint, Finding, Tampering
+from consentivr.files import NotPrivate, new_private, read_private
 from consentivr.ledger.errors import LedgerError
 
 
@@ -94,14 +93,13 @@ class Signer:
     def of_file(cls, path: Path) -> Signer:
         """Read a key in PEM that nobody but its owner can read. Raises LedgerError with a remedy."""
         try:
-            status = path.stat()
-            data = path.read_bytes()
+            data = read_private(path)
+        except NotPrivate as error:
+            raise LedgerError(f"the signing key: {error}") from None
         except OSError as error:
             raise LedgerError(
                 f"the signing key {path} cannot be read: {error.strerror}; make one with 'consentivr ledger keygen'"
             ) from None
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise LedgerError(f"others than its owner may read the signing key {path}: run 'chmod 600 {path}'")
         try:
             key = serialization.load_pem_private_key(data, password=None)
         except (ValueError, TypeError) as error:
@@ -131,7 +129,7 @@ def make_key(path: Path) -> Signer:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with new_private(path) as file:
             file.write(pem)
     except OSError as error:
         raise LedgerError(f"cannot write {path}: {error.strerror}; name a file that is not there yet") from None

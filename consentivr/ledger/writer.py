@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import gevent
 import gevent.event
-import gevent.threadpool
 import structlog
 
 from consentivr.core.consent import NoticeVersion
@@ -26,8 +25,12 @@ from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 from consentivr.ledger.store import Ledger
+from consentivr.threads import Worker
 
 log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_BATCH = 500
 """Rows in one transaction."""
@@ -73,7 +76,7 @@ class LedgerWriter:
         self._location = location
         self._signer = signer
         self._slow_s = slow_s
-        self._pool = gevent.threadpool.ThreadPool(1)
+        self._worker = Worker()
         self._ledger: Ledger | None = None
         self._pending: deque[tuple[Entry, gevent.event.AsyncResult | None]] = deque()
         self._wake = gevent.event.Event()
@@ -89,7 +92,7 @@ class LedgerWriter:
 
     def start(self) -> None:
         """Open the ledger and start writing. Raises LedgerError when it cannot be opened."""
-        self._ledger = self._pool.apply(Ledger, (self._location,), {"signer": self._signer})
+        self._ledger = self._worker.run(Ledger, self._location, signer=self._signer)
         self._greenlets = [gevent.spawn(self._run)]
         if self._signer is not None:
             self._greenlets.append(gevent.spawn(self._sign_now_and_then))
@@ -97,7 +100,7 @@ class LedgerWriter:
     def add_notice(self, notice: NoticeVersion) -> None:
         """Keep a wording; waits until it is durable."""
         assert self._ledger is not None
-        self._pool.apply(self._ledger.add_notice, (notice,))
+        self._worker.run(self._ledger.add_notice, notice)
 
     @property
     def failure(self) -> str | None:
@@ -117,9 +120,12 @@ class LedgerWriter:
         """Wait until what is handed in is durable, or ``timeout`` seconds have passed."""
         self._idle.wait(timeout)
 
-    def submit(self, entry: Entry) -> None:
-        """Hand in a row that nothing waits for. Raises LedgerUnavailable when memory for them is full."""
-        self._enqueue(entry, None)
+    def note(self, entry: Entry) -> None:
+        """Hand in a row that nothing waits for; when memory for them is full, the log says that it is lost."""
+        try:
+            self._enqueue(entry, None)
+        except LedgerUnavailable as error:
+            _lost(entry, str(error))
 
     def commit(self, entry: Entry, timeout: float) -> int | None:
         """Hand in a row and wait until it is durable.
@@ -146,15 +152,14 @@ class LedgerWriter:
         """Those of these agents of whom the register says so; what cannot be found out in time is a no."""
         if self._ledger is None or self._failure is not None:
             return frozenset()
-        asking = self._pool.spawn(_outcome, self._ledger.agents_agreed, (agents, queue))
+        asking = self._worker.start(self._ledger.agents_agreed, agents, queue)
         try:
-            said = asking.get(timeout=timeout)
+            return asking.get(timeout)
         except gevent.Timeout:
             return frozenset()
-        if isinstance(said, Exception):
-            log.error("the agents' register cannot be read; not recorded", why=str(said))
+        except Exception as error:
+            log.error("the agents' register cannot be read; not recorded", why=str(error))
             return frozenset()
-        return frozenset(said)
 
     def open_visits(self, since: datetime) -> Iterator[list[list[Entry]]]:
         """``Ledger.open_visits`` in portions, read between the appends: a row waits for one. Raises LedgerError."""
@@ -164,8 +169,7 @@ class LedgerWriter:
 
     def names_of_open_visits(self, since: datetime) -> list[str]:
         """``Ledger.names_of_open_visits``. Raises LedgerError."""
-        names: list[str] = self._read(self._open.names_of_open_visits, since)
-        return names
+        return self._read(self._open.names_of_open_visits, since)
 
     def rows_of_visits(self, visits: Sequence[str], within: float = 2 * HUNG_SECONDS) -> list[list[Entry]]:
         """``Ledger.rows_of_visits``, in the same way. Raises LedgerError, also when it takes longer than ``within``
@@ -182,19 +186,15 @@ class LedgerWriter:
             raise LedgerUnavailable("the ledger is closed")
         return self._ledger
 
-    def _read(self, function: Callable[..., Any], *args: Any) -> Any:
+    def _read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function`` returns or raises in the thread. A database that is silent for too long is given up."""
-        reading = self._pool.spawn(_outcome, function, args)
+        reading = self._worker.start(function, *args, **kwargs)
         for _ in range(2):
             try:
-                said = reading.get(timeout=HUNG_SECONDS)
+                return reading.get(HUNG_SECONDS)
             except gevent.Timeout:
                 if self._ledger is not None:
                     self._ledger.interrupt()
-                continue
-            if isinstance(said, Exception):
-                raise said
-            return said
         raise LedgerUnavailable(f"the ledger has not answered for {2 * HUNG_SECONDS:g} s")
 
     def stop(self, timeout: float = 10.0) -> None:
@@ -207,7 +207,7 @@ class LedgerWriter:
             log.error("rows lost", rows=len(self._pending), why=self._failure)
         else:
             self._sign()
-        self._pool.apply(self._ledger.close)
+        self._worker.run(self._ledger.close)
         self._ledger = None
 
     def _enqueue(self, entry: Entry, durable: gevent.event.AsyncResult | None) -> None:
@@ -252,35 +252,35 @@ class LedgerWriter:
 
     def _append(self, batch: list[Entry], counts: dict[str, int]) -> Exception | None:
         assert self._ledger is not None
-        outcome = self._in_thread(self._ledger.append, batch)
-        if isinstance(outcome, Exception):
-            return outcome
+        try:
+            outcome = self._in_thread(self._ledger.append, batch)
+        except Exception as error:
+            return error
         counts.update(outcome.counts)
         self.rows += len(batch)
         self.transactions += 1
-        _note(outcome.checkpoint)
+        _tell(outcome.checkpoint)
         return None
 
     def _sign(self) -> None:
         assert self._ledger is not None
-        outcome = self._in_thread(self._ledger.sign)
-        if isinstance(outcome, Exception):
-            log.error("no checkpoint", why=str(outcome))
-        else:
-            _note(outcome)
+        try:
+            _tell(self._in_thread(self._ledger.sign))
+        except Exception as error:
+            log.error("no checkpoint", why=str(error))
 
     def _sign_now_and_then(self) -> None:
         while True:
             gevent.sleep(CHECKPOINT_SECONDS)
             self._sign()
 
-    def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function`` returns or raises. While the database is silent, no call waits for it."""
-        running = self._pool.spawn(_outcome, function, args)
+        running = self._worker.start(function, *args, **kwargs)
         waited = 0.0
         while True:
             try:
-                return running.get(timeout=self._slow_s)
+                return running.get(self._slow_s)
             except gevent.Timeout:
                 waited += self._slow_s
                 self._refuse(f"the ledger has not answered for {waited:g} s", int(waited > self._slow_s))
@@ -291,7 +291,7 @@ class LedgerWriter:
         for _ in range(rows):
             entry, durable = self._pending.popleft()
             if error is not None:
-                log.error("row lost", channel=entry.channel_uuid, turn=entry.turn, why=repr(error))
+                _lost(entry, repr(error))
             if durable is not None and error is not None:
                 durable.set_exception(LedgerUnavailable(f"the row cannot be written: {error!r}"))
             elif durable is not None:
@@ -307,19 +307,15 @@ class LedgerWriter:
                 self._pending[index] = (entry, None)
 
 
-def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """In the worker thread, where gevent would print what is raised."""
-    try:
-        return function(*args)
-    except Exception as error:
-        return error
-
-
 def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
     return list(ledger.rows_of_visits(visits))
 
 
-def _note(checkpoint: SignedCheckpoint | None) -> None:
+def _lost(entry: Entry, why: str) -> None:
+    log.error("row lost", channel=entry.channel_uuid, visit=entry.visit, turn=entry.turn, why=why)
+
+
+def _tell(checkpoint: SignedCheckpoint | None) -> None:
     """Into the log, which is kept elsewhere: whoever has it can tell a cut tail and a rewritten chain."""
     if checkpoint is not None:
         log.info("checkpoint", **checkpoint.__dict__)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from consentivr.files import replacing
 from consentivr.prompts.audio import loudest_dbfs, sound_path, text_mark, written_for
 
 DEFAULT_PROGRAM = "espeak-ng -v {language} -s 145 -g 2 -f {text} -w {output}"
@@ -104,8 +105,9 @@ def _level(samples: np.ndarray, rate: int) -> np.ndarray:
 
 def _save(path: Path, samples: np.ndarray, rate: int, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    with soundfile.SoundFile(str(temporary), "w", samplerate=rate, channels=1, format="WAV", subtype="PCM_16") as file:
+    with (
+        replacing(path) as temporary,
+        soundfile.SoundFile(str(temporary), "w", samplerate=rate, channels=1, format="WAV", subtype="PCM_16") as file,
+    ):
         file.comment = text_mark(text)
         file.write(samples)
-    temporary.replace(path)

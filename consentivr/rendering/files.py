@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from consentivr.files import replacing
 
 
 def differences(folder: Path, files: Mapping[str, str]) -> str:
@@ -36,19 +36,6 @@ def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
     ]
     for path, text in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return [path for path, _ in changed]
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

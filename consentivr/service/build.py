@@ -10,10 +10,11 @@ from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
+from consentivr.files import read_secret
 from consentivr.ledger import Ledger, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect
 from consentivr.rendering import DialplanLine, Queue, render
-from consentivr.resources import read_secret, shipped
+from consentivr.resources import shipped
 from consentivr.watch import House
 
 

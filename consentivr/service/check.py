@@ -12,9 +12,10 @@ from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
+from consentivr.files import read_secret
 from consentivr.ledger import Ledger, LedgerError
 from consentivr.prompts import AudioProblem, inspect, written_for
-from consentivr.resources import read_secret, room_for_calls
+from consentivr.resources import room_for_calls
 from consentivr.service.build import signer, sounds_folder
 
 

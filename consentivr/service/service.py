@@ -15,8 +15,9 @@ from consentivr.core.policy import AgentWish, Announcement
 from consentivr.custody import DailyRetention, Sealer
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
+from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
-from consentivr.resources import large_blocks_go_back, read_secret, room_for_calls
+from consentivr.resources import large_blocks_go_back, room_for_calls
 from consentivr.service.build import CannotServe, build_lines, house, retain, signer, switches
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT

@@ -20,7 +20,7 @@ from consentivr.core.adoption import ChannelSays, Told
 from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
 from consentivr.core.turns import Adopted, Arrived, CallEnded
-from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
+from consentivr.ledger import CallRef, Entry, LedgerError
 from consentivr.recordings import is_channel_uuid, recording_stem
 from consentivr.watch.settling import Settling
 from consentivr.watch.visit import Visit
@@ -158,7 +158,9 @@ class Adopting:
         self._following.connection.bgapi(command, lambda said: None)
         line = self._following.house.lines.get(channel.line)
         ref = CallRef(channel.uuid, channel.visit, channel.line, line.queue_name if line else "", _mode(line))
-        self._submit(ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name, asked=False).evidence()))
+        self._following.ledger.note(
+            ref.row(Turn.ARRIVED, Arrived(*self._following.switch_name, asked=False).evidence())
+        )
 
     def _read(self) -> None:
         """In a greenlet of its own: the ledger may be slow."""
@@ -247,7 +249,7 @@ class Adopting:
             why = "no row says that it arrived"  # were we to die now as well, the next one finds the visit by this row
         if why is not None:
             adopted = Adopted(why, *following.switch_name)
-            self._submit(ref.row(adopted.turn, adopted.evidence()))
+            following.ledger.note(ref.row(adopted.turn, adopted.evidence()))
         self._not_kept(visit, told, late=why is not None)
         if not told.decided:
             self._settling.later(visit)
@@ -266,7 +268,7 @@ class Adopting:
             return
         visit.state = state._replace(unwatched=True)
         row = self._following.unwatched(ran)
-        self._submit(visit.ref.row(row.turn, row.evidence()))
+        self._following.ledger.note(visit.ref.row(row.turn, row.evidence()))
 
     def over(self, visit: Visit, end: CallEnded) -> None:
         """A visit ended that nobody had decided: whoever asked may still have written it."""
@@ -283,12 +285,6 @@ class Adopting:
     def young(self, rows: list[Entry], why: str) -> None:
         """The same, of one that may have begun just now."""
         self._settling.young(rows, why)
-
-    def _submit(self, entry: Entry) -> None:
-        try:
-            self._following.ledger.submit(entry)
-        except LedgerUnavailable as error:
-            log.error("row lost", turn=entry.turn, why=str(error))
 
 
 def _mode(line: Any) -> str:

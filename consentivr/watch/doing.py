@@ -49,10 +49,7 @@ class Doing:
         if action.permits:
             self._following.beside(self._commit, visit, action.row, entry)
             return
-        try:
-            self._following.ledger.submit(entry)
-        except LedgerUnavailable as error:
-            log.error("row lost", turn=entry.turn, why=str(error))
+        self._following.ledger.note(entry)
 
     def _commit(self, visit: Visit, row: Any, entry: Any) -> None:
         try:

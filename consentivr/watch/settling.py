@@ -16,7 +16,7 @@ from consentivr.core.consent import Consent, ConsentDecision, Reason
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.turns import CONSENT_BASIS, Arrived, CallEnded, Decided, RecordingStopped, Row
 from consentivr.core.verdict import Verdict, verdict
-from consentivr.ledger import CallRef, Entry, LedgerError, LedgerUnavailable
+from consentivr.ledger import CallRef, Entry, LedgerError
 from consentivr.watch.visit import Visit
 
 if TYPE_CHECKING:
@@ -195,10 +195,7 @@ class Settling:
         )
 
     def _write(self, ref: CallRef, row: Row) -> None:
-        try:
-            self._following.ledger.submit(ref.row(row.turn, row.evidence()))
-        except LedgerUnavailable as error:
-            log.error("row lost", turn=row.turn.value, why=str(error))
+        self._following.ledger.note(ref.row(row.turn, row.evidence()))
 
 
 def is_of(rows: Sequence[Entry], switch_name: str) -> bool:

@@ -184,7 +184,7 @@ def _set_read_only(laboratory: Laboratory, location: str | Path, how: str) -> No
         # What a read-only file system gives, SQLITE_READONLY; one with open files cannot be remounted here.
         ledger = laboratory.application.ledger._ledger
         assert ledger is not None
-        with ledger._engine.connect() as connection:
+        with ledger.engine.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA query_only = {how}")
         return
     with sql(location) as connection:

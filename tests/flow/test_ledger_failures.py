@@ -167,4 +167,4 @@ def test_rows_do_not_pile_up_without_end(laboratory: Laboratory, monkeypatch: py
     assert channel.recorded == {}
     assert channel.reached == ["support@default"]
     with pytest.raises(LedgerUnavailable):
-        laboratory.application.ledger.submit(None)  # type: ignore[arg-type]
+        laboratory.application.ledger.commit(None, 1)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from consentivr.resources import read_secret
+from consentivr.files import read_secret
 from tests.flow.talks import ALICE, NO, YES, Desktop, Talks, audible, masked_s, press, stays, until
 
 Make = Callable[..., Talks]

@@ -280,3 +280,5 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
     },
 }
+
+LANGUAGES = tuple(WORDS)

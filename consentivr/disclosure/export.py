@@ -5,19 +5,15 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, TextIO
 
-import consentivr
-from consentivr.core import chain
-from consentivr.core.evidence import CallSummary, summarize
-from consentivr.handover import Integrity, evidence_sheet, vcon
-from consentivr.ledger import Entry, Ledger, Search, Verifier
+from consentivr.core.evidence import summarize
+from consentivr.disclosure.vcon import vcon
+from consentivr.ledger import Ledger, Search
 from consentivr.ledger.export import FORMAT, IN_ARCHIVE, write_csv, write_json
-from consentivr.recordings import fingerprint
 
 
 class NothingThere(Exception):
@@ -33,7 +29,7 @@ class HandedOver:
     unreadable: tuple[str, ...] = ()
 
 
-def export(ledger: Ledger, search: Search, form: str, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
+def hand_over(ledger: Ledger, search: Search, form: str, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
     """Write an export; ``form`` is json, csv or vcon. With ``audio`` JSON becomes an archive (zip).
 
     ``folder`` is where recordings lie; nothing outside it is handed over. Raises NothingThere,
@@ -96,46 +92,3 @@ def _audio_of(ledger: Ledger, search: Search, folder: Path) -> Iterator[tuple[Pa
             file = Path(recording.path).resolve()
             if file.is_relative_to(root):
                 yield file, recording.path
-
-
-# --- on paper --------------------------------------------------------------------------------
-
-
-def sheet(ledger: Ledger, entries: Sequence[Entry], folder: Path, verifier: Verifier, language: str) -> str:
-    """The evidence of one call, of which these are the rows, as a printable page, verified as it is made."""
-    call = summarize(entries)
-    links = list(ledger.links(Search(visit=call.call)))
-    hashes = {link.position: link.hash for link in links}
-    signed = next((known for known in ledger.checkpoints() if known.position >= links[-1].position), None)
-    findings = [f"{finding.position}: {finding.kind.value}" for finding in chain.verify_excerpt(links)]
-    if signed is not None and not (
-        (not verifier or verifier.holds(signed))
-        and chain.path_to(
-            links[0].hash, links[0].position, ledger.digests(links[0].position, signed.position), signed.checkpoint
-        )
-    ):
-        findings.append(f"{signed.position}: {chain.Tampering.SIGNATURE.value}")
-    return evidence_sheet(
-        call,
-        [(entry.position or 0, hashes[entry.position or 0], entry) for entry in entries],
-        ledger.notice(call.notice) if call.notice else None,
-        Integrity(
-            findings, signed.at if signed else None, signed.key_id if signed else None, _compare_audio(call, folder)
-        ),
-        language=language,
-        made_at=datetime.now(timezone.utc),
-        version=consentivr.__version__,
-    )
-
-
-def _compare_audio(call: CallSummary, folder: Path) -> dict[str, str]:
-    """Whether each recording still is what was sealed."""
-    said = {}
-    for recording in call.audio:
-        file = Path(recording.path).resolve()
-        try:
-            if recording.sha256 is not None and file.is_relative_to(folder.resolve()):
-                said[recording.path] = "holds" if fingerprint(file).sha256 == recording.sha256 else "differs"
-        except OSError:
-            said[recording.path] = "absent"
-    return said

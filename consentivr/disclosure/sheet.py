@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import CallSummary, Row, Turn
-from consentivr.handover.words import WORDS
-
-LANGUAGES = tuple(WORDS)
-
-
-@dataclass(frozen=True)
-class Integrity:
-    """What was verified when the sheet was made. ``audio``: by path, 'holds', 'differs' or 'absent'."""
-
-    findings: Sequence[str]
-    signed_at: str | None
-    key_id: str | None
-    audio: Mapping[str, str]
+import consentivr
+from consentivr.core.evidence import Turn, summarize
+from consentivr.disclosure.words import WORDS
+from consentivr.ledger import Entry, Ledger, Verifier
+from consentivr.ledger.verification import verify_call
 
 
-def evidence_sheet(
-    call: CallSummary,
-    rows: Sequence[tuple[int, str, Row]],
-    notice: NoticeVersion | None,
-    integrity: Integrity,
-    *,
-    language: str,
-    made_at: datetime,
-    version: str,
-) -> str:
-    """An HTML page without anything from outside. ``rows`` are (position, hash, row)."""
+def evidence_sheet(ledger: Ledger, rows: Sequence[Entry], folder: Path, verifier: Verifier, language: str) -> str:
+    """The evidence of one call, of which these are the rows, verified as it is made.
+
+    An HTML page without anything from outside. ``folder`` is where recordings lie. Raises LedgerError.
+    """
+    call = summarize(rows)
+    decision: Mapping[str, Any] = next((row.evidence for row in rows if row.turn == Turn.DECISION), {})
+    words = WORDS[language]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -46,8 +32,6 @@ def evidence_sheet(
         lstrip_blocks=True,
     )
     environment.filters["moment"] = _moment
-    decision: Mapping[str, Any] = next((row.evidence for _, _, row in rows if row.turn == Turn.DECISION), {})
-    words = WORDS[language]
     return environment.get_template("sheet.html.j2").render(
         language=language,
         say=words.__getitem__,
@@ -55,11 +39,11 @@ def evidence_sheet(
         call=call,
         attempts=decision.get("attempts", []),
         basis=words.get(call.legal_basis or "no_basis", call.legal_basis),
-        notice=notice,
+        notice=ledger.notice(call.notice) if call.notice else None,
         rows=rows,
-        integrity=integrity,
-        made_at=made_at,
-        version=version,
+        integrity=verify_call(ledger, call, folder, verifier),
+        made_at=datetime.now(timezone.utc),
+        version=consentivr.__version__,
     )
 
 

@@ -1,0 +1,62 @@
+"""Options that several verbs of ``consentivr ledger`` share: which rows, whose keys, whose numbers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from consentivr.ledger import Ledger, Search
+
+_DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+FILE = click.Path(path_type=Path, dir_okay=False)
+NUMBERS = click.option("--numbers", is_flag=True, help="Show callers' numbers.")
+KEYS = click.option("--public-key", "public_keys", type=FILE, multiple=True, help="Whose signatures count (PEM).")
+
+_SEARCH = {
+    "channel": click.option("--channel", metavar="UUID", help="One channel, with all its visits; or one visit."),
+    "caller": click.option("--caller", metavar="NUMBER", help="All calls of this number, written as in the ledger."),
+    "turn": click.option("--turn", help="Only this turn, such as 'decision'."),
+    "line": click.option("--line", help="A line, by its name in the configuration."),
+    "queue": click.option("--queue", help="A queue, by its name in mod_callcenter."),
+    "decision": click.option("--decision", type=click.Choice(["given", "refused", "not_obtained"])),
+    "agent": click.option("--agent", help="Calls that this agent took, such as 1001@default."),
+    "day": click.option("--day", type=click.DateTime(formats=["%Y-%m-%d"]), help="One day, UTC."),
+    "since": click.option("--since", type=_DAY, help="UTC, included."),
+    "until": click.option("--until", type=_DAY, help="UTC, not included."),
+}
+
+
+def searching(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options that choose rows; the command gets them as one ``search``."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def wrapped(**given: Any) -> None:
+            day = given.pop("day", None)
+            if day is not None:
+                given["since"], given["until"] = day, day + timedelta(days=1)
+            for name in ("since", "until"):
+                moment = given.get(name)
+                given[name] = moment.replace(tzinfo=timezone.utc) if moment is not None else None
+            asked = {field.name: given.pop(field.name, None) for field in fields(Search)}
+            command(search=Search(**asked), **given)
+
+        for name in reversed([name for name in _SEARCH if name not in without]):
+            wrapped = _SEARCH[name](wrapped)
+        return wrapped
+
+    return decorate
+
+
+def named(book: Ledger, search: Search) -> Search:
+    """``--channel`` names a channel or a visit."""
+    if search.channel is None:
+        return search
+    found = book.search_of(search.channel)
+    return replace(search, channel=found.channel, visit=found.visit)

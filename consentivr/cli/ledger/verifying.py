@@ -1,0 +1,92 @@
+"""``consentivr ledger verify | keygen | checkpoint``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, opened, print_json_value
+from consentivr.cli.ledger.options import FILE, KEYS
+from consentivr.ledger import LedgerError, Verifier, make_key
+from consentivr.ledger.verification import Kept, verify_export, verify_ledger
+
+
+@click.command("verify")
+@CONFIG
+@AS_JSON
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    metavar="POSITION:HASH|FILE",
+    help="What you kept elsewhere: a checkpoint that an earlier verify printed, or a file of 'ledger checkpoint'. "
+    "It tells a cut tail and a rewritten chain.",
+)
+@KEYS
+@click.option("--export", type=FILE, help="An export (JSON, zip, vCon), instead of the ledger.")
+def verify(
+    config_path: Path, print_json: bool, kept: tuple[str, ...], public_keys: tuple[Path, ...], export: Path | None
+) -> None:
+    """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
+    try:
+        verifier = Verifier.of_files(public_keys)
+        elsewhere = Kept.of(kept)
+        if export is not None:
+            verified = verify_export(export, verifier)
+        else:
+            with opened(load_configuration(config_path)) as book:
+                verified = verify_ledger(book, verifier, elsewhere)
+    except LedgerError as error:
+        raise Refused(str(error)) from None
+    findings, signed_rows = verified.findings, verified.signed_rows
+    if print_json:
+        found = [{"position": finding.position, "kind": finding.kind.value} for finding in findings]
+        print_json_value(
+            {
+                "rows": verified.rows,
+                "findings": found,
+                "checkpoint": verified.checkpoint,
+                "signed_rows": signed_rows if verifier else None,
+            }
+        )
+    else:
+        for finding in findings:
+            click.echo(f"row {finding.position}: {finding.kind.value}")
+        click.echo(f"{verified.rows} rows, {'NOT whole' if findings else 'whole'}")
+        if verifier:
+            click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
+        elif signed_rows:
+            click.echo(f"{signed_rows} of them lead to signed checkpoints; name --public-key to verify the signatures")
+        if verified.checkpoint:
+            click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
+    if findings:
+        sys.exit(1)
+
+
+@click.command("keygen")
+@click.option("--out", type=FILE, required=True, help="A new file for the private key; see ledger.signing_key.")
+def keygen(out: Path) -> None:
+    """Make a key that signs checkpoints. Prints the public key: give it to whoever verifies."""
+    try:
+        key = make_key(out)
+    except LedgerError as error:
+        raise Refused(str(error)) from None
+    click.echo(key.public_pem, nl=False)
+    click.echo(f"key {key.key_id} is in {out}, readable by its owner only", err=True)
+
+
+@click.command("checkpoint")
+@CONFIG
+@click.option("--all", "every", is_flag=True, help="All checkpoints that there are, not only the newest.")
+def checkpoint(config_path: Path, every: bool) -> None:
+    """Sign what the ledger is now, and print it as a line of JSON: append it to a file elsewhere."""
+    with opened(load_configuration(config_path), signs=True) as book:
+        book.sign()
+        signed = book.checkpoints()
+    if not signed:
+        raise Refused("nothing is signed: see ledger.signing_key, or the ledger is empty")
+    for one in signed if every else signed[-1:]:
+        click.echo(json.dumps(one.__dict__))

@@ -1,0 +1,29 @@
+"""What a run of retention says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """What a run of retention did, or would do. Files by their paths, calls by their visits, or their channels' UUIDs
+    where no visit is known.
+    """
+
+    dry_run: bool
+    audio_erased: list[str] = field(default_factory=list)
+    calls_erased: list[str] = field(default_factory=list)
+    rows_erased: int = 0
+    held: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
+    quarantined: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    left: str | None = None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether someone should look."""
+        return bool(self.quarantined or self.missing or self.failed or self.left)

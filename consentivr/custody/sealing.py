@@ -1,0 +1,199 @@
+"""Sealing recordings as they end, and erasing what must not be, beside the calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.queue
+import structlog
+
+from consentivr.core.evidence import Turn, summarize
+from consentivr.core.unwatched import spans
+from consentivr.ledger import CallRef, Entry, LedgerError, LedgerWriter
+from consentivr.recordings import (
+    CannotSilence,
+    ErasedAudio,
+    Unfinished,
+    erase_audio,
+    fingerprint,
+    quarantine,
+    repair,
+    silence,
+    visit_of,
+)
+from consentivr.threads import Worker
+
+log = structlog.get_logger(__name__)
+
+SEAL_PAUSE_S = 0.1
+"""So long recordings that end are gathered before they are sealed."""
+
+_AT_ONCE = 500
+_SETTLE_S = 5.0
+
+
+def seal(folder: Path, path: str) -> dict[str, Any]:
+    """What a finished recording is, for the ledger; or why that cannot be said."""
+    return finish(folder, path)[-1][1]
+
+
+def finish(folder: Path, path: str, visit: Sequence[Entry] = ()) -> list[tuple[Turn, dict[str, Any]]]:
+    """What becomes of a finished recording, for the ledger: its seal, or why that cannot be said, and what came before.
+
+    Only below ``folder``: the switch names the path, and it is no licence to read whatever it names. ``visit`` are the
+    rows of a visit that nobody watched for a while: what sounded then is taken out first (promise P10). Nothing is
+    returned when that fails; it can be done again.
+    """
+    real = os.path.realpath(path)
+    if not real.startswith(f"{folder.resolve()}{os.sep}"):
+        return [(Turn.RECORDING_SEALED, {"path": path, "why": "not below recordings.folder"})]
+    file, said = Path(real), []
+    try:
+        ended = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
+        try:
+            found = fingerprint(file)
+        except Unfinished:
+            repair(file)  # the switch died while it recorded: the samples are there
+            said.append((Turn.RECORDING_REPAIRED, {"path": path, "why": "the switch never finished it"}))
+            found = fingerprint(file)
+    except OSError as error:
+        return [*said, (Turn.RECORDING_SEALED, {"path": path, "why": error.strerror or str(error)})]
+    unwatched = spans(visit, path, found.duration_ms / 1000, ended)
+    try:
+        if unwatched:
+            silence(file, unwatched)
+            found = fingerprint(file)
+    except CannotSilence as error:
+        erase_audio(folder, [path])
+        return [*said, (Turn.RECORDING_ERASED, {"path": path, "why": f"nobody watched, and it is {error}"})]
+    except OSError as error:
+        log.error("what nobody watched is still in a recording; 'retention run' takes it out", why=str(error))
+        return said
+    silenced = {"silenced": [[round(at, 1) for at in span] for span in unwatched]} if unwatched else {}
+    return [*said, (Turn.RECORDING_SEALED, {"path": path, **vars(found), **silenced})]
+
+
+def _seal_each(folder: Path, waiting: Sequence[tuple[str, Sequence[Entry]]]) -> list[list[tuple[Turn, dict[str, Any]]]]:
+    return [finish(folder, path, visit) for path, visit in waiting]
+
+
+class Sealer:
+    """Seals recordings as they end, one after the other in a thread of its own: hashing an hour of audio takes a
+    while. What must be erased goes the same way.
+    """
+
+    def __init__(self, folder: Path, ledger: LedgerWriter, erase_below: Sequence[Path] = ()) -> None:
+        """``folder`` holds our recordings; below ``erase_below`` those of others may be erased too."""
+        self._folder = folder
+        self._erasable = (folder, *erase_below)
+        self._ledger = ledger
+        self._worker = Worker(2)
+        self._to_seal = gevent.queue.JoinableQueue()
+        self._to_erase = gevent.queue.JoinableQueue()
+        self._greenlets = [gevent.spawn(self._seal_all), gevent.spawn(self._erase_all)]
+
+    def seal(self, about: CallRef, path: str, *, unwatched: bool = False) -> None:
+        """Takes a recording that has ended, and whether its rows say that nobody watched; returns at once."""
+        self._to_seal.put((about, path, unwatched))
+
+    def erase(self, about: CallRef, paths: Sequence[str], why: str, *, ours: bool, since: float = 0.0) -> None:
+        """Erase files that must not be, in the middle of a call; returns at once.
+
+        A file that is not ``ours`` and has the name of some visit, or was last written before ``since`` (Unix time,
+        seconds), is put into quarantine instead: it may be somebody's evidence, or on hold, whatever records to it now.
+        """
+        for path in paths:
+            self._to_erase.put((about, path, why, None if ours else since))
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Finish. What is left to seal, ``retention run`` seals."""
+        for queue in (self._to_erase, self._to_seal):
+            queue.join(timeout)
+        gevent.killall(self._greenlets)
+
+    def _seal_all(self) -> None:
+        """All that wait in one go: at a full load a visit to the thread costs more than a seal."""
+        while True:
+            waiting = [self._to_seal.get()]
+            while not self._to_seal.empty() and len(waiting) < _AT_ONCE:
+                waiting.append(self._to_seal.get())
+            visits = self._visits([about.visit for about, _, unwatched in waiting if unwatched and about.visit])
+            ready = [
+                (about, path, visits.get(about.visit or "", ()))
+                for about, path, unwatched in waiting
+                if not unwatched or about.visit in visits
+            ]
+            seals = self._worker.run(_seal_each, self._folder, [(path, visit) for _, path, visit in ready])
+            for (about, _, _), rows in zip(ready, seals, strict=True):
+                for turn, evidence in rows:
+                    self._ledger.note(about.row(turn, evidence))
+            for _ in waiting:
+                self._to_seal.task_done()
+            gevent.sleep(SEAL_PAUSE_S)
+
+    def _visits(self, names: Sequence[str]) -> dict[str, list[Entry]]:
+        """Their rows, the last ones too; nothing when they cannot be read: then 'retention run' seals."""
+        if not names:
+            return {}
+        try:
+            self._ledger.settle(_SETTLE_S)
+            return {rows[0].call: rows for rows in self._ledger.rows_of_visits(names)}
+        except LedgerError as error:
+            log.error("recordings are not sealed now; 'retention run' does it", recordings=len(names), why=str(error))
+            return {}
+
+    def _erase_all(self) -> None:
+        while True:
+            about, path, why, since = self._to_erase.get()
+            if self._is_held(about):
+                log.warning("on legal hold: not erased before it is released", channel=about.channel_uuid, path=path)
+                self._to_erase.task_done()
+                continue
+            away = since is not None and _may_be_evidence(self._folder, path, since)
+            try:
+                if not away:
+                    if self._worker.run(_erase, self._erasable, path).erased:
+                        self._ledger.note(about.row(Turn.RECORDING_ERASED, {"why": why, "path": path}))
+                elif (place := self._worker.run(_put_away, self._folder, path)) is not None:
+                    self._ledger.note(about.row(Turn.QUARANTINED, {"why": why, "path": path, "to": place}))
+            except (OSError, ValueError) as error:
+                log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(error))
+            self._to_erase.task_done()
+
+    def _is_held(self, about: CallRef) -> bool:
+        """Whether the visit that asks for it is under a legal hold: retention erases it once that is released."""
+        if about.visit is None:
+            return False
+        try:
+            return any(summarize(rows).held for rows in self._ledger.rows_of_visits([about.visit]))
+        except LedgerError as error:
+            log.warning("whether a call is on hold cannot be read; it is erased", why=str(error))
+            return False
+
+
+def _may_be_evidence(folder: Path, path: str, since: float) -> bool:
+    """Some visit's by its name, or there before ``since``: nothing of the visit that it is told of."""
+    file = Path(path).resolve()
+    if file.is_relative_to(folder.resolve()) and visit_of(file.stem) is not None:
+        return True
+    try:
+        return file.stat().st_mtime < since
+    except OSError:
+        return False
+
+
+def _put_away(folder: Path, path: str) -> str | None:
+    """Where it is now; None when there is no such file."""
+    if not Path(path).exists():
+        return None
+    return str(quarantine(folder.resolve(), Path(path).resolve()))
+
+
+def _erase(folders: Sequence[Path], path: str) -> ErasedAudio:
+    folder = next((known for known in folders if Path(path).resolve().is_relative_to(known.resolve())), folders[0])
+    return erase_audio(folder, [path])

@@ -1,0 +1,9 @@
+"""Handing over what is known of a call, a caller or a span of time: to the person (GDPR art. 15, 20), to a court on
+paper, to other systems.
+"""
+
+from consentivr.disclosure.export import HandedOver, NothingThere, hand_over
+from consentivr.disclosure.sheet import evidence_sheet
+from consentivr.disclosure.words import LANGUAGES
+
+__all__ = ["LANGUAGES", "HandedOver", "NothingThere", "evidence_sheet", "hand_over"]

@@ -1,0 +1,81 @@
+"""Files that only their owner may read, and files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+class NotPrivate(OSError):
+    """Others than its owner may read a file. The message says what to do."""
+
+
+# --- private ---------------------------------------------------------------------------------
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file that, if it is new, only its owner may read; ``flags`` as of os.open. Raises OSError."""
+    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+@contextmanager
+def new_private(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that only its owner may read, gone again if it cannot be finished. Raises OSError, also when it is
+    there already.
+    """
+    file = os.fdopen(open_private(path, os.O_WRONLY | os.O_EXCL), "wb")
+    try:
+        with file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """For ``read_secret``; what was there is replaced. Raises OSError."""
+    with os.fdopen(open_private(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file:
+        file.write(secret + "\n")
+
+
+def read_private(path: Path) -> bytes:
+    """What a file holds that only its owner can read. Raises OSError; NotPrivate when others can."""
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise NotPrivate(f"others than its owner may read {path}: run 'chmod 600 {path}'")
+    return path.read_bytes()
+
+
+def read_secret(path: Path, shortest: int = 1) -> str:
+    """The line that such a file holds, ``shortest`` in characters. Raises OSError with a remedy."""
+    secret = read_private(path).decode("utf-8").strip()
+    if len(secret) < shortest or not secret.isprintable():
+        raise OSError(f"{path} holds no secret of at least {shortest} characters in one line")
+    return secret
+
+
+# --- whole -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name to write to; what is there takes the place of ``path`` when it is complete and on disk, for all to read.
+
+    Raises OSError; ``path`` is as it was then.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.fsync(descriptor)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""Erasing what the ledger knows of people and calls; a receipt says so, and the chain still verifies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from consentivr.core import chain
+from consentivr.core.evidence import Turn
+from consentivr.ledger.appending import Appending
+from consentivr.ledger.databases import DatabaseError
+from consentivr.ledger.entry import NO_CALL, CallRef
+from consentivr.ledger.schema import ERASED, callers, entries
+from consentivr.ledger.searching import Searching, portions
+
+
+class Erasing:
+    """Erases in an open ledger, and adds the receipts."""
+
+    def __init__(self, ledger: Searching, appending: Appending) -> None:
+        self._ledger = ledger
+        self._appending = appending
+
+    def people(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
+        """Erase the personal data of channels and leave a receipt for each of their visits (GDPR art. 17).
+
+        Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it.
+        """
+        receipts = [rows[-1].about.row(Turn.ERASURE, evidence) for rows in self._ledger.rows_of(channels)]
+        with self._ledger.writing() as connection:
+            for some in portions(channels):
+                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(some)))
+            self._appending.extend(connection, receipts, {})
+
+    def rows(self, visits: Sequence[str], evidence: dict[str, Any]) -> int:
+        """Erase all rows of calls (as ``rows_of_visits`` names them); one receipt names the rows.
+
+        The personal data go with the last call of their channel. Returns the number of rows. The chain keeps
+        their digests, which tell nothing without the keys that are erased with them. Calls of one queue
+        belong into one receipt: it names the queue of the first.
+        """
+        with self._ledger.writing() as connection:
+            positions: list[int] = []
+            queue = ""
+            for some in portions(visits):
+                of_calls = entries.c.call.in_(some)
+                columns = (entries.c.position, entries.c.queue, entries.c.channel_uuid)
+                channels = set()
+                for row in connection.execute(sa.select(*columns).where(of_calls)):
+                    positions.append(row.position)
+                    queue = queue or row.queue
+                    channels.add(row.channel_uuid)
+                connection.execute(entries.update().where(of_calls).values(ERASED))
+                left = sa.exists().where(entries.c.channel_uuid == callers.c.channel_uuid)
+                connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
+            if positions:
+                said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
+                receipt = CallRef(NO_CALL, None, "", queue, "").row(Turn.ROWS_ERASED, said)
+                self._appending.extend(connection, [receipt], {})
+        return len(positions)
+
+    def overwrite_freed(self) -> str | None:
+        """Overwrite what was erased where the database kept it; else what the operator must do for that."""
+        try:
+            return self._ledger.database.overwrite_freed()
+        except DatabaseError as error:
+            return f"what was erased is not overwritten yet: {self._ledger.explained(error)}"

@@ -1,0 +1,51 @@
+"""What blocks, beside a gevent hub: the database, hashing, the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, ParamSpec, TypeVar
+
+import gevent.event
+import gevent.threadpool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Running(Generic[T]):
+    """Something under way in a worker thread."""
+
+    def __init__(self, outcome: gevent.event.AsyncResult) -> None:
+        self._outcome = outcome
+
+    def get(self, timeout: float | None = None) -> T:
+        """What it returns, or raises. Raises gevent.Timeout after ``timeout`` seconds; it goes on then."""
+        value, error = self._outcome.get(timeout=timeout)
+        if error is not None:
+            raise error
+        return value  # type: ignore[no-any-return]
+
+
+class Worker:
+    """So many threads of its own. To be used from one gevent hub."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._pool = gevent.threadpool.ThreadPool(threads)
+
+    def start(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Running[T]:
+        """Begin it as soon as a thread is free."""
+        return Running(self._pool.spawn(_outcome, function, args, kwargs))
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Wait for what it returns, or raises; other greenlets go on."""
+        return self.start(function, *args, **kwargs).get()
+
+
+def _outcome(
+    function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[T | None, Exception | None]:
+    """In the thread, where gevent would print what is raised."""
+    try:
+        return function(*args, **kwargs), None
+    except Exception as error:
+        return None, error
