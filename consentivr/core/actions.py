@@ -157,9 +157,10 @@ class LookAtLegs:
 
 @dataclass(frozen=True)
 class EndListening:
-    """Hang up a leg that eavesdrops."""
+    """Hang up a leg that eavesdrops ``on`` another."""
 
     leg: str
+    on: str
 
 
 @dataclass(frozen=True)

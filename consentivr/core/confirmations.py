@@ -11,7 +11,7 @@ from consentivr.core.policy import Announcement, TalkPolicy
 from consentivr.core.recorders import FORBIDDEN, Result, judge, mine
 from consentivr.core.state import TalkState
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import AgentStopped, CommandFailed, RecordingFailed, RecordingStopped
+from consentivr.core.turns import AgentStopped, CommandFailed, RecordingFailed, RecordingStopped, Tapped
 
 WITHDRAWN = "consent withdrawn"
 
@@ -82,6 +82,14 @@ def closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> R
     row = RecordingStopped(event.path, event.duration_ms, event.completion_cause)
     after: TalkAction = do.Erase((event.path,), WITHDRAWN, ours=True) if state.erase else do.Seal(event.path)
     return state, (do.Write(row), after)
+
+
+def listening_ended(policy: TalkPolicy, state: TalkState, event: ev.ListeningEnded) -> Result:
+    """Whoever eavesdropped was to be hung up."""
+    if event.gone:
+        return state, (do.Write(Tapped("eavesdrop", event.on, ended=True)),)
+    row = CommandFailed("end_listening", event.said, ())
+    return state, (do.Write(row), do.Alarm(row))
 
 
 def ended_by_itself(state: TalkState) -> Result:

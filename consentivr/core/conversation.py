@@ -13,7 +13,16 @@ from typing import Any
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
-from consentivr.core.confirmations import closed, ended_by_itself, not_done, settle, silenced, sounding, try_again
+from consentivr.core.confirmations import (
+    closed,
+    ended_by_itself,
+    listening_ended,
+    not_done,
+    settle,
+    silenced,
+    sounding,
+    try_again,
+)
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
 from consentivr.core.recorders import Result, decide, judge, mine
@@ -232,6 +241,7 @@ _RULES: dict[type, Callable[[TalkPolicy, TalkState, Any], Result]] = {
     ev.Committed: _committed,
     ev.CommitFailed: _commit_failed,
     ev.Silenced: silenced,
+    ev.ListeningEnded: listening_ended,
     ev.Sounding: sounding,
     ev.NotDone: not_done,
     ev.TryAgain: try_again,

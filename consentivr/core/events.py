@@ -190,6 +190,15 @@ class Silenced:
 
 
 @dataclass(frozen=True)
+class ListeningEnded:
+    """Who eavesdropped ``on`` a leg is gone: confirmed. Or not, and what the switch ``said``."""
+
+    on: str
+    gone: bool
+    said: str
+
+
+@dataclass(frozen=True)
 class Sounding:
     """These hear again: confirmed."""
 
@@ -267,6 +276,7 @@ TalkEvent = (
     | CommitFailed
     | Silenced
     | Sounding
+    | ListeningEnded
     | NotDone
     | TryAgain
     | RecordingClosed

@@ -183,17 +183,13 @@ def _taps(policy: TalkPolicy, state: TalkState) -> Result:
     known = tuple(leg for leg in state.ended if leg in state.now.listeners)
     may_end = policy.taps is Taps.END and any(tap.function == "eavesdrop" for tap in state.now.taps)
     ends = tuple(leg for leg in state.now.listeners if leg not in known) if may_end else ()
-    told = [
-        Tapped(tap.function, tap.leg, ended=bool(ends) and tap.function == "eavesdrop")
-        for tap in state.now.taps
-        if tap not in state_taps or (ends and tap.function == "eavesdrop")  # who that was is known only now
-    ]
     actions: tuple[TalkAction, ...] = ()
-    for row in told:
+    for row in (Tapped(tap.function, tap.leg, ended=False) for tap in state.now.taps if tap not in state_taps):
         actions += (do.Write(row),)
         if policy.taps is not Taps.NOTE:
             actions += (do.Alarm(row),)
-    actions += tuple(do.EndListening(leg) for leg in ends)
+    on = next((tap.leg for tap in state.now.taps if tap.function == "eavesdrop"), "")
+    actions += tuple(do.EndListening(leg, on) for leg in ends)
     return state._replace(tapped=state.now.taps, ended=(*known, *ends)), actions
 
 

@@ -242,7 +242,7 @@ class LookedForRecorders(Row):
 
 @dataclass(frozen=True)
 class Tapped(Row):
-    """Something other than a recorder listens to who did not agree; ``ended``: it was hung up."""
+    """Something other than a recorder listens to who did not agree; ``ended``: it was hung up, and is seen to be."""
 
     turn: ClassVar[Turn] = Turn.TAPPED
     function: str

@@ -35,7 +35,7 @@ class Doing:
     def __init__(self, following: Following) -> None:
         self._following = following
         self._connection = following.connection
-        self._orders = Orders(following.connection)
+        self._orders = Orders(following.connection, following.later)
 
     def perform(self, visit: Visit, action: TalkAction) -> None:
         """Begin it."""
@@ -168,8 +168,11 @@ class Doing:
             self._connection.bgapi(switch.play_to(action.leg or visit.channel, sound.path, both=action.both), _ignore)
 
     def end_listening(self, visit: Visit, action: do.EndListening) -> None:
+        def outcome(gone: bool, said: str, took_ms: int) -> None:
+            self._tell(visit, ev.ListeningEnded(action.on, gone, said))
+
         if is_channel_uuid(action.leg):
-            self._connection.bgapi(switch.hang_up(action.leg), _ignore)
+            self._orders.hang_up(action.leg, outcome)
 
     def look(self, visit: Visit, action: do.LookAtLegs) -> None:
         """The negative proof. What is found is told to the switchboard, as if the stream had: no event of the stream

@@ -116,6 +116,10 @@ class Following:
         self._beside.add(greenlet)
         greenlet.start_later(seconds) if seconds else greenlet.start()
 
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Do something in the greenlet of the watch, so many seconds from now."""
+        self.beside(self.post, what, seconds=seconds)
+
     def fall_silent(self, seconds: float) -> None:
         """Before the watch ends: nothing of ours sounds while nobody watches, and that is in the ledger."""
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from consentivr import switch
@@ -18,6 +19,9 @@ from consentivr.esl.inbound import NO_ANSWER, InboundConnection
 STEP_SECONDS = 0.4
 """How long one step may take before something stronger is tried."""
 
+LOOK_AGAIN_SECONDS = 0.05
+"""A leg that is hung up is there a little longer."""
+
 Outcome = Callable[[bool, str, int], None]
 """Whether it is done, what the switch said last, and how long it took, in milliseconds."""
 
@@ -25,8 +29,10 @@ Outcome = Callable[[bool, str, int], None]
 class Orders:
     """Gives them over one connection, in the greenlet that receives on it."""
 
-    def __init__(self, connection: InboundConnection) -> None:
+    def __init__(self, connection: InboundConnection, later: Callable[[float, Callable[[], None]], None]) -> None:
+        """``later`` does something so many seconds from now."""
         self._connection = connection
+        self._later = later
         self._masking: dict[Recorder, deque[tuple[bool, Outcome]]] = {}
         """What is ordered of each recorder, in order; the first is under way."""
 
@@ -42,9 +48,25 @@ class Orders:
             steps = [switch.stop_all_recorders(recorder.leg)]
             if switch.can_be_named(recorder.path):
                 steps.insert(0, switch.stop_recorder(recorder.leg, recorder.path))
-            if may_end_leg:
-                steps.append(switch.hang_up(recorder.leg))
-        self._climb(recorder, steps, "", outcome, time.monotonic())
+        leg = recorder.leg if may_end_leg else None
+        self._climb(recorder, steps, leg, "", outcome, time.monotonic())
+
+    def hang_up(self, leg: str, outcome: Outcome) -> None:
+        """Hang up a leg, and see that it is gone."""
+        began = time.monotonic()
+
+        def look(said: str) -> None:
+            self._connection.bgapi(switch.exists(leg), partial(looked, said), STEP_SECONDS)
+
+        def looked(said: str, exists: str) -> None:
+            if exists.strip() == "false":
+                outcome(True, "", _since(began))
+            elif time.monotonic() - began > STEP_SECONDS:
+                outcome(False, said.strip(), _since(began))
+            else:
+                self._later(LOOK_AGAIN_SECONDS, partial(look, said))
+
+        self._connection.bgapi(switch.hang_up(leg), look, STEP_SECONDS)
 
     def mask(self, recorder: Recorder, on: bool, outcome: Outcome) -> None:
         """Silence a recorder, or let it hear again: the switch's answer is all that can be seen of it.
@@ -89,7 +111,13 @@ class Orders:
 
         self._connection.bgapi(switch.set_variables(leg, variables), set_)
 
-    def _climb(self, recorder: Recorder, steps: list[str], said: str, outcome: Outcome, began: float) -> None:
+    def _climb(
+        self, recorder: Recorder, steps: list[str], leg: str | None, said: str, outcome: Outcome, began: float
+    ) -> None:
+        """``leg`` is hung up when no step helps, if it may be."""
+        if not steps and leg is not None:
+            self.hang_up(leg, lambda gone, said, took_ms: outcome(gone, said, _since(began)))
+            return
         if not steps:
             outcome(False, said.strip() or "no command can name it", _since(began))
             return
@@ -98,7 +126,7 @@ class Orders:
             if gone:
                 outcome(True, "", _since(began))
             else:
-                self._climb(recorder, steps[1:], last[0], outcome, began)
+                self._climb(recorder, steps[1:], leg, last[0], outcome, began)
 
         def looked(list_: str) -> None:
             if not list_.strip() and recorder.leg is not None:  # so it is of a leg that is gone

@@ -296,8 +296,21 @@ def test_p5_who_did_not_agree_and_is_tapped(taps: Taps, alarms: int, ended: bool
     _, actions = step(room.policy, room.state, ev.Changed(_with_ear(room)))
     assert [type(action) for action in actions].count(do.Alarm) == alarms
     (row,) = [action.row for action in actions if isinstance(action, do.Write)]
-    assert row.evidence() == {"function": "eavesdrop", "leg": CALLER, "ended": ended}
-    assert (do.EndListening("ear") in actions) == ended
+    assert row.evidence() == {"function": "eavesdrop", "leg": CALLER, "ended": False}
+    assert (do.EndListening("ear", CALLER) in actions) == ended
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_who_eavesdropped_is_said_to_be_gone_only_when_it_is_seen(gone: bool) -> None:
+    room = new_room(replace(OPT_OUT, taps=Taps.END), ConsentDecision.REFUSED)
+    play(room, "anna answers")
+    _, actions = step(room.policy, room.state, ev.ListeningEnded(CALLER, gone, "-ERR"))
+    rows = [action.row for action in actions if isinstance(action, do.Write)]
+    if gone:
+        assert rows == [turns.Tapped("eavesdrop", CALLER, ended=True)]
+    else:
+        assert rows == [turns.CommandFailed("end_listening", "-ERR", ())]
+        assert do.Alarm(rows[0]) in actions
 
 
 def test_who_eavesdrops_may_be_known_only_after_the_tap() -> None:
@@ -308,7 +321,7 @@ def test_who_eavesdrops_may_be_known_only_after_the_tap() -> None:
     state, first = step(room.policy, room.state, ev.Changed(replace(later, parties=later.parties[1:], listeners=())))
     _, second = step(room.policy, state, ev.Changed(later))
     rows = [action.row.evidence()["ended"] for action in (*first, *second) if isinstance(action, do.Write)]
-    assert rows == [False, True]
+    assert rows == [False]
     ended = [action.leg for action in (*first, *second) if isinstance(action, do.EndListening)]
     assert ended == ["ear"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections import deque
@@ -52,9 +53,13 @@ class Connection:
 Outcome = tuple[bool, str]
 
 
+def orders(connection: Connection) -> Orders:
+    return Orders(connection, lambda seconds, what: what())  # type: ignore[arg-type]
+
+
 def stop(recorder: Recorder, *answers: str, may_end_leg: bool = False) -> tuple[list[str], list[Outcome]]:
     connection, outcomes = Connection(*answers), []
-    Orders(connection).stop(  # type: ignore[arg-type]
+    orders(connection).stop(
         recorder, lambda done, said, took_ms: outcomes.append((done, said)), may_end_leg=may_end_leg
     )
     connection.play()
@@ -63,7 +68,7 @@ def stop(recorder: Recorder, *answers: str, may_end_leg: bool = False) -> tuple[
 
 
 BY_NAME, ALL, KILL = f"uuid_record {LEG} stop {PATH}", f"uuid_record {LEG} stop all", f"uuid_kill {LEG}"
-LOOK = f"uuid_buglist {LEG}"
+LOOK, EXISTS = f"uuid_buglist {LEG}", f"uuid_exists {LEG}"
 ON_LEG = Recorder(PATH, LEG)
 
 
@@ -85,18 +90,27 @@ def test_p6_a_stop_is_done_when_the_switch_no_longer_lists_it(answers: tuple[str
     assert stop(ON_LEG, *answers) == (sent, [(True, "")])
 
 
-@pytest.mark.parametrize("list_", [there(PATH), NO_ANSWER, ""], ids=["it records still", "hung", "no list"])
+@pytest.mark.parametrize("list_", [there(PATH), NO_ANSWER], ids=["it records still", "hung"])
 @pytest.mark.parametrize("said", [ERR, NO_ANSWER, "+OK"])
 def test_p6_a_stop_that_cannot_be_seen_is_not_done(list_: str, said: str) -> None:
     assert stop(ON_LEG, said, list_, said, list_) == ([BY_NAME, LOOK, ALL, LOOK], [(False, said.strip())])
 
 
-def test_p6_where_no_call_depends_on_it_the_leg_is_the_last_rung() -> None:
+def test_no_list_is_the_list_of_a_leg_that_is_gone_if_it_is() -> None:
+    assert stop(ON_LEG, ERR, "", "false") == ([BY_NAME, LOOK, EXISTS], [(True, "")])
+    sent, outcomes = stop(ON_LEG, ERR, "", "true", ERR, "", NO_ANSWER)
+    assert (sent, outcomes) == ([BY_NAME, LOOK, EXISTS, ALL, LOOK, EXISTS], [(False, ERR.strip())])
+
+
+def test_p6_where_no_call_depends_on_it_the_leg_is_the_last_rung(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = (ERR, there(PATH), ERR, there(PATH))
-    sent, outcomes = stop(ON_LEG, *failed, "+OK", "-ERR no reply\n", may_end_leg=True)
-    assert (sent, outcomes) == ([BY_NAME, LOOK, ALL, LOOK, KILL, LOOK], [(True, "")])
-    sent, outcomes = stop(ON_LEG, *failed, "-ERR No such channel!\n", there(PATH), may_end_leg=True)
-    assert (sent[-2:], outcomes) == ([KILL, LOOK], [(False, "-ERR No such channel!")])
+    sent, outcomes = stop(ON_LEG, *failed, "+OK", "true", "false", may_end_leg=True)
+    assert (sent, outcomes) == ([BY_NAME, LOOK, ALL, LOOK, KILL, EXISTS, EXISTS], [(True, "")])
+    clock = itertools.count(step=STEP_SECONDS / 4)
+    monkeypatch.setattr("consentivr.watch.orders.time.monotonic", lambda: next(clock))
+    sent, outcomes = stop(ON_LEG, *failed, "-ERR No such channel!\n", *5 * ["true"], may_end_leg=True)
+    assert (sent[4], outcomes) == (KILL, [(False, "-ERR No such channel!")])
+    assert set(sent[5:]) == {EXISTS}
 
 
 @pytest.mark.parametrize("path", ["/r/a b.wav", "/r/${x}.wav", "relative", "/r/ä.wav"])
@@ -152,7 +166,7 @@ def test_p7_a_conference_that_cannot_be_named(name: str) -> None:
 def test_p6_a_mask_is_what_the_switch_answers(on: bool, answer: str, done: bool) -> None:
     """A masked recorder looks like any other in the switch's list (seen): its answer is all there is."""
     connection, outcomes = Connection(answer), []
-    Orders(connection).mask(ON_LEG, on, lambda *said: outcomes.append(said[:2]))  # type: ignore[arg-type]
+    orders(connection).mask(ON_LEG, on, lambda *said: outcomes.append(said[:2]))
     connection.play()
     assert connection.sent == [f"uuid_record {LEG} {'mask' if on else 'unmask'} {PATH}"]
     assert outcomes == [(done, answer.strip())]
@@ -161,7 +175,7 @@ def test_p6_a_mask_is_what_the_switch_answers(on: bool, answer: str, done: bool)
 @pytest.mark.parametrize("recorder", [IN_ROOM, Recorder("/r/a b.wav", LEG)])
 def test_what_cannot_be_masked_is_said_so_at_once(recorder: Recorder) -> None:
     outcomes: list[tuple[bool, str, int]] = []
-    Orders(Connection()).mask(recorder, True, lambda *said: outcomes.append(said))  # type: ignore[arg-type]
+    orders(Connection()).mask(recorder, True, lambda *said: outcomes.append(said))
     assert outcomes == [(False, "it cannot be masked", 0)]
 
 
@@ -177,7 +191,7 @@ def test_what_cannot_be_masked_is_said_so_at_once(recorder: Recorder) -> None:
 )
 def test_a_recorder_starts_only_once_its_variables_are_set(answers: tuple[str, ...], outcome: Outcome) -> None:
     connection, outcomes = Connection(*answers), []
-    Orders(connection).start(LEG, PATH, {"RECORD_STEREO": "true"}, lambda *said: outcomes.append(said[:2]))  # type: ignore[arg-type]
+    orders(connection).start(LEG, PATH, {"RECORD_STEREO": "true"}, lambda *said: outcomes.append(said[:2]))
     connection.play()
     assert connection.sent == [
         f"uuid_setvar_multi {LEG} RECORD_STEREO=true", f"uuid_record {LEG} start {PATH}",
@@ -187,7 +201,7 @@ def test_a_recorder_starts_only_once_its_variables_are_set(answers: tuple[str, .
 
 def test_how_long_it_took_is_told() -> None:
     connection, took = Connection("+OK", NONE), []
-    Orders(connection).stop(ON_LEG, lambda done, said, ms: took.append(ms), may_end_leg=False)  # type: ignore[arg-type]
+    orders(connection).stop(ON_LEG, lambda done, said, ms: took.append(ms), may_end_leg=False)
     time.sleep(0.03)
     connection.play()
     assert took[0] >= 30
