@@ -102,10 +102,12 @@ def test_p10_a_silent_supervisor_is_not_heard_and_one_who_speaks_is(talks: Make)
     made = talks()
     channel = made.recorded()
     spy = made.switch.listen_in(channel)
+    gevent.sleep(0.1)
+    until(lambda: not silent(channel), 1)  # silent for a moment at most: that somebody listens may be told before who
     stays(lambda: not silent(channel), 0.2)
     spy.press("2")
     until(lambda: silent(channel), 1)
-    (masked,) = made.sees(channel, "recording_masked")
+    masked = made.sees(channel, "recording_masked")[-1]
     assert (masked["why"], masked["parties"]) == ("outsider", [spy.uuid])
     gevent.sleep(0.2)
     spy.press("0")
@@ -116,7 +118,7 @@ def test_p10_a_silent_supervisor_is_not_heard_and_one_who_speaks_is(talks: Make)
     until(lambda: not silent(channel))
     gevent.sleep(0.1)
     said = made.ended(channel)
-    assert said.count("recording_masked") == said.count("recording_unmasked") == 2
+    assert said.count("recording_masked") == said.count("recording_unmasked") in (2, 3)
     (path,) = channel.recorded
     assert masked_s(path) > 3
     assert "tapped" not in said, "who agreed to be recorded may be listened to"
