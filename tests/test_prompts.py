@@ -51,6 +51,21 @@ def test_made_levelled_at_both_rates(tmp_path: Path, program: str) -> None:
             assert abs(spoken.duration_ms - (len(text) + 1) * 50 - 200) < 5
 
 
+def test_p2_how_long_the_beginning_lasts_is_measured_with_the_same_voice(tmp_path: Path, program: str) -> None:
+    file = ("de", "question")
+    build(tmp_path, TEXTS, SAMPLE_RATES, heard={file: "Dürfen"}, program=program + "0.5")
+    for rate in SAMPLE_RATES:
+        spoken = inspect(tmp_path, "de", rate, "question", TEXTS[file])
+        assert spoken.heard_ms == 100 + 7 * 50, "what leads in, and what is spoken"
+        assert inspect(tmp_path, "de", rate, "welcome", "Hallo.").heard_ms is None
+        path = sound_path(tmp_path, "de", rate, "question")
+        assert written_for(path, TEXTS[file], "Dürfen")
+        assert written_for(path, TEXTS[file], "Dürfen wir") is False, "another mark: to be measured anew"
+    assert build(tmp_path, TEXTS, SAMPLE_RATES, heard={file: "Dürfen"}, program=program + "0.5") == 0
+    assert build(tmp_path, TEXTS, SAMPLE_RATES, heard={file: "Dürfen wir?"}, program=program + "0.5") == 2
+    assert inspect(tmp_path, "de", 8000, "question", TEXTS[file]).heard_ms < spoken.duration_ms
+
+
 def test_only_what_changed_is_made_again(tmp_path: Path, program: str) -> None:
     build(tmp_path, TEXTS, SAMPLE_RATES, program=program + "0.5")
     assert build(tmp_path, TEXTS, SAMPLE_RATES, program=program + "0.5") == 0

@@ -185,6 +185,7 @@ def prompts_build(config_path: Path, out: Path | None, program: str | None, forc
             folder,
             configuration.sound_files(),
             SAMPLE_RATES,
+            heard=configuration.heard_files(),
             program=program or DEFAULT_PROGRAM,
             force=force,
             progress=lambda path, what: click.echo(f"{what}: {path}"),

@@ -247,7 +247,8 @@ class Question(_Section):
         ge=0,
         le=120_000,
         description="So much of the question must have been heard before a yes counts; who presses earlier is asked "
-        "again. Without it: up to the mark | in the question's text, else until both keys have been named.",
+        "again. Without it: up to the mark | in the question's text, else until both keys have been named, as 'prompts "
+        "build' measured it; in a file of your own by its share of the letters.",
     )
     withdrawal_keys: KeySequence = Field(
         "*9", description="Takes a yes back while waiting or talking. Name it in the announcement 'accepted'."
@@ -498,12 +499,13 @@ class Configuration(_Section):
         description="For each language the wording of each announcement. All but 'question' may be left out.",
     )
 
-    def line_policy(self, line_name: str, question_ms: int) -> LinePolicy:
-        """How callers of a line are asked; ``question_ms`` is how long its question lasts, in milliseconds."""
+    def line_policy(self, line_name: str, question_ms: int, heard_ms: int | None = None) -> LinePolicy:
+        """How callers of a line are asked. In milliseconds, ``question_ms`` is how long its question lasts, and
+        ``heard_ms`` after how much of it a caller knows what is asked, if that was measured."""
         recording = self.queues[self.lines[line_name].queue].recording
         question = self.question_of(line_name)
         talk = self.talk_policy(line_name, self.lines[line_name].queue)
-        least = question.min_heard_ms
+        least = heard_ms if question.min_heard_ms is None else question.min_heard_ms
         return LinePolicy(
             mode=recording.mode,
             purpose=recording.purpose,
@@ -534,22 +536,36 @@ class Configuration(_Section):
             taps=self.talks.taps,
         )
 
-    def enough_of(self, line_name: str) -> float:
-        """How much of the question, of 1, must be heard to know what is asked (promise P2).
+    def heard_of(self, line_name: str) -> str:
+        """The beginning of the question after which a caller knows what is asked (promise P2), as it is spoken.
 
         Up to the mark in its text; without one until the second of the two keys has been named; a question that
-        names them otherwise must be heard to its end. A text takes as long as its share of the letters.
+        names them otherwise must be heard to its end.
         """
         line, question = self.lines[line_name], self.question_of(line_name)
         texts = self.announcements.get(self.language_of(line_name), {})
         text = line.announcements.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
         if ENOUGH in text:
-            return text.index(ENOUGH) / max(1, len(text) - 1)
+            return text[: text.index(ENOUGH)]
         named = [
             re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text) for key in (question.consent_key, question.objection_key)
         ]
         ends = [found.end() for found in named if found is not None]
-        return max(ends) / len(text) if len(ends) == 2 else 1.0
+        return text[: max(ends)] if len(ends) == 2 else text
+
+    def enough_of(self, line_name: str) -> float:
+        """Its share of the question's letters, of 1: how long it lasts where nobody has measured it."""
+        text = self.announcements_of(line_name).get(Announcement.QUESTION, ("", ""))[1]
+        return len(self.heard_of(line_name)) / max(1, len(text))
+
+    def heard_files(self) -> dict[tuple[str, str], str]:
+        """The same for each question's file, (language, file's stem); where lines differ in their keys the longest."""
+        files: dict[tuple[str, str], str] = {}
+        for name in self.lines:
+            if Announcement.QUESTION in self.announcements_of(name):
+                file = self.language_of(name), self.announcements_of(name)[Announcement.QUESTION][0]
+                files[file] = max(files.get(file, ""), self.heard_of(name), key=len)
+        return files
 
     def question_of(self, line_name: str) -> Question:
         """How callers of a line are asked."""

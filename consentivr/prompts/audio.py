@@ -16,6 +16,7 @@ SILENCE_DBFS = -50.0
 """An announcement whose loudest 50 ms are below this is taken for silent."""
 
 _TEXT_MARK = "consentivr text sha256:"
+_HEARD_MARK = " heard sha256:"
 
 
 class AudioProblem(Exception):
@@ -32,6 +33,8 @@ class Spoken:
     audio_sha256: str
     duration_ms: int
     rate: int
+    heard_ms: int | None = None
+    """After so much of it a caller knows what is asked, as ``prompts build`` measured it; None: nobody has."""
 
     @cached_property
     def notice(self) -> NoticeVersion:
@@ -56,7 +59,7 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
         data = path.read_bytes()
         with soundfile.SoundFile(str(path)) as file:
             kind, subtype, found_rate, channels = file.format, file.subtype, file.samplerate, file.channels
-            samples = file.read(dtype="float32", always_2d=True)
+            samples, comment = file.read(dtype="float32", always_2d=True), file.comment or ""
     except (OSError, soundfile.LibsndfileError) as error:
         raise AudioProblem(f"{path} cannot be read: {error}") from None
     if kind not in ("WAV", "WAVEX") or subtype not in ("PCM_16", "ALAW", "ULAW"):
@@ -74,6 +77,7 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
         audio_sha256=hashlib.sha256(data).hexdigest(),
         duration_ms=len(samples) * 1000 // rate,
         rate=rate,
+        heard_ms=_heard_ms(comment),
     )
 
 
@@ -85,13 +89,15 @@ def loudest_dbfs(samples: np.ndarray, rate: int) -> float:
     return float(20 * np.log10(max(loudest, 1e-9)))
 
 
-def text_mark(text: str) -> str:
-    """What ``prompts build`` notes in a file: the text that it was made from."""
-    return _TEXT_MARK + hashlib.sha256(text.encode("utf-8")).hexdigest()
+def text_mark(text: str, heard: str | None = None, heard_ms: int = 0) -> str:
+    """What ``prompts build`` notes in a file: the text that it was made from, and how long its beginning lasts."""
+    mark = _TEXT_MARK + _sha256(text)
+    return mark if heard is None else f"{mark}{_HEARD_MARK}{_sha256(heard)} {heard_ms}"
 
 
-def written_for(path: Path, text: str) -> bool | None:
-    """Whether a file was made from this text; None for a file that ``prompts build`` did not make."""
+def written_for(path: Path, text: str, heard: str | None = None) -> bool | None:
+    """Whether a file was made from this text, and ``heard``, its beginning, measured; None for a file that ``prompts
+    build`` did not make."""
     try:
         with soundfile.SoundFile(str(path)) as file:
             comment = file.comment or ""
@@ -99,4 +105,14 @@ def written_for(path: Path, text: str) -> bool | None:
         return None
     if not comment.startswith(_TEXT_MARK):
         return None
-    return bool(comment == text_mark(text))
+    made, _, measured = comment.partition(_HEARD_MARK)
+    return made == text_mark(text) and (heard is None or measured.startswith(_sha256(heard) + " "))
+
+
+def _heard_ms(comment: str) -> int | None:
+    found = comment.partition(_HEARD_MARK)[2].partition(" ")[2]
+    return int(found) if found.isascii() and found.isdigit() else None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

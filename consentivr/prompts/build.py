@@ -33,21 +33,26 @@ def build(
     texts: Mapping[tuple[str, str], str],
     rates: Sequence[int],
     *,
+    heard: Mapping[tuple[str, str], str] | None = None,
     program: str = DEFAULT_PROGRAM,
     force: bool = False,
     progress: Callable[[Path, str], None] = lambda path, what: None,
 ) -> int:
     """Make the files of ``texts`` ((language, file's stem) -> text) that are missing or out of date.
 
+    ``heard``: the beginnings of some of them, after which a caller knows what is asked; how long each lasts, spoken by
+    the same voice, is noted in the file.
+
     A file that was not made by this function, a studio recording, is left alone unless ``force``.
     Returns how many files were written. Raises BuildError.
     """
     written = 0
     for (language, stem), text in sorted(texts.items()):
+        beginning = (heard or {}).get((language, stem))
         wanted = []
         for rate in rates:
             path = sound_path(folder, language, rate, stem)
-            made_from_text = written_for(path, text) if path.exists() else False
+            made_from_text = written_for(path, text, beginning) if path.exists() else False
             if force or made_from_text is False:
                 wanted.append((rate, path))
             else:
@@ -55,11 +60,20 @@ def build(
         if not wanted:
             continue
         speech, rate_of_speech = _speak(program, language, text)
+        mark = text_mark(text, beginning, _heard_ms(program, language, beginning, len(speech) / rate_of_speech))
         for rate, path in wanted:
-            _save(path, _level(_resample(speech, rate_of_speech, rate), rate), rate, text)
+            _save(path, _level(_resample(speech, rate_of_speech, rate), rate), rate, mark)
             progress(path, "made")
             written += 1
     return written
+
+
+def _heard_ms(program: str, language: str, beginning: str | None, whole_s: float) -> int:
+    """How long the beginning of a text lasts in its file. Spoken alone it ends as a sentence does: no shorter."""
+    if not beginning:
+        return 0
+    speech, rate = _speak(program, language, beginning)
+    return round(1000 * (_LEAD_SECONDS + min(len(speech) / rate, whole_s)))
 
 
 def _speak(program: str, language: str, text: str) -> tuple[np.ndarray, int]:
@@ -103,11 +117,11 @@ def _level(samples: np.ndarray, rate: int) -> np.ndarray:
     return np.concatenate([pause, levelled, pause])
 
 
-def _save(path: Path, samples: np.ndarray, rate: int, text: str) -> None:
+def _save(path: Path, samples: np.ndarray, rate: int, mark: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         replacing(path) as temporary,
         soundfile.SoundFile(str(temporary), "w", samplerate=rate, channels=1, format="WAV", subtype="PCM_16") as file,
     ):
-        file.comment = text_mark(text)
+        file.comment = mark
         file.write(samples)

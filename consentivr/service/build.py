@@ -12,7 +12,7 @@ from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.files import read_secret
 from consentivr.ledger import Ledger, Signer
-from consentivr.prompts import AudioProblem, Spoken, inspect
+from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
 from consentivr.watch import House
@@ -132,9 +132,10 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
                 except AudioProblem as problem:
                     problems.append(str(problem))
         question = configuration.question_of(name)
+        heard_ms = _heard_ms(sounds, configuration.heard_of(name))
         lines[template.number] = Line(
             name=name,
-            policy=configuration.line_policy(name, _question_ms(sounds)),
+            policy=configuration.line_policy(name, _question_ms(sounds), heard_ms),
             queue_name=template.queue.name,
             context=configuration.freeswitch.context,
             fallback=template.fallback,
@@ -155,6 +156,14 @@ def _question_ms(sounds: dict[int, dict[Announcement, Spoken]]) -> int:
         (said[Announcement.QUESTION].duration_ms for said in sounds.values() if Announcement.QUESTION in said),
         default=0,
     )
+
+
+def _heard_ms(sounds: dict[int, dict[Announcement, Spoken]], heard: str) -> int | None:
+    """Of the beginning of the question that must be heard, in milliseconds, where 'prompts build' has measured it."""
+    asked = [said[Announcement.QUESTION] for said in sounds.values() if Announcement.QUESTION in said]
+    if not all(written_for(Path(sound.path), sound.text, heard) for sound in asked):
+        return None
+    return max((sound.heard_ms or 0 for sound in asked), default=None)
 
 
 def house(configuration: Configuration, lines: dict[str, Line]) -> House:

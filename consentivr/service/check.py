@@ -42,7 +42,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
 
 def _check_sounds(configuration: Configuration) -> list[Finding]:
     folder = sounds_folder(configuration)
-    findings = []
+    findings, heard = [], configuration.heard_files()
     for (language, stem), text in sorted(configuration.sound_files().items()):
         for rate in SAMPLE_RATES:
             what = f"sound {language}/{rate}/{stem}"
@@ -51,7 +51,7 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
             except AudioProblem as problem:
                 findings.append(Finding(what, "bad", str(problem)))
                 continue
-            if written_for(Path(spoken.path), text) is False:
+            if written_for(Path(spoken.path), text, heard.get((language, stem))) is False:
                 findings.append(Finding(what, "warning", "its text was changed since: run 'consentivr prompts build'"))
             elif " " in spoken.path:
                 findings.append(Finding(what, "bad", "its path has a blank, where FreeSWITCH ends it: move it"))
