@@ -61,6 +61,7 @@ class Caller:
         self.fickle = chance.random() < 0.15
         self.lost: str | None = None
         self.did: list[str] = []
+        self.conferences: list[str] = []
         self.call: Call | None = None
 
     def run(self) -> None:
@@ -71,6 +72,8 @@ class Caller:
         finally:
             if self.call is not None:
                 self.world.outside.hang_up(self.call.phone)
+            for name in self.conferences:  # an agent who stays in one takes no more calls
+                self.world.switch.api(f"conference {name} hup all")
 
     def _run(self) -> None:
         world, chance = self.world, self.chance
@@ -152,6 +155,7 @@ class Caller:
 
     def conference(self) -> None:
         name = f"room{''.join(self.chance.choices('abcdefgh', k=6))}"
+        self.conferences.append(name)
         self._quietly(lambda: self.world.conference(self.call, name, recorded=self.chance.random() < 0.5))
         gevent.sleep(1)
 

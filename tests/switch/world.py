@@ -106,7 +106,7 @@ class World(Acting):
         self.stop_serve(signal.SIGKILL)
         before = self.log.count("serving")
         self.process = serve(self.yaml)
-        eventually(lambda: self.log.count("serving") > before or not self.is_served)
+        eventually(lambda: self.log.count("serving") > before or not self.is_served, 60)
         assert self.is_served, self.log[-3000:]
 
     def stop_serve(self, how: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
