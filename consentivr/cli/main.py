@@ -48,7 +48,13 @@ def main() -> None:
     show_default=True,
     help="Seconds to let questions under way end when told to stop; conversations go on in any case.",
 )
-def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> None:
+@click.option(
+    "--watch-only",
+    is_flag=True,
+    help="Take no calls, only watch, and stand by while another process does: run it beside 'serve', so that talks are "
+    "watched on within a second when that dies.",
+)
+def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch_only: bool) -> None:
     """Answer for the calls that FreeSWITCH hands over, until told to stop."""
     import gevent
     import gevent.event
@@ -59,7 +65,7 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> No
     configuration = load_configuration(config_path)
     configure_log(log_level, json_lines=log_json)
     try:
-        application = Application(configuration)
+        application = Application(configuration, watch_only=watch_only)
         application.start()
     except CannotServe as error:
         raise Refused(str(error)) from None

@@ -33,8 +33,14 @@ BLIND_SECONDS = 3.0
 class Application:
     """Started, it answers for every call that a switch hands over, and follows every conversation."""
 
-    def __init__(self, configuration: Configuration, *, listen: tuple[str, int] | None = None) -> None:
-        """``listen`` instead of the configured address; port 0 takes a free one."""
+    def __init__(
+        self, configuration: Configuration, *, listen: tuple[str, int] | None = None, watch_only: bool = False
+    ) -> None:
+        """``listen`` instead of the configured address; port 0 takes a free one.
+
+        ``watch_only``: take no calls, and stand by until no other process watches.
+        """
+        self._watch_only = watch_only
         self._lines = build_lines(configuration)
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
@@ -44,7 +50,7 @@ class Application:
         self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
         self._asked: dict[str, Call] = {}
         self._max_connections = configuration.service.max_connections
-        self._web = self._web_server(configuration)
+        self._web = None if watch_only else self._web_server(configuration)
         others = [path_of(path) for path in configuration.watch.erase_below]
         self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger, others)
         self._alarm = Alarm(configuration.watch.command)
@@ -62,7 +68,9 @@ class Application:
             for address, password in switches(configuration)
         ]
         daily_at = configuration.retention.daily_at
-        self._retention = DailyRetention(daily_at, lambda: retain(configuration)) if daily_at else None
+        self._retention = (
+            DailyRetention(daily_at, lambda: retain(configuration)) if daily_at and not watch_only else None
+        )
         self._server = OutboundServer(
             listen or endpoint(configuration.service.listen),
             self._serve_call,
@@ -116,6 +124,17 @@ class Application:
         room = room_for_calls(self._max_connections)
         if room < self._max_connections:
             log.warning("too few descriptors", why=too_few(self._max_connections, room))
+        if not self._watch_only:
+            self._listen()
+        for watch in self._watches:
+            watch.start()
+        log.info(
+            "standing by" if self._watch_only else "serving",
+            address=None if self._watch_only else "{}:{}".format(*self.address),
+            lines=[line.name for line in self._lines.values()],
+        )
+
+    def _listen(self) -> None:
         try:
             self._server.start()
         except OSError as error:
@@ -130,9 +149,6 @@ class Application:
                 raise CannotServe(f"cannot listen: {error}; see http.listen") from error
         if self._retention is not None:
             self._retention.start()
-        for watch in self._watches:
-            watch.start()
-        log.info("serving", address="{}:{}".format(*self.address), lines=[line.name for line in self._lines.values()])
 
     def stop(self, grace: float = 0.0) -> None:
         """Take no more calls, let questions under way end within ``grace`` seconds, write the last rows, close.
