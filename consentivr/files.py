@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -19,8 +20,32 @@ class NotPrivate(OSError):
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of a file that, if it is new, only its owner may read; ``flags`` as of os.open. Raises OSError."""
-    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """A descriptor of a file that, if it is new, only its owner may read, whatever the umask; ``flags`` as of os.open.
+
+    Made by root it belongs to whom its folder belongs: a command of the administrator's must not lock ``serve`` out.
+    Raises OSError.
+    """
+    try:
+        file = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        if flags & os.O_EXCL:
+            raise
+        return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)
+    if os.geteuid() == 0:
+        _as_its_folder(file, path.parent)
+    return file
+
+
+def _as_its_folder(file: int, folder: Path) -> None:
+    """Owner and group, as far as the system lets us."""
+    with contextlib.suppress(PermissionError):
+        os.fchown(file, folder.stat().st_uid, folder.stat().st_gid)
+
+
+def open_to_others(path: Path) -> int:
+    """The bits by which others than its owner may do something with a file. Raises OSError."""
+    return path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
 
 
 @contextmanager
@@ -45,7 +70,7 @@ def write_secret(path: Path, secret: str) -> None:
 
 def read_private(path: Path) -> bytes:
     """What a file holds that only its owner can read. Raises OSError; NotPrivate when others can."""
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if open_to_others(path):
         raise NotPrivate(f"others than its owner may read {path}: run 'chmod 600 {path}'")
     return path.read_bytes()
 

@@ -77,6 +77,31 @@ def test_check_finds(path: Path, configure: Callable[..., Configuration]) -> Non
     assert "cannot be listened on" in findings["port"]["said"]
 
 
+def test_check_finds_what_others_may_read(path: Path, tmp_path: Path) -> None:
+    assert run("check", "-c", str(path), "--no-port").exit_code == 0
+    ledger, recordings = tmp_path / "ledger.sqlite3", tmp_path / "recordings"
+    assert ledger.stat().st_mode & 0o777 == 0o600
+    copy = tmp_path / "ledger.sqlite3.bak"
+    copy.write_bytes(ledger.read_bytes())
+    copy.chmod(0o640)
+    ledger.chmod(0o604)
+    recordings.mkdir()
+    recordings.chmod(0o755)
+    done = run("check", "-c", str(path), "--no-port", "--json")
+    assert done.exit_code == 1
+    found = {finding["what"]: finding["said"] for finding in json.loads(done.output) if finding["level"] == "bad"}
+    assert found["mode of ledger.sqlite3"] == (
+        f"{ledger}: others than its owner may read or change it (0004): run 'chmod 600 {ledger}'"
+    )
+    assert "(0040)" in found["mode of ledger.sqlite3.bak"]
+    assert "has mode 0755" in found["recordings"]
+    assert f"chmod 2770 {recordings}" in found["recordings"]
+    assert len(found) == 3
+    for file, mode in ((ledger, 0o600), (copy, 0o600), (recordings, 0o2770)):
+        file.chmod(mode)
+    assert run("check", "-c", str(path), "--no-port").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sqlite3
@@ -563,6 +564,32 @@ def test_what_is_asked_of_it(location: Location) -> None:
         assert mine == [UUIDS[number] for number in range(60) if number % 4 == 1 and number % 3 == 0]
         assert len(list(ledger.read(Search(queue="queue1@default", line="support")))) == 60
         assert len(list(ledger.links(Search(channel=UUIDS[3])))) == 2
+
+
+# --- whose it is -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_only_its_owner_reads_the_file_and_what_lies_beside_it(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with opened(tmp_path / "ledger.sqlite3") as ledger, opened(tmp_path / "copy.sqlite3") as copy:
+            ledger.append([entry(decision="given")])
+            ledger.copy_to(copy)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    kinds = [name + more for name in ("ledger.sqlite3", "copy.sqlite3") for more in ("", "-wal", "-shm")]
+    assert modes == dict.fromkeys(kinds, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_makes_is_its_folders(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65533)
+    with opened(tmp_path / "ledger.sqlite3") as ledger:
+        ledger.append([entry(decision="given")])
+        for path in tmp_path.iterdir():
+            assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533), path
 
 
 # --- keys ------------------------------------------------------------------------------------

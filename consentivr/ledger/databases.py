@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import sqlite3
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from consentivr.files import open_private
 from consentivr.ledger.errors import LedgerError
 
 WRITES = {"consentivr_writes": True}
@@ -103,6 +105,10 @@ class Sqlite(Database):
         self._path = path
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # WAL and shared memory take their mode from it. One that is there is not opened: closing it would end the
+            # locks that SQLite has on it elsewhere in this process. Why it cannot be made, SQLite says.
+            with contextlib.suppress(OSError):
+                os.close(open_private(path, os.O_RDWR | os.O_EXCL))
         self.engine = sa.create_engine(
             f"sqlite:///{path}",
             poolclass=sa.pool.StaticPool,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +14,7 @@ from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
-from consentivr.files import read_secret
+from consentivr.files import open_to_others, read_secret
 from consentivr.ledger import Ledger, LedgerError
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
@@ -32,6 +34,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     """Whether ``serve`` could work: sound files, ledger, recordings folder, port."""
     findings = _check_sounds(configuration)
     findings.append(_check_ledger(configuration))
+    findings += _check_private(configuration)
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
     findings.append(_check_descriptors(configuration))
@@ -74,14 +77,44 @@ def _check_ledger(configuration: Configuration) -> Finding:
     return Finding("ledger", "good", f"{ledger.name} can be written; {signed}")
 
 
+def private_files(configuration: Configuration) -> list[Path]:
+    """What nobody but its owner may read, as far as it is there: keys, the ledger, what lies beside it."""
+    named = [configuration.ledger.signing_key, configuration.http.token_file]
+    named += [switch.password_file for switch in configuration.switches]
+    files = [path_of(name) for name in named if name is not None]
+    if configuration.ledger.url is None:
+        ledger = path_of(configuration.ledger.path)
+        files += sorted(ledger.parent.glob(f"{glob.escape(ledger.name)}*"))  # WAL, shared memory, leases, copies
+    return [path for path in files if path.is_file()]
+
+
+def _check_private(configuration: Configuration) -> list[Finding]:
+    files = private_files(configuration)
+    findings = []
+    for path in files:
+        if others := open_to_others(path):
+            said = f"{path}: others than its owner may read or change it ({others:04o}): run 'chmod 600 {path}'"
+            findings.append(Finding(f"mode of {path.name}", "bad", said))
+    return findings or [Finding("modes", "good", f"{len(files)} files of the ledger and keys are their owner's alone")]
+
+
 def _check_recordings(configuration: Configuration) -> Finding:
     folder = Path(configuration.recordings.folder)
+    if folder.is_dir() and open_to_others(folder) & stat.S_IRWXO:
+        said = (
+            f"{folder} has mode {stat.S_IMODE(folder.stat().st_mode):04o}: everybody on this machine can get at the "
+            f"recordings: run 'chmod 2770 {folder}'. FreeSWITCH's user writes there and consentivr's seals and erases: "
+            "the best is one user for both, else a group that both are in ('chgrp')"
+        )
+        return Finding("recordings", "bad", said)
     if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         said = f"{folder}: recordings cannot be sealed and erased; run as FreeSWITCH's user, or see docs/admin.md"
         return Finding("recordings", "bad", said)
     if folder.is_dir():
         return Finding("recordings", "good", f"{folder} is there; FreeSWITCH's user must be able to write to it")
-    return Finding("recordings", "warning", f"{folder} is not there yet: make it, writable for FreeSWITCH's user")
+    return Finding(
+        "recordings", "warning", f"{folder} is not there yet: make it, with mode 2770, for FreeSWITCH's user"
+    )
 
 
 def _check_switch(address: str, password_file: str) -> Finding:
