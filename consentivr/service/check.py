@@ -14,7 +14,7 @@ from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
 from consentivr.files import read_secret
 from consentivr.ledger import Ledger, LedgerError
-from consentivr.prompts import AudioProblem, inspect, written_for
+from consentivr.prompts import AudioProblem, inspect
 from consentivr.resources import room_for_calls
 from consentivr.service.build import signer, sounds_folder
 
@@ -51,9 +51,7 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
             except AudioProblem as problem:
                 findings.append(Finding(what, "bad", str(problem)))
                 continue
-            if written_for(Path(spoken.path), text) is False:
-                findings.append(Finding(what, "warning", "its text was changed since: run 'consentivr prompts build'"))
-            elif " " in spoken.path:
+            if " " in spoken.path:
                 findings.append(Finding(what, "bad", "its path has a blank, where FreeSWITCH ends it: move it"))
             else:
                 findings.append(
