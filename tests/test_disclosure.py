@@ -21,7 +21,7 @@ from consentivr.core.policy import RecordingMode
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
 from consentivr.ledger.verification import verify_export
-from tests.ledgers import NUMBER, UUIDS
+from tests.ledgers import NUMBER, UUIDS, as_administrator
 from tests.test_custody import QUEUE, wav
 
 NOTICE = NoticeVersion("de", "Dürfen wir <aufzeichnen>?", "ab" * 32, 4000)
@@ -47,6 +47,7 @@ def yes(folder: Path, number: int, caller: str = NUMBER) -> list[Entry]:
         "decision": "given",
         "reason": "consent_key",
         "notice": NOTICE.digest,
+        "notice_ms": NOTICE.duration_ms,
         "purpose": "quality",
         "legal_basis": "consent, GDPR art. 6(1)(a)",
         "attempts": [{**attempt, "answered_at": "2026-11-24T12:00:03.000+00:00"}],
@@ -102,7 +103,7 @@ def test_an_export_leads_to_signed_checkpoints_and_tells_of_nobody_else(
     assert OTHER not in text
     assert UUIDS[1] not in text
     data = json.loads(text)
-    assert [one["position"] for one in data["proof"]["checkpoints"]] == [20, 40]
+    assert [one["position"] for one in data["proof"]["checkpoints"]] == [21, 41]
     assert data["notices"][NOTICE.digest]["text"] == NOTICE.text
     assert verify_export(out, Verifier([])).signed_rows == 0, "without a key no signature counts"
     assert verify_export(out, make_key(tmp_path / "k2").verifier).findings[0].kind is Tampering.SIGNATURE
@@ -195,9 +196,9 @@ def test_erased_rows_and_people_are_exported_as_such(
     ledger.sign()
     out = exported(ledger, folder, tmp_path, search=Search())
     said = verify_export(out, signer.verifier)
-    assert (said.rows, said.signed_rows, said.findings) == (42, 42, [])
+    assert (said.rows, said.signed_rows, said.findings) == (43, 43, [])
     table = exported(ledger, folder, tmp_path, "csv", search=Search()).read_text()
-    assert len(table.splitlines()) == 43
+    assert len(table.splitlines()) == 44
     assert UUIDS[1] not in table
 
 
@@ -247,6 +248,30 @@ def test_the_sheet_says_what_is_wrong(ledger: Ledger, folder: Path, tmp_path: Pa
     assert WORDS["en"]["unsigned"] in page
     assert WORDS["en"]["caller_erased"] in page
     assert NUMBER not in page
+
+
+def test_the_sheet_calls_nothing_signed_that_nobody_checked(
+    ledger: Ledger, folder: Path, location: str | Path, signer: Signer
+) -> None:
+    """Without a key to check with, also an invented signature looks like one."""
+    rows = ledger.call(UUIDS[0])
+    as_administrator(location, f"UPDATE checkpoint SET signature = '{'00' * 64}', key_id = 'invented'")
+    for language, words in WORDS.items():
+        page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), language)
+        assert words["not_verified"] in page
+        assert words["signed"] not in page
+        page = disclosure.evidence_sheet(ledger, rows, folder, signer.verifier, language)
+        assert words["broken"] in page
+        assert words["signed"] not in page
+
+
+def test_the_sheet_says_that_a_wording_is_another(ledger: Ledger, folder: Path, location: str | Path) -> None:
+    rows = ledger.call(UUIDS[0])
+    for change in ("text = 'Ja?'", "duration_ms = 9"):
+        as_administrator(location, f"UPDATE notice SET {change}")
+        page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), "en")
+        assert WORDS["en"]["notice_differs"] in page
+        assert Tampering.NOTICE_CHANGED.value in page
 
 
 @pytest.mark.parametrize("mode", RecordingMode)

@@ -12,8 +12,8 @@ import soundfile
 
 from consentivr.config import load
 from consentivr.config.model import SAMPLE_RATES
-from consentivr.prompts import AudioProblem, BuildError, build, inspect, written_for
-from consentivr.prompts.audio import loudest_dbfs, sound_path
+from consentivr.prompts import AudioProblem, BuildError, build, inspect
+from consentivr.prompts.audio import loudest_dbfs, sound_path, written_for
 from consentivr.prompts.build import TARGET_DBFS
 from consentivr.resources import shipped
 

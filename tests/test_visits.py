@@ -22,6 +22,7 @@ from consentivr import custody, disclosure
 from consentivr.cli import main
 from consentivr.config import Configuration
 from consentivr.core import chain
+from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
 from consentivr.disclosure.words import WORDS
@@ -30,7 +31,7 @@ from consentivr.ledger.entry import HASHED, as_text, hashed
 from consentivr.ledger.migrate import migrations
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import SCHEMA
-from consentivr.ledger.verification import verify_export
+from consentivr.ledger.verification import verify_export, verify_ledger
 from consentivr.recordings import recording_path
 from tests.ledgers import NUMBER, UUIDS, as_administrator, entry, opened, sql, whole
 from tests.test_custody import NOW, QUEUE, wav
@@ -137,11 +138,20 @@ def made_under_0001(location: Location, calls: int) -> None:
 
 def test_a_ledger_of_0_1_0_is_migrated_and_verifies(location: Location, tmp_path: Path) -> None:
     made_under_0001(location, 10)
+    asked = NoticeVersion("de", "Dürfen wir?", "ab" * 32, 4000)
+    with sql(location) as connection:
+        for digest in (asked.digest, "changed before"):
+            connection.execute(f"INSERT INTO notice VALUES ('{digest}', 'de', 'Dürfen wir?', '{'ab' * 32}', 4000)")
     with pytest.raises(LedgerError, match="run 'consentivr ledger migrate'"):
         Ledger(location)
     assert Ledger.upgrade(location) == ("0001", SCHEMA)
-    assert whole(location) == 20
+    assert whole(location) == 21, "and a row for a wording"
     with opened(location) as ledger:
+        (unproven,) = verify_ledger(ledger, Verifier([])).findings
+        assert (unproven.kind, unproven.about) == (chain.Tampering.NOTICE_INSERTED, "changed before")
+        as_administrator(location, "DELETE FROM notice WHERE digest = 'changed before'")
+        ledger.add_notice(asked)
+        assert whole(location) == 21, "noted once"
         assert [row.turn for row in ledger.call(UUIDS[3])] == ["decision", "call_ended"]
         assert len(list(ledger.calls(Search()))) == 10, "a channel is a call there"
         visited(ledger, 3, 0)
@@ -152,9 +162,9 @@ def test_a_ledger_of_0_1_0_is_migrated_and_verifies(location: Location, tmp_path
         with (tmp_path / "export").open("wb") as file:
             disclosure.hand_over(ledger, Search(), "json", file, tmp_path, audio=False)
         said = verify_export(tmp_path / "export", Verifier([]))
-        assert (said.rows, said.findings) == (25, [])
+        assert (said.rows, said.findings) == (26, [])
         with opened(tmp_path / "copy.sqlite3") as other:
-            assert ledger.copy_to(other) == 25
+            assert ledger.copy_to(other) == 26
             assert list(other.links()) == list(ledger.links())
     with sql(location) as connection:
         for statement in ("UPDATE entry SET visit = 'x'", "UPDATE entry SET visit = NULL", "DELETE FROM entry"):

@@ -84,14 +84,24 @@ class Tampering(str, Enum):
     PERSONAL_REMOVED = "personal data removed without a receipt"
     AUDIO = "recording is not the one that was sealed"
     SIGNATURE = "checkpoint with a signature that is not of this key"
+    NOTICE_CHANGED = "wording changed"
+    NOTICE_REMOVED = "wording removed"
+    NOTICE_INSERTED = "wording that no row names"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One place where the ledger is not what it was. ``position`` is that of the first row concerned."""
+    """One place where the ledger is not what it was. ``position`` is that of the first row concerned, 0 if it is none;
+    ``about`` names what else is concerned.
+    """
 
     position: int
     kind: Tampering
+    about: str = ""
+
+    def __str__(self) -> str:
+        where = f"row {self.position}: " if self.position else ""
+        return f"{where}{self.kind.value}{f' ({self.about})' if self.about else ''}"
 
 
 @dataclass

@@ -56,6 +56,9 @@ class Turn(str, Enum):
     AGENT_AGREED = "agent_agreed"
     AGENT_WITHDREW = "agent_withdrew"
 
+    NOTICE_ADDED = "notice_added"
+    """A wording is there from now on: decisions name it by its digest."""
+
 
 AFTERWARDS = frozenset(
     {

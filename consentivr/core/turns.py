@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from consentivr.core.consent import Attempt, Consent
+from consentivr.core.consent import Attempt, Consent, NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.core.verdict import Verdict
 
@@ -35,6 +36,25 @@ class Notice:
     digest: str
     duration_ms: int
     language: str
+
+
+@dataclass(frozen=True)
+class NoticeAdded(Row):
+    """A wording that callers hear from now on, by all that its words and its sound are: none can be exchanged later."""
+
+    turn: ClassVar[Turn] = Turn.NOTICE_ADDED
+    notice: str
+    """The digest that decisions name."""
+    language: str
+    text_sha256: str
+    audio_sha256: str
+    duration_ms: int
+
+    @classmethod
+    def of(cls, notice: NoticeVersion) -> NoticeAdded:
+        """The row of a wording."""
+        text_sha256 = hashlib.sha256(notice.text.encode("utf-8")).hexdigest()
+        return cls(notice.digest, notice.language, text_sha256, notice.audio_sha256, notice.duration_ms)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,9 @@ WORDS: dict[str, dict[str, str]] = {
         "broken": "THE ROWS OF THIS CALL WERE TAMPERED WITH:",
         "signed": "They lead to a checkpoint that was signed at (UTC)",
         "by_key": "with the key",
+        "not_verified": "NOT VERIFIED: no public key was named to check a signature with. What is said to have signed, "
+        "and may not have, is the key",
+        "notice_differs": "THIS WORDING IS NOT THE ONE THAT WAS ASKED:",
         "unsigned": "No signed checkpoint covers them.",
         "explain": "Every row carries a hash over itself and the row before it, so that none can be changed, removed "
         "or inserted unnoticed. The same data, as a file that verifies by itself, come from:",
@@ -139,6 +142,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_erasure": "the caller's number was erased",
         "turn_rows_erased": "rows erased",
         "turn_quarantined": "a file that no row explains was put into quarantine",
+        "turn_notice_added": "a wording was noted, as callers hear it from now on",
     },
     "de": {
         "title": "Aufzeichnung eines Telefongesprächs: Nachweis",
@@ -215,6 +219,9 @@ WORDS: dict[str, dict[str, str]] = {
         "broken": "DIE ZEILEN DIESES ANRUFS WURDEN VERFÄLSCHT:",
         "signed": "Sie führen zu einem Prüfpunkt, signiert am (UTC)",
         "by_key": "mit dem Schlüssel",
+        "not_verified": "NICHT GEPRÜFT: es wurde kein öffentlicher Schlüssel genannt, mit dem sich eine Signatur "
+        "prüfen ließe. Unterschrieben haben soll, was nicht feststeht, der Schlüssel",
+        "notice_differs": "DIESER WORTLAUT IST NICHT DER, DER GEFRAGT WURDE:",
         "unsigned": "Kein signierter Prüfpunkt deckt sie ab.",
         "explain": "Jede Zeile trägt einen Hash über sich und die Zeile davor, so dass keine unbemerkt geändert, "
         "entfernt oder eingefügt werden kann. Dieselben Daten, als Datei, die sich von selbst prüfen lässt, liefert:",
@@ -278,6 +285,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_erasure": "die Nummer des Anrufers wurde gelöscht",
         "turn_rows_erased": "Zeilen gelöscht",
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
+        "turn_notice_added": "ein Wortlaut wurde festgehalten, wie Anrufer ihn ab jetzt hören",
     },
 }
 

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from consentivr.core import chain
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
+from consentivr.core.turns import NoticeAdded
 from consentivr.ledger.databases import Database, DatabaseError
-from consentivr.ledger.entry import CHAINED, Entry, as_text, chained, now, storable
-from consentivr.ledger.errors import LedgerUnavailable
+from consentivr.ledger.entry import CHAINED, NO_CALL, CallRef, Entry, as_text, chained, now, storable
+from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.opening import Opened
-from consentivr.ledger.schema import callers, checkpoints, entries, notices, tallies
+from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 
 FIRST_TURN = Turn.DECISION.value
@@ -157,7 +158,10 @@ class Appending:
         return signed
 
     def add_notice(self, notice: NoticeVersion) -> None:
-        """Keep the wording that decisions refer to by its digest."""
+        """Keep the wording that decisions refer to by its digest, with a row in the chain that says so.
+
+        Raises LedgerError when the same sound was noted with other words.
+        """
         row = {
             "digest": notice.digest,
             "language": notice.language,
@@ -165,8 +169,24 @@ class Appending:
             "audio_sha256": notice.audio_sha256,
             "duration_ms": notice.duration_ms,
         }
+        same_sound = sa.select(notices.c.text).where(
+            notices.c.language == notice.language,
+            notices.c.audio_sha256 == notice.audio_sha256,
+            notices.c.text != notice.text,
+        )
+        in_the_chain = sa.select(entries.c.position).where(
+            entries.c.turn == Turn.NOTICE_ADDED.value, evidence_text("notice") == notice.digest
+        )
         with self._opened.writing() as connection:
+            if (before := connection.execute(same_sound).scalar()) is not None:
+                raise LedgerError(
+                    f"the text '{notice.text}' is not the one of its sound, which was noted as '{before}': "
+                    "run 'consentivr prompts build', or record it anew"
+                )
             connection.execute(self._database.insert(notices).on_conflict_do_nothing(), row)
+            if connection.execute(in_the_chain).first() is None:
+                said = NoticeAdded.of(notice)
+                self.extend(connection, [CallRef(NO_CALL, None, "", "", "").row(said.turn, said.evidence())], {})
 
     def check_writable(self) -> None:
         """Raises LedgerError unless a row could be written now. Leaves nothing behind."""

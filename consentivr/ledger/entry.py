@@ -18,7 +18,7 @@ REGISTER = "register"
 """Stands for the channel in the rows of the agents' register."""
 
 NO_CALL = "-"
-"""Stands for the channel in rows of no call: receipts for erased rows, which are kept for ever, and stray files."""
+"""Stands for the channel in rows of no call, kept for ever: receipts for erased rows, stray files, wordings."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""

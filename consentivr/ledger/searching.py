@@ -15,7 +15,7 @@ from consentivr.core.evidence import Turn
 from consentivr.ledger.counting import count
 from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed
 from consentivr.ledger.opening import Opened
-from consentivr.ledger.schema import callers, checkpoints, entries, notices
+from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order
 from consentivr.ledger.signing import SignedCheckpoint
 
@@ -185,11 +185,27 @@ class Searching(Opened):
 
     def notice(self, digest: str) -> NoticeVersion | None:
         """The wording behind a digest."""
+        return self._notices(notices.c.digest == digest).get(digest)
+
+    def notices(self) -> dict[str, NoticeVersion]:
+        """Every wording, by the digest under which it is kept: whether it is its own, verification tells."""
+        return self._notices(sa.true())
+
+    def _notices(self, condition: Any) -> dict[str, NoticeVersion]:
         with self.reading() as connection:
-            row = connection.execute(sa.select(notices).where(notices.c.digest == digest)).one_or_none()
-        if row is None:
-            return None
-        return NoticeVersion(row.language, row.text, row.audio_sha256, row.duration_ms)
+            rows = connection.execute(sa.select(notices).where(condition)).all()
+        return {row.digest: NoticeVersion(row.language, row.text, row.audio_sha256, row.duration_ms) for row in rows}
+
+    def notices_asked(self) -> list[tuple[int, str, int | None]]:
+        """Each wording that decisions name, and each length that they say it has: the first such row, digest, ms."""
+        digest, length = evidence_text("notice"), evidence_text("notice_ms")
+        query = (
+            sa.select(sa.func.min(entries.c.position), digest, length)
+            .where(entries.c.turn == Turn.DECISION.value, digest.isnot(None))
+            .group_by(digest, length)
+        )
+        with self.reading() as connection:
+            return [(row[0], row[1], None if row[2] is None else int(row[2])) for row in connection.execute(query)]
 
     def checkpoints(self) -> list[SignedCheckpoint]:
         """What was signed, in order."""

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
+from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import CallSummary, Turn
+from consentivr.core.turns import NoticeAdded
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
 from consentivr.ledger.search import Search
@@ -84,9 +86,50 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
             said.checkpoint = f"{row.position}:{row.hash}"
             yield row
 
-    said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged
+    said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged + _verify_notices(ledger)
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
+
+
+def _verify_notices(ledger: Searching) -> list[Finding]:
+    """Every wording against its row in the chain, and against the decisions that name it."""
+    kept = ledger.notices()
+    findings, named = [], set()
+    for row in ledger.read(Search(turn=Turn.NOTICE_ADDED.value)):
+        assert row.position is not None
+        named.add(digest := str(row.evidence["notice"]))
+        if digest not in kept:
+            findings.append(Finding(row.position, Tampering.NOTICE_REMOVED, digest))
+        elif NoticeAdded.of(kept[digest]).evidence() != {**row.evidence, "notice": kept[digest].digest}:
+            findings.append(Finding(row.position, Tampering.NOTICE_CHANGED, digest))
+    findings += [Finding(0, Tampering.NOTICE_INSERTED, digest) for digest in sorted(kept.keys() - named)]
+    wrong = {finding.about for finding in findings}
+    for position, digest, duration_ms in ledger.notices_asked():
+        said = _wrong_with_notice(kept.get(digest), digest, duration_ms)
+        if said is not None and digest not in wrong:
+            findings.append(Finding(position, said, digest))
+    return findings
+
+
+def _verify_notices_of(rows: Iterable[Link], notices: Mapping[str, NoticeVersion | None]) -> list[Finding]:
+    """The wordings that decisions among these rows name."""
+    findings = []
+    for row in rows:
+        if row.content is not None and row.content["turn"] == Turn.DECISION:
+            evidence = json.loads(row.content["evidence"])
+            digest = evidence.get("notice")
+            wrong = _wrong_with_notice(notices.get(digest), digest, evidence.get("notice_ms")) if digest else None
+            if wrong is not None:
+                findings.append(Finding(row.position, wrong, digest))
+    return findings
+
+
+def _wrong_with_notice(notice: NoticeVersion | None, digest: str, duration_ms: int | None) -> Tampering | None:
+    """Of a wording that a decision names by its digest, with the length that it says."""
+    if notice is None:
+        return Tampering.NOTICE_REMOVED
+    changed = notice.digest != digest or duration_ms not in (None, notice.duration_ms)
+    return Tampering.NOTICE_CHANGED if changed else None
 
 
 # --- an export, without the ledger -----------------------------------------------------------
@@ -139,6 +182,10 @@ class VerifiedCall:
     """Of each row, by its position."""
     signed: SignedCheckpoint | None
     """The first checkpoint that covers all rows."""
+    checked: bool
+    """Whether there was a key to check its signature with: else it says nothing."""
+    notice_holds: bool
+    """Whether the wording is the one that was asked."""
     audio: Mapping[str, str]
     """By path: 'holds', 'differs' or 'absent'; without what was never sealed or lies elsewhere."""
 
@@ -156,7 +203,15 @@ def verify_call(ledger: Searching, call: CallSummary, folder: Path, verifier: Ve
         )
     ):
         findings.append(Finding(signed.position, Tampering.SIGNATURE))
-    return VerifiedCall(findings, {row.position: row.hash for row in links}, signed, _compare_audio(call, folder))
+    notices = _verify_notices_of(links, {call.notice: ledger.notice(call.notice)} if call.notice else {})
+    return VerifiedCall(
+        [*findings, *notices],
+        {row.position: row.hash for row in links},
+        signed,
+        bool(verifier),
+        not notices,
+        _compare_audio(call, folder),
+    )
 
 
 def _compare_audio(call: CallSummary, folder: Path) -> dict[str, str]:

@@ -50,7 +50,8 @@ def sound_path(folder: Path, language: str, rate: int, stem: str) -> Path:
 def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spoken:
     """Read an announcement and see that it can be heard.
 
-    Raises AudioProblem when it is missing, unreadable, of the wrong kind, rate or length, or silent.
+    Raises AudioProblem when it is missing, unreadable, of the wrong kind, rate or length, silent, or made from another
+    text: evidence would say what no caller heard.
     """
     path = sound_path(folder, language, rate, stem)
     if not path.exists():
@@ -70,6 +71,8 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
         raise AudioProblem(f"{path} has {channels} channels: one is wanted")
     if len(samples) == 0 or loudest_dbfs(samples[:, 0], rate) < SILENCE_DBFS:
         raise AudioProblem(f"{path} is silent: callers would hear nothing")
+    if written_for(path, text) is False:
+        raise AudioProblem(f"{path} was made from another text than the configured one: run 'consentivr prompts build'")
     return Spoken(
         path=str(path),
         language=language,

@@ -43,23 +43,23 @@ def verify(
         raise Refused(str(error)) from None
     findings, signed_rows = verified.findings, verified.signed_rows
     if print_json:
-        found = [{"position": finding.position, "kind": finding.kind.value} for finding in findings]
+        found = [{"position": one.position, "kind": one.kind.value, "about": one.about} for one in findings]
         print_json_value(
             {
                 "rows": verified.rows,
                 "findings": found,
                 "checkpoint": verified.checkpoint,
-                "signed_rows": signed_rows if verifier else None,
+                "signed_rows": signed_rows if verifier else "not verified",
             }
         )
     else:
         for finding in findings:
-            click.echo(f"row {finding.position}: {finding.kind.value}")
+            click.echo(str(finding))
         click.echo(f"{verified.rows} rows, {'NOT whole' if findings else 'whole'}")
         if verifier:
             click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
-        elif signed_rows:
-            click.echo(f"{signed_rows} of them lead to signed checkpoints; name --public-key to verify the signatures")
+        else:
+            click.echo("signatures: not verified; name --public-key to check them")
         if verified.checkpoint:
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
     if findings:
