@@ -21,6 +21,7 @@ from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
 from consentivr.ledger import CallRef, Entry, Ledger, LedgerWriter, Search
+from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, whole
 
 QUEUE = "support@default"
@@ -68,7 +69,7 @@ def call(ledger: Ledger, folder: Path, number: int, days: float, *, recorded: bo
 
 
 def run(ledger: Ledger, folder: Path, *, dry_run: bool = False, terms: dict | None = None) -> custody.Report:
-    return custody.Retention(ledger, folder, terms or TERMS, dry_run=dry_run).run()
+    return custody.Retention(ledger, Places(folder), terms or TERMS, dry_run=dry_run).run()
 
 
 def turns(ledger: Ledger, number: int) -> list[str]:
@@ -105,8 +106,8 @@ def test_a_hold_keeps_everything_until_it_is_released(ledger: Ledger, folder: Pa
     assert not custody.hold(ledger, UUIDS[0], "again"), "it is held already"
     report = run(ledger, folder)
     assert (report.held, report.calls_erased, path.exists()) == ([UUIDS[0]], [], True)
-    with pytest.raises(custody.OnHold, match="legal hold"):
-        custody.erase_calls(ledger, folder, [UUIDS[0]], "request")
+    kept = custody.erase_calls(ledger, Places(folder), [UUIDS[0]], "request")
+    assert (kept.held, kept.calls, kept.is_complete, path.exists()) == ([UUIDS[0]], 0, False, True)
     assert custody.hold(ledger, UUIDS[0], "over", release=True)
     assert not custody.hold(ledger, "unknown", "x")
     assert run(ledger, folder).calls_erased == [UUIDS[0]]
@@ -163,7 +164,7 @@ def test_a_recording_that_is_gone_without_an_erasure_is_reported(ledger: Ledger,
     path = call(ledger, folder, 0, 1)
     never = call(ledger, folder, 1, 1)
     never.unlink()
-    said = custody.seal(folder, str(never))
+    said = custody.seal(Places(folder), str(never))
     ledger.append([Entry(UUIDS[1], "recording_sealed", "support", QUEUE, "x", said)])
     assert run(ledger, folder).missing == [], "the second one never was: the switch leaves no empty file"
     path.unlink()
@@ -184,7 +185,7 @@ def test_a_path_that_leads_elsewhere_is_neither_read_nor_erased(ledger: Ledger, 
     report = run(ledger, folder)
     assert outside.exists()
     assert "erase it by hand" in report.failed[0]
-    assert custody.seal(folder, str(outside)) == {"path": str(outside), "why": "not below recordings.folder"}
+    assert custody.seal(Places(folder), str(outside)) == {"path": str(outside), "why": "not below recordings.folder"}
 
 
 def test_a_queue_that_nobody_knows_is_named(ledger: Ledger, folder: Path) -> None:
@@ -215,12 +216,104 @@ def test_many_calls(ledger: Ledger, folder: Path) -> None:
 def test_a_person_is_forgotten_with_the_audio(ledger: Ledger, folder: Path) -> None:
     path = call(ledger, folder, 0, 1)
     other = call(ledger, folder, 1, 1)
-    audio = custody.erase_calls(ledger, folder, [UUIDS[0]], "request")
-    assert (audio.erased, audio.missing) == (1, 0)
+    audio = custody.erase_calls(ledger, Places(folder), [UUIDS[0]], "request")
+    assert (audio.calls, audio.recordings, audio.gone, audio.is_complete) == (1, 1, 0, True)
     assert not path.exists()
     assert other.exists()
     forgotten = summarize(ledger.call(UUIDS[0]))
     assert (forgotten.caller_id_number, forgotten.audio, forgotten.decision) == (None, (), "given")
+
+
+def test_nothing_keeps_a_person_from_being_forgotten(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    """One held call, one path elsewhere, a folder that was moved: each is named, and keeps nothing else."""
+    held, moved, plain = call(ledger, folder, 0, 1), call(ledger, folder, 1, 1), call(ledger, folder, 2, 1)
+    foreign = tmp_path / "foreign.wav"
+    foreign.write_bytes(b"RIFF")
+    ledger.append([CallRef(UUIDS[2], None, "s", QUEUE, "m").row(Turn.FORBIDDEN_RECORDING, {"path": str(foreign)})])
+    custody.hold(ledger, UUIDS[0], "lawsuit")
+    renamed = tmp_path / "renamed"
+    folder.rename(renamed)
+    done = custody.erase_calls(ledger, Places(folder), UUIDS[:3], "request")
+    assert ledger.channels_of(NUMBER) == [UUIDS[0]], "the number goes first, but for what is held"
+    assert (done.held, done.recordings) == ([UUIDS[0]], 0)
+    assert done.left == {
+        UUIDS[1]: {str(moved): f"the folder {folder} is not there"},
+        UUIDS[2]: {
+            str(plain): f"the folder {folder} is not there",
+            str(foreign): "it is in no folder that consentivr may touch: erase it by hand",
+        },
+    }
+    places = Places(renamed, former=(folder,))
+    done = custody.erase_calls(ledger, places, UUIDS[1:3], "request", said_gone=[str(foreign)])
+    assert (done.recordings, done.left) == (2, {UUIDS[2]: {str(foreign): "it is there"}})
+    foreign.unlink()
+    done = custody.erase_calls(ledger, places, UUIDS[1:3], "request", said_gone=[str(foreign)])
+    assert (done.gone, done.is_complete) == (1, True)
+    assert [turn for turn in turns(ledger, 2) if "eras" in turn] == ["erasure", "recording_erased", "audio_erased"]
+    assert custody.hold(ledger, UUIDS[0], "over", release=True)
+    assert custody.erase_calls(ledger, places, [UUIDS[0]], "request").is_complete
+    assert ledger.channels_of(NUMBER) == []
+    assert [path.name for path in renamed.rglob("*.wav")] == [], held
+
+
+@pytest.mark.parametrize("killed_at", ["number", "file", "row"])
+def test_an_erasure_that_was_killed_goes_on(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    path = call(ledger, folder, 0, 1)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        if killed_at == "number":
+            patched.setattr("consentivr.custody.rights.erase_files", killed)
+        elif killed_at == "file":
+            patched.setattr(Path, "unlink", killed)
+        else:
+            patched.setattr(ledger, "append", killed)
+        custody.erase_calls(ledger, Places(folder), [UUIDS[0]], "request")
+    assert ledger.channels_of(NUMBER) == []
+    assert path.exists() is (killed_at != "row")
+    report = custody.Retention(ledger, Places(folder), {QUEUE: RetentionTerms()}).run()
+    assert (report.audio_erased, report.needs_attention, path.exists()) == ([str(path)], False, False)
+    assert turns(ledger, 0)[-2:] == ["erasure", "audio_erased"]
+    again = custody.Retention(ledger, Places(folder), {QUEUE: RetentionTerms()}).run()
+    assert again == custody.Report(dry_run=False)
+
+
+def test_recordings_that_were_moved_are_known_where_they_are(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    path = call(ledger, folder, 0, 1)
+    folder.rename(tmp_path / "new")
+    report = custody.Retention(ledger, Places(tmp_path / "new", former=(folder,)), TERMS).run()
+    assert (report.sealed, report.quarantined, report.missing) == ([str(path)], [], [])
+
+
+def test_p5_what_was_left_by_a_kill_is_removed(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    """Between the row of a forbidden recording and its erasure nothing is lost but time."""
+    young, old, foreign, gone = (folder / "young.wav", folder / "old.wav", tmp_path / "x.wav", tmp_path / "gone.wav")
+    about = CallRef(UUIDS[0], UUIDS[9], "s", QUEUE, "m")
+    ledger.append([about.row(Turn.ARRIVED, {})])
+    for path in (young, old, foreign):
+        path.write_bytes(b"RIFF")
+    os.utime(old, (1, 1))
+    paths = list(map(str, (young, old, foreign, gone)))
+    ledger.append([about.row(Turn.FORBIDDEN_RECORDING, {"path": path}) for path in paths])
+    assert run(ledger, folder).audio_erased == [], "the visit is not over: its watch does it"
+    ledger.append([about.row(Turn.CALL_ENDED, {})])
+    dry = run(ledger, folder, dry_run=True)
+    report = run(ledger, folder)
+    assert replace(dry, dry_run=False) == report
+    assert (report.audio_erased, report.quarantined) == ([str(young), str(gone)], [str(old)])
+    assert [said for said in report.failed if str(foreign) in said and "by hand" in said]
+    assert [foreign] == [path for path in (young, old, foreign) if path.exists()]
+    rows = [(row.turn, row.evidence["path"], row.evidence.get("gone")) for row in ledger.call(UUIDS[9])[-3:]]
+    assert rows == [
+        ("recording_erased", str(young), None),
+        ("quarantined", str(old), None),
+        ("recording_erased", str(gone), True),
+    ]
+    assert len(run(ledger, folder).failed) == 1, "what is elsewhere is named until it is gone"
 
 
 # --- sealing ---------------------------------------------------------------------------------
@@ -229,7 +322,7 @@ def test_a_person_is_forgotten_with_the_audio(ledger: Ledger, folder: Path) -> N
 def test_a_recording_is_sealed_when_it_ends(location: str | Path, folder: Path) -> None:
     writer = LedgerWriter(location)
     writer.start()
-    sealer = custody.Sealer(folder, writer)
+    sealer = custody.Sealer(Places(folder), writer)
     path = wav(folder, 0)
     sealer.seal(CallRef(UUIDS[0], None, "support", QUEUE, "x"), str(path))
     sealer.seal(CallRef(UUIDS[1], None, "support", QUEUE, "x"), str(folder / "none.wav"))
@@ -253,7 +346,7 @@ def sealed(
     """The rows that a sealer writes."""
     writer = LedgerWriter(location)
     writer.start()
-    sealer = custody.Sealer(folder, writer, [folder.parent / "others"])
+    sealer = custody.Sealer(Places(folder, others=(folder.parent / "others",)), writer)
     do(sealer)
     sealer.stop()
     writer.stop()
@@ -318,7 +411,7 @@ def test_what_is_ours_is_erased_whatever_its_age(location: str | Path, folder: P
 def test_a_full_memory_costs_a_seal_and_no_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consentivr.ledger.writer.MAX_PENDING", 0)
     writer = LedgerWriter(folder / "ledger")
-    sealer = custody.Sealer(folder, writer)
+    sealer = custody.Sealer(Places(folder), writer)
     sealer.seal(CallRef(UUIDS[0], None, "s", QUEUE, "x"), str(wav(folder, 0)))
     sealer.stop()
     assert writer.pending == 0
@@ -358,7 +451,7 @@ def test_what_is_on_hold_is_not_erased_in_the_middle_of_a_call(tmp_path: Path) -
     file.write_bytes(b"RIFF")
     writer = LedgerWriter(tmp_path / "ledger.sqlite3")
     writer.start()
-    sealer = custody.Sealer(tmp_path, writer)
+    sealer = custody.Sealer(Places(tmp_path), writer)
     about = CallRef("c" * 8 + "-0000-0000-0000-000000000001", "d" * 8 + "-0000-0000-0000-000000000001", "l", "q", "off")
     for turn in (Turn.DECISION, Turn.HOLD):
         writer.note(about.row(turn, {"decision": "given"}))

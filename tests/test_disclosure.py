@@ -21,6 +21,7 @@ from consentivr.core.policy import RecordingMode
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
 from consentivr.ledger.verification import verify_export
+from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, as_administrator
 from tests.test_custody import QUEUE, wav
 
@@ -58,7 +59,7 @@ def yes(folder: Path, number: int, caller: str = NUMBER) -> list[Entry]:
         ("recording_started", {"path": str(path)}),
         ("recording_stopped", {"path": str(path), "duration_ms": 1000}),
         ("call_ended", {"agent": "1001@default"}),
-        ("recording_sealed", custody.seal(folder, str(path))),
+        ("recording_sealed", custody.seal(Places(folder), str(path))),
     ]
     return [Entry(UUIDS[number], turn, "support", QUEUE, "permanent_opt_out", said, caller) for turn, said in turns]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from consentivr.recordings import ErasedAudio, erase_audio, is_channel_uuid, recording_path
+from consentivr.recordings import Elsewhere, Places, is_channel_uuid, recording_path
 
 UUID = "26c9d23f-fed1-4cfe-b05e-66ccabca7936"
 
@@ -27,8 +27,10 @@ def test_erasing(tmp_path: Path) -> None:
     file = tmp_path / "2026" / "a.wav"
     file.parent.mkdir()
     file.write_bytes(b"x")
-    assert erase_audio(tmp_path, [str(file), str(tmp_path / "gone.wav")]) == ErasedAudio(1, 1)
-    assert not file.exists()
+    assert Places(tmp_path).erase(str(file)) is True
+    assert Places(tmp_path).erase(str(file)) is False, "it was not there"
+    with pytest.raises(FileNotFoundError, match="is not there"):
+        Places(tmp_path / "unmounted").erase(str(tmp_path / "unmounted" / "a.wav"))
 
 
 def test_nothing_outside_is_erased(tmp_path: Path) -> None:
@@ -39,7 +41,20 @@ def test_nothing_outside_is_erased(tmp_path: Path) -> None:
     link = tmp_path / "recordings" / "link.wav"
     link.symlink_to(outside)
     for path in (str(outside), str(inside.parent / ".." / "passwd"), str(link)):
-        with pytest.raises(ValueError, match="erase it by hand"):
-            erase_audio(inside.parent, [str(inside), path])
-    assert inside.exists()
+        with pytest.raises(Elsewhere):
+            Places(inside.parent).erase(path)
     assert outside.exists()
+
+
+def test_recordings_that_were_moved(tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    places = Places(new, former=(old,))
+    for folder in (new, old):
+        folder.mkdir()
+    (new / "a.wav").write_bytes(b"x")
+    (new / "out.wav").symlink_to(tmp_path / "passwd")
+    assert places.file_of(str(old / "a.wav")) == new / "a.wav"
+    (old / "a.wav").write_bytes(b"y")
+    assert places.file_of(str(old / "a.wav")) == old / "a.wav", "not moved yet"
+    with pytest.raises(Elsewhere):
+        places.file_of(str(old / "out.wav"))

@@ -17,7 +17,7 @@ from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
 from consentivr.ledger import CallRef, Ledger
-from consentivr.recordings import fingerprint, is_unfinished, repair, visit_of
+from consentivr.recordings import Places, fingerprint, is_unfinished, repair, visit_of
 from tests.ledgers import UUIDS, whole
 from tests.test_custody import NOW, QUEUE
 
@@ -146,9 +146,9 @@ def test_retention_repairs_before_it_seals(location: str | Path, tmp_path: Path)
             said = {"path": str(file), "why": "never finished"}
             rows += [about.row(Turn.RECORDING_STOPPED, {"path": str(file)}), about.row(Turn.RECORDING_SEALED, said)]
         ledger.append([replace(row, at=NOW - timedelta(hours=2)) for row in rows])
-    dry = custody.Retention(ledger, folder, {QUEUE: RetentionTerms()}, dry_run=True).run()
+    dry = custody.Retention(ledger, Places(folder), {QUEUE: RetentionTerms()}, dry_run=True).run()
     assert all(is_unfinished(file) for file in files)
-    report = custody.Retention(ledger, folder, {QUEUE: RetentionTerms()}).run()
+    report = custody.Retention(ledger, Places(folder), {QUEUE: RetentionTerms()}).run()
     assert replace(dry, dry_run=False) == report
     assert report.repaired == report.sealed == [str(files[0]), str(files[2])]
     assert not report.needs_attention
@@ -158,7 +158,7 @@ def test_retention_repairs_before_it_seals(location: str | Path, tmp_path: Path)
         assert recording.repaired
         assert recording.sha256 == fingerprint(files[number]).sha256
         assert [row.turn for row in ledger.call(UUIDS[number])][-2:] == ["recording_repaired", "recording_sealed"]
-    again = custody.Retention(ledger, folder, {QUEUE: RetentionTerms()}).run()
+    again = custody.Retention(ledger, Places(folder), {QUEUE: RetentionTerms()}).run()
     assert again == custody.Report(dry_run=False)
     ledger.close()
     whole(location)

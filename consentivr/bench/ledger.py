@@ -22,6 +22,7 @@ from consentivr.core.retention import RetentionTerms
 from consentivr.custody import Retention
 from consentivr.ledger import Entry, Ledger, LedgerError, LedgerWriter, Search, make_key
 from consentivr.ledger.export import write_json
+from consentivr.recordings import Places
 
 QUEUE = "support@default"
 _DAYS = 400
@@ -207,7 +208,7 @@ def _erasures(ledger: Ledger, folder: Path, rows: int, tell: Callable[[str], Non
     figures.append(Figure("overwrite what was freed", condition, _timed(ledger.overwrite_freed), "s"))
     tell("retention ...")
     terms = {QUEUE: RetentionTerms(_DAYS - 40, _DAYS - 40)}
-    run_of_retention = Retention(ledger, folder, terms)
+    run_of_retention = Retention(ledger, Places(folder), terms)
     taken = _timed(lambda: run_of_retention.run())
     erased = len(run_of_retention.report.calls_erased)
     figures.append(Figure(f"retention run that erases {erased:,} calls", condition, taken, "s"))

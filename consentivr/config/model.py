@@ -207,6 +207,9 @@ class Recordings(_Section):
     folder: SwitchPath = Field(
         "/var/lib/consentivr/recordings", description="Files go to YYYY/MM/DD/<channel uuid>.wav below it."
     )
+    former_folders: tuple[SwitchPath, ...] = Field(
+        (), description="Where recordings lay before they were moved to 'folder': rows still name those places."
+    )
     stereo: StrictBool = Field(True, description="Caller on the left channel, agent on the right.")
 
 

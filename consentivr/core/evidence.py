@@ -114,6 +114,13 @@ class Recording:
     erased_at: datetime | None = None
     repaired: bool = False
     """The switch died while it recorded: the end may be missing."""
+    quarantined: str | None = None
+    """Where it is, when it was put into quarantine."""
+
+    @property
+    def place(self) -> str:
+        """Where the file is, as far as rows tell."""
+        return self.quarantined or self.path
 
 
 class Masked(NamedTuple):
@@ -149,7 +156,7 @@ class CallSummary:
     """When the legs of the talk were looked at and no recorder was on any of them."""
     withdrawn_at: datetime | None = None
     erase: bool = False
-    """The yes was taken back, and what was recorded is to be erased."""
+    """What was recorded is to be erased: the yes was taken back, or the person asked for it."""
     held: bool = False
     person_erased_at: datetime | None = None
     visit: str | None = None
@@ -224,9 +231,15 @@ def _told(call: CallSummary, row: Row) -> CallSummary:
         started_at = datetime.fromisoformat(arrived) if arrived else call.started_at
         return replace(call, started_at=started_at, decided_at=row.at, **said)
     if row.turn == Turn.WITHDRAWN:
-        return replace(call, decision="withdrawn", withdrawn_at=row.at, erase=bool(evidence.get("erase")))
+        return replace(call, decision="withdrawn", withdrawn_at=row.at, erase=call.erase or bool(evidence.get("erase")))
     if row.turn == Turn.AGREED_LATE:
-        return replace(call, decision="given", reason="late_consent_keys", decided_at=row.at, erase=False)
+        return replace(
+            call,
+            decision="given",
+            reason="late_consent_keys",
+            decided_at=row.at,
+            erase=call.person_erased_at is not None,
+        )
     if row.turn in (Turn.AGENT_ANSWERED, Turn.CALL_ENDED):
         call = replace(call, agent=evidence.get("agent") or call.agent)
         masked = _masked(call.masked, row) if row.turn == Turn.CALL_ENDED else call.masked
@@ -238,7 +251,7 @@ def _told(call: CallSummary, row: Row) -> CallSummary:
     if row.turn in (Turn.RECORDING_MASKED, Turn.RECORDING_UNMASKED):
         return replace(call, masked=_masked(call.masked, row))
     if row.turn == Turn.ERASURE:
-        return replace(call, person_erased_at=row.at, caller_id_number=None)
+        return replace(call, person_erased_at=row.at, caller_id_number=None, erase=True)
     return call
 
 
@@ -257,6 +270,9 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
     path = str(row.evidence.get("path", ""))
     if row.turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING):
         recordings[path] = Recording(path, row.at, permitted=row.turn == Turn.RECORDING_STARTED)
+    elif row.turn == Turn.QUARANTINED and row.evidence.get("to"):
+        found = recordings.get(path) or Recording(path, row.at, permitted=False, sha256=row.evidence.get("sha256"))
+        recordings[path] = replace(found, quarantined=str(row.evidence["to"]))
     elif row.turn == Turn.AUDIO_ERASED or (row.turn == Turn.ERASURE and row.evidence.get("audio")):
         for name, recording in recordings.items():
             recordings[name] = replace(recording, erased_at=recording.erased_at or row.at)

@@ -1,15 +1,16 @@
 """What becomes of the evidence after a call: sealed, held, erased when it is due, and looked after."""
 
 from consentivr.custody.daily import DailyRetention
+from consentivr.custody.holds import hold
 from consentivr.custody.register import agree, take_back
 from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
-from consentivr.custody.rights import OnHold, calls_of_person, erase_calls, hold
+from consentivr.custody.rights import ErasedPerson, calls_of_person, erase_calls
 from consentivr.custody.sealing import Sealer, seal
 
 __all__ = [
     "DailyRetention",
-    "OnHold",
+    "ErasedPerson",
     "Report",
     "Retention",
     "Sealer",

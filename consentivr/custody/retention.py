@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
-from consentivr.custody.accounting import Accounting
+from consentivr.custody.accounting import UNDER_WAY, Accounting
+from consentivr.custody.files import erase_files
+from consentivr.custody.holds import Holds
 from consentivr.custody.report import Report
-from consentivr.custody.rights import Holds
-from consentivr.ledger import NO_CALL, CallRef, Entry, Ledger, Search
-from consentivr.recordings import erase_audio
+from consentivr.ledger import NO_CALL, Entry, Ledger, Search
+from consentivr.recordings import Places
 
 _AT_ONCE = 500
 
@@ -30,7 +30,7 @@ class Retention:
     def __init__(
         self,
         ledger: Ledger,
-        folder: Path,
+        places: Places,
         terms: Mapping[str, RetentionTerms],
         *,
         dry_run: bool = False,
@@ -39,7 +39,7 @@ class Retention:
     ) -> None:
         """``terms`` by the queue's name in the ledger; ``at`` instead of the time now."""
         self._ledger = ledger
-        self._folder = folder
+        self._places = places
         self._terms = terms
         self._now = at or datetime.now(timezone.utc)
         self._progress = progress
@@ -53,12 +53,14 @@ class Retention:
             self.report.failed.append(
                 f"queue {queue} is in the ledger, and in no configuration: nothing of it was erased"
             )
+        self._erase_asked()
         for queue, terms in self._terms.items():
             self._progress(f"queue {queue}")
             self._erase_rows(queue, terms)
             self._erase_audio(queue, terms)
         self._progress("recordings")
-        accounting = Accounting(self._ledger, self._folder, self.report, self._holds, self._gone, self._now)
+        accounting = Accounting(self._ledger, self._places, self.report, self._holds, self._gone, self._now)
+        accounting.forbidden()
         accounting.recordings()
         accounting.files()
         if not self.report.dry_run:
@@ -67,37 +69,50 @@ class Retention:
 
     # --- what is due -------------------------------------------------------------------------
 
+    def _erase_asked(self) -> None:
+        """What a person asked for, or took back: whatever was in the way, or stopped us, then."""
+        asked = [
+            visit
+            for turn in (Turn.ERASURE, Turn.WITHDRAWN)
+            for visit in self._ledger.visits(Search(), turn, without=(Turn.AUDIO_ERASED,))
+        ]
+        for some in _portions(list(dict.fromkeys(asked))):
+            calls = map(summarize, self._ledger.rows_of_visits(some))
+            due = [call for call in calls if call.erase and call.audio and not self._holds.keep(call)]
+            self._erase_files([call for call in due if self._is_over(call)], "asked for")
+
+    def _is_over(self, call: CallSummary) -> bool:
+        """A recording may still be written, and is erased as it ends."""
+        return self._now - call.ended_at >= UNDER_WAY
+
     def _erase_rows(self, queue: str, terms: RetentionTerms) -> None:
         if terms.rows_days is None:
             return
         old = Search(queue=queue, until=self._now - timedelta(days=terms.rows_days))
         for calls in self._due(queue, self._ledger.visits(old), terms, Due.ROWS):
-            gone = [call.call for call in [*calls, *self._left_behind(calls)] if self._audio_gone(call)]
+            why = f"retention: {terms.rows_days} days"
+            gone = [call.call for call in self._erase_files([*calls, *self._left_behind(calls)], why, forget=True)]
             self.report.calls_erased += gone
             if not self.report.dry_run:
-                why = {"why": f"retention: {terms.rows_days} days"}
-                self.report.rows_erased += self._ledger.erase_rows(gone, why)
+                self.report.rows_erased += self._ledger.erase_rows(gone, {"why": why})
 
     def _erase_audio(self, queue: str, terms: RetentionTerms) -> None:
         if terms.audio_days is None:
             return
         old = Search(queue=queue, until=self._now - timedelta(days=terms.audio_days))
-        gone_already = (Turn.AUDIO_ERASED, Turn.ERASURE)
         recorded = [
             visit
-            for turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING)
-            for visit in self._ledger.visits(old, turn, without=gone_already)
+            for turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING, Turn.QUARANTINED)
+            for visit in self._ledger.visits(old, turn, without=(Turn.AUDIO_ERASED,))
         ]
         for calls in self._due(queue, list(dict.fromkeys(recorded)), terms, Due.AUDIO):
-            gone = [call for call in calls if self._audio_gone(call)]
-            if not self.report.dry_run:
-                self._ledger.append([_audio_erased(call, f"retention: {terms.audio_days} days") for call in gone])
+            self._erase_files(calls, f"retention: {terms.audio_days} days")
 
     def _due(self, queue: str, visits: Sequence[str], terms: RetentionTerms, what: Due) -> Iterator[list[CallSummary]]:
         """The calls of this queue for which ``what`` is due, in portions."""
         visits = [visit for visit in visits if visit != NO_CALL]
-        for start in range(0, len(visits), _AT_ONCE):
-            calls = [summarize(rows) for rows in self._ledger.rows_of_visits(visits[start : start + _AT_ONCE])]
+        for some in _portions(visits):
+            calls = [summarize(rows) for rows in self._ledger.rows_of_visits(some)]
             ours = [call for call in calls if call.queue == queue]  # a talk may go on in another queue
             for call in ours:
                 if call.held and call.call not in self.report.held:
@@ -124,24 +139,26 @@ class Retention:
             if not any(other.visit is not None or other.held for other in others)
         ]
 
-    def _audio_gone(self, call: CallSummary) -> bool:
-        """Erase a call's files; False when that fails, and the call must wait."""
-        paths = [recording.path for recording in call.audio]
-        holder = next((holder for path in paths if (holder := self._holds.of(path))), None)
-        if holder is not None:
-            self.report.failed.append(f"call {call.call}: it names a recording of {holder}, which is on legal hold")
-            return False
-        try:
-            if not self.report.dry_run:
-                erase_audio(self._folder, paths)
-        except (OSError, ValueError) as error:
-            self.report.failed.append(f"call {call.call}: {error}")
-            return False
-        self.report.audio_erased += paths
-        self._gone.update(paths)
-        return True
+    def _erase_files(self, calls: Sequence[CallSummary], why: str, *, forget: bool = False) -> list[CallSummary]:
+        """Erase all that can be erased of these calls; returns those of which nothing is left. Others must wait, and
+        say what was erased. With ``forget`` the rows of the former are erased next, and say nothing more.
+        """
+        rows: list[Entry] = []
+        done = []
+        for call in calls:
+            files = erase_files(self._places, call, self._holds, dry_run=self.report.dry_run)
+            paths = [recording.path for recording in (*files.erased, *files.gone)]
+            self.report.audio_erased += paths
+            self._gone.update(paths)
+            self.report.failed += [f"call {call.call}: {path}: {left}" for path, left in files.left.items()]
+            if not files.left:
+                done.append(call)
+            if files.left or not forget:
+                rows += files.rows(why)
+        if not self.report.dry_run:
+            self._ledger.append(rows)
+        return done
 
 
-def _audio_erased(call: CallSummary, why: str) -> Entry:
-    files = [{"path": recording.path, "sha256": recording.sha256} for recording in call.audio]
-    return CallRef.of(call).row(Turn.AUDIO_ERASED, {"why": why, "files": files})
+def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))

@@ -1,17 +1,33 @@
-"""What a person may ask for, and what a court may forbid: erasure, and holds."""
+"""What a person may ask for: erasure (GDPR art. 17)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
-from consentivr.core.evidence import CallSummary, Turn, summarize
-from consentivr.ledger import Ledger, Search
-from consentivr.recordings import ErasedAudio, erase_audio
+from consentivr.core.evidence import CallSummary, summarize
+from consentivr.custody.files import erase_files
+from consentivr.custody.holds import Holds
+from consentivr.ledger import Ledger
+from consentivr.recordings import Places
 
 
-class OnHold(Exception):
-    """A call is under a legal hold, and is not erased (GDPR art. 17(3)(e))."""
+@dataclass
+class ErasedPerson:
+    """What was erased of a person, and what is left."""
+
+    calls: int = 0
+    """Whose number is erased."""
+    recordings: int = 0
+    gone: int = 0
+    held: list[str] = field(default_factory=list)
+    """Calls on legal hold: they are left as they are."""
+    left: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By call: each file that is there still, and why."""
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.held and not self.left
 
 
 def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary]:
@@ -19,51 +35,30 @@ def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary
     return [summarize(rows) for rows in ledger.rows_of(channels)]
 
 
-def erase_calls(ledger: Ledger, folder: Path, channels: Sequence[str], why: str) -> ErasedAudio:
-    """Erase the audio and the personal data of channels with all their visits, and leave a receipt for each visit
-    (GDPR art. 17).
+def erase_calls(
+    ledger: Ledger, places: Places, channels: Sequence[str], why: str, *, said_gone: Collection[str] = ()
+) -> ErasedPerson:
+    """Erase all that can be erased of channels with all their visits: the number first, then each file, each with its
+    receipt (GDPR art. 17). What is on legal hold stays as it is, with the number of its channel (art. 17(3)(e)).
 
-    Interrupted, it can be run again. Raises OnHold, when one of the visits is held, and ValueError before anything
-    is erased; OSError, LedgerUnavailable.
+    ``said_gone``: paths of files that somebody knows to be gone, wherever they were. Interrupted, ``retention run``
+    goes on with it, as with what could not be erased. Raises LedgerError.
     """
     calls = calls_of_person(ledger, channels)
-    paths = [recording.path for call in calls for recording in call.audio]
     holds = Holds(ledger)
-    held = [call.call for call in calls if call.held] or [holder for path in paths if (holder := holds.of(path))]
-    if held:
-        raise OnHold(f"{len(held)} call(s) are on legal hold ({held[0]}): 'consentivr ledger release' first")
-    audio = erase_audio(folder, paths)
-    people = list(dict.fromkeys(call.channel_uuid for call in calls))
-    ledger.erase_people(people, {"why": why, "caller": True, "audio": bool(paths)})
-    return audio
-
-
-def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
-    """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
-    call, or nothing to do.
-    """
-    turn = Turn.HOLD_RELEASED if release else Turn.HOLD
-    rows = [
-        rows[-1].about.row(turn, {"why": why}) for rows in ledger.calls_named(name) if summarize(rows).held is release
-    ]
-    if rows:
-        ledger.append(rows)
-    return bool(rows)
-
-
-class Holds:
-    """The calls on legal hold and their files: what a held call names is not erased for another one's sake."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._holders: dict[Path, str] = {}
-        self.channels: set[str] = set()
-        """Of which something is held."""
-        for rows in ledger.rows_of_visits(ledger.visits(Search(), Turn.HOLD)):
-            call = summarize(rows)
-            if call.held:
-                self.channels.add(call.channel_uuid)
-                self._holders |= {Path(recording.path).resolve(): call.call for recording in call.audio}
-
-    def of(self, path: str) -> str | None:
-        """The held call that names this file."""
-        return self._holders.get(Path(path).resolve())
+    done = ErasedPerson(held=[call.call for call in calls if holds.keep(call)])
+    free = [call for call in calls if call.channel_uuid not in holds.channels]
+    done.calls = len(free)
+    known = list(dict.fromkeys(call.channel_uuid for call in free if call.person_erased_at is None))
+    if known:
+        ledger.erase_people(known, {"why": why, "caller": True})
+    for call in calls:
+        if call.call in done.held:
+            continue
+        files = erase_files(places, call, holds, said_gone=said_gone)
+        ledger.append(files.rows(why))
+        done.recordings += len(files.erased)
+        done.gone += len(files.gone)
+        if files.left:
+            done.left[call.call] = files.left
+    return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from consentivr.core.unwatched import spans
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerWriter
 from consentivr.recordings import (
     CannotSilence,
-    ErasedAudio,
+    Elsewhere,
+    Places,
     Unfinished,
-    erase_audio,
     fingerprint,
     quarantine,
     repair,
@@ -37,22 +38,23 @@ _AT_ONCE = 500
 _SETTLE_S = 5.0
 
 
-def seal(folder: Path, path: str) -> dict[str, Any]:
+def seal(places: Places, path: str) -> dict[str, Any]:
     """What a finished recording is, for the ledger; or why that cannot be said."""
-    return finish(folder, path)[-1][1]
+    return finish(places, path)[-1][1]
 
 
-def finish(folder: Path, path: str, visit: Sequence[Entry] = ()) -> list[tuple[Turn, dict[str, Any]]]:
+def finish(places: Places, path: str, visit: Sequence[Entry] = ()) -> list[tuple[Turn, dict[str, Any]]]:
     """What becomes of a finished recording, for the ledger: its seal, or why that cannot be said, and what came before.
 
-    Only below ``folder``: the switch names the path, and it is no licence to read whatever it names. ``visit`` are the
-    rows of a visit that nobody watched for a while: what sounded then is taken out first (promise P10). Nothing is
-    returned when that fails; it can be done again.
+    Only where recordings lie or lay: the switch names the path, and it is no licence to read whatever it names.
+    ``visit`` are the rows of a visit that nobody watched for a while: what sounded then is taken out first (promise
+    P10). Nothing is returned when that fails; it can be done again.
     """
-    real = os.path.realpath(path)
-    if not real.startswith(f"{folder.resolve()}{os.sep}"):
+    try:
+        file = replace(places, others=()).file_of(path)
+    except Elsewhere:
         return [(Turn.RECORDING_SEALED, {"path": path, "why": "not below recordings.folder"})]
-    file, said = Path(real), []
+    said = []
     try:
         ended = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
         try:
@@ -69,7 +71,7 @@ def finish(folder: Path, path: str, visit: Sequence[Entry] = ()) -> list[tuple[T
             silence(file, unwatched)
             found = fingerprint(file)
     except CannotSilence as error:
-        erase_audio(folder, [path])
+        file.unlink()
         return [*said, (Turn.RECORDING_ERASED, {"path": path, "why": f"nobody watched, and it is {error}"})]
     except OSError as error:
         log.error("what nobody watched is still in a recording; 'retention run' takes it out", why=str(error))
@@ -78,8 +80,10 @@ def finish(folder: Path, path: str, visit: Sequence[Entry] = ()) -> list[tuple[T
     return [*said, (Turn.RECORDING_SEALED, {"path": path, **vars(found), **silenced})]
 
 
-def _seal_each(folder: Path, waiting: Sequence[tuple[str, Sequence[Entry]]]) -> list[list[tuple[Turn, dict[str, Any]]]]:
-    return [finish(folder, path, visit) for path, visit in waiting]
+def _seal_each(
+    places: Places, waiting: Sequence[tuple[str, Sequence[Entry]]]
+) -> list[list[tuple[Turn, dict[str, Any]]]]:
+    return [finish(places, path, visit) for path, visit in waiting]
 
 
 class Sealer:
@@ -87,10 +91,8 @@ class Sealer:
     while. What must be erased goes the same way.
     """
 
-    def __init__(self, folder: Path, ledger: LedgerWriter, erase_below: Sequence[Path] = ()) -> None:
-        """``folder`` holds our recordings; below ``erase_below`` those of others may be erased too."""
-        self._folder = folder
-        self._erasable = (folder, *erase_below)
+    def __init__(self, places: Places, ledger: LedgerWriter) -> None:
+        self._places = places
         self._ledger = ledger
         self._worker = Worker(2)
         self._to_seal = gevent.queue.JoinableQueue()
@@ -128,7 +130,7 @@ class Sealer:
                 for about, path, unwatched in waiting
                 if not unwatched or about.visit in visits
             ]
-            seals = self._worker.run(_seal_each, self._folder, [(path, visit) for _, path, visit in ready])
+            seals = self._worker.run(_seal_each, self._places, [(path, visit) for _, path, visit in ready])
             for (about, _, _), rows in zip(ready, seals, strict=True):
                 for turn, evidence in rows:
                     self._ledger.note(about.row(turn, evidence))
@@ -154,13 +156,10 @@ class Sealer:
                 log.warning("on legal hold: not erased before it is released", channel=about.channel_uuid, path=path)
                 self._to_erase.task_done()
                 continue
-            away = since is not None and _may_be_evidence(self._folder, path, since)
             try:
-                if not away:
-                    if self._worker.run(_erase, self._erasable, path).erased:
-                        self._ledger.note(about.row(Turn.RECORDING_ERASED, {"why": why, "path": path}))
-                elif (place := self._worker.run(_put_away, self._folder, path)) is not None:
-                    self._ledger.note(about.row(Turn.QUARANTINED, {"why": why, "path": path, "to": place}))
+                turn, said = self._worker.run(removed, self._places, path, why, since)
+                if "gone" not in said:  # somebody else was as quick, and says so
+                    self._ledger.note(about.row(turn, said))
             except (OSError, ValueError) as error:
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(error))
             self._to_erase.task_done()
@@ -176,24 +175,29 @@ class Sealer:
             return False
 
 
-def _may_be_evidence(folder: Path, path: str, since: float) -> bool:
+def removed(
+    places: Places, path: str, why: str, since: float | None, *, dry_run: bool = False
+) -> tuple[Turn, dict[str, Any]]:
+    """Erase a file that must not be, or put it away where it may be somebody's evidence; what is to be noted then.
+
+    ``since`` as ``Sealer.erase`` has it; None for what is ours. Raises OSError, Elsewhere.
+    """
+    said = {"why": why, "path": path}
+    try:
+        file = places.file_of(path)
+    except Elsewhere:
+        if Path(path).parent.is_dir() and not os.path.lexists(path):
+            return Turn.RECORDING_ERASED, said | {"gone": True}
+        raise
+    if since is not None and file.exists() and _may_be_evidence(places.folder, file, since):
+        place = "" if dry_run else str(quarantine(places.folder.resolve(), file))
+        return Turn.QUARANTINED, said | {"to": place}
+    there = file.exists() if dry_run else places.erase(path)
+    return Turn.RECORDING_ERASED, said if there else said | {"gone": True}
+
+
+def _may_be_evidence(folder: Path, file: Path, since: float) -> bool:
     """Some visit's by its name, or there before ``since``: nothing of the visit that it is told of."""
-    file = Path(path).resolve()
     if file.is_relative_to(folder.resolve()) and visit_of(file.stem) is not None:
         return True
-    try:
-        return file.stat().st_mtime < since
-    except OSError:
-        return False
-
-
-def _put_away(folder: Path, path: str) -> str | None:
-    """Where it is now; None when there is no such file."""
-    if not Path(path).exists():
-        return None
-    return str(quarantine(folder.resolve(), Path(path).resolve()))
-
-
-def _erase(folders: Sequence[Path], path: str) -> ErasedAudio:
-    folder = next((known for known in folders if Path(path).resolve().is_relative_to(known.resolve())), folders[0])
-    return erase_audio(folder, [path])
+    return file.stat().st_mtime < since

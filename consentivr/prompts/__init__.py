@@ -1,6 +1,6 @@
 """The announcements as audio: finding them, checking them, making them from text."""
 
-from consentivr.prompts.audio import AudioProblem, Spoken, inspect
+from consentivr.prompts.audio import AudioProblem, Spoken, inspect, written_for
 from consentivr.prompts.build import BuildError, build
 
-__all__ = ["AudioProblem", "BuildError", "Spoken", "build", "inspect"]
+__all__ = ["AudioProblem", "BuildError", "Spoken", "build", "inspect", "written_for"]

@@ -1,18 +1,18 @@
 """Where recordings lie, what they are, and how they are erased."""
 
-from consentivr.recordings.erasure import ErasedAudio, erase_audio
 from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerprint
 from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
+from consentivr.recordings.places import Elsewhere, Places
 from consentivr.recordings.quarantine import files_below, quarantine
 from consentivr.recordings.repair import is_unfinished, repair
 from consentivr.recordings.silence import CannotSilence, silence
 
 __all__ = [
     "CannotSilence",
-    "ErasedAudio",
+    "Elsewhere",
     "Fingerprint",
+    "Places",
     "Unfinished",
-    "erase_audio",
     "files_below",
     "fingerprint",
     "is_channel_uuid",

@@ -13,6 +13,7 @@ from consentivr.custody import Report, Retention
 from consentivr.files import read_secret
 from consentivr.ledger import Ledger, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
+from consentivr.recordings import Places
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
 from consentivr.watch import House
@@ -92,6 +93,16 @@ def open_ledger(configuration: Configuration, *, signs: bool = False, create: bo
     return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key)
 
 
+def places(configuration: Configuration) -> Places:
+    """Where recordings lie, lay, and may be erased."""
+    recordings = configuration.recordings
+    return Places(
+        Path(recordings.folder),
+        tuple(map(Path, recordings.former_folders)),
+        tuple(map(path_of, configuration.watch.erase_below)),
+    )
+
+
 def retain(
     configuration: Configuration, *, dry_run: bool = False, progress: Callable[[str], None] = lambda what: None
 ) -> Report:
@@ -100,7 +111,7 @@ def retain(
     try:
         return Retention(
             ledger,
-            Path(configuration.recordings.folder),
+            places(configuration),
             {queue.name: queue.retention.terms() for queue in configuration.queues.values()},
             dry_run=dry_run,
             progress=progress,

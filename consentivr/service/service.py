@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -18,7 +17,7 @@ from consentivr.esl.session import OutboundSession
 from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
 from consentivr.resources import large_blocks_go_back, room_for_calls
-from consentivr.service.build import CannotServe, build_lines, house, retain, signer, switches
+from consentivr.service.build import CannotServe, build_lines, house, places, retain, signer, switches
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
 from consentivr.watch import Alarm, Lease, Watch
@@ -51,8 +50,7 @@ class Application:
         self._asked: dict[str, Call] = {}
         self._max_connections = configuration.service.max_connections
         self._web = None if watch_only else self._web_server(configuration)
-        others = [path_of(path) for path in configuration.watch.erase_below]
-        self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger, others)
+        self._sealer = Sealer(places(configuration), self.ledger)
         self._alarm = Alarm(configuration.watch.command)
         self._house = house(configuration, self._lines)
         self._watches = [

@@ -12,8 +12,11 @@ import structlog
 from consentivr import switch
 from consentivr.core import events as ev
 from consentivr.core.adoption import Told, told
+from consentivr.core.confirmations import WITHDRAWN
 from consentivr.core.consent import Consent, ConsentDecision, Reason
+from consentivr.core.evidence import summarize
 from consentivr.core.policy import RecordingMode, TalkPolicy
+from consentivr.core.recorders import FORBIDDEN
 from consentivr.core.turns import CONSENT_BASIS, Arrived, CallEnded, Decided, RecordingStopped, Row
 from consentivr.core.verdict import Verdict, verdict
 from consentivr.ledger import CallRef, Entry, LedgerError
@@ -91,6 +94,7 @@ class Settling:
                 self._add_missing(ref, known)
             else:
                 self._finish(known, ref, end, orphaned=orphaned)
+                self._remove(ref, rows.get(visit, ()))
 
     def _is_followed(self, ref: CallRef) -> bool:
         visit = self._following.visits.get(ref.channel_uuid)
@@ -105,9 +109,15 @@ class Settling:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path, unwatched=sounded or known.unwatched)
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
-            self._following.sealer.erase(ref, known.files, "consent withdrawn", ours=True)
+            self._following.sealer.erase(ref, known.files, WITHDRAWN, ours=True)
         self._add_missing(ref, known)
         self._write(ref, replace(end, agent=known.agent))
+
+    def _remove(self, ref: CallRef, rows: Sequence[Entry]) -> None:
+        """What was recorded without permission, and is there still."""
+        if rows:
+            left = [file.path for file in summarize(rows).audio if not file.permitted and not file.quarantined]
+            self._following.sealer.erase(ref, left, FORBIDDEN, ours=False, since=rows[0].at.timestamp())
 
     def _add_missing(self, ref: CallRef, known: Told) -> None:
         """What was handed in and lost, with the last milliseconds of a process."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table
+from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table, shown
 from consentivr.ledger import LedgerError
 
 
@@ -15,18 +16,28 @@ from consentivr.ledger import LedgerError
 @click.option("--channel", "name", metavar="UUID", help="One channel, by its own UUID or that of a visit.")
 @click.option("--caller", "caller_id_number", help="All calls of this number, written as in the ledger.")
 @click.option("--why", default="request of the person", show_default=True, help="For the receipt; no personal data.")
+@click.option(
+    "--gone",
+    "said_gone",
+    metavar="PATH",
+    multiple=True,
+    help="A file, as its row names it, that you know is gone.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def erase(config_path: Path, name: str | None, caller_id_number: str | None, why: str, yes: bool) -> None:
+def erase(
+    config_path: Path, name: str | None, caller_id_number: str | None, why: str, said_gone: tuple[str, ...], yes: bool
+) -> None:
     """Erase a caller's number and recordings (GDPR art. 17); the decision stays, and so does the proof.
 
-    A channel is one person's: all its visits are erased.
+    A channel is one person's: all its visits are erased. Whatever cannot be erased is named, exit 1, and keeps nothing
+    else; 'consentivr retention run' tries it again.
     """
     from consentivr import custody
+    from consentivr.service import build
 
     if (name is None) == (caller_id_number is None):
         raise Refused("name either --channel or --caller")
     configuration = load_configuration(config_path)
-    folder = Path(configuration.recordings.folder)
     with opened(configuration, signs=True) as book:
         channels = [row.channel_uuid for row in book.call(name)] if name else book.channels_of(str(caller_id_number))
         channels = list(dict.fromkeys(channels))
@@ -46,14 +57,27 @@ def erase(config_path: Path, name: str | None, caller_id_number: str | None, why
         if not yes:
             click.confirm("Erase the caller's number and the recordings of these calls?", abort=True)
         try:
-            audio = custody.erase_calls(book, folder, channels, why)
-        except (LedgerError, OSError, ValueError, custody.OnHold) as error:
-            raise Refused(f"nothing was erased from the ledger: {error}") from None
+            done = custody.erase_calls(book, build.places(configuration), channels, why, said_gone=said_gone)
+        except LedgerError as error:
+            raise Refused(f"not everything was erased: {error}; run it again") from None
         left = book.overwrite_freed()
-    gone = f" ({audio.missing} were gone already)" if audio.missing else ""
-    click.echo(f"erased: {len(found)} call(s), {audio.erased} recording(s){gone}")
+    gone = f" ({done.gone} more were gone already)" if done.gone else ""
+    click.echo(f"erased: {done.calls} call(s), {done.recordings} recording(s){gone}")
+    for held in done.held:
+        click.echo(f"kept: {held} is on legal hold: 'consentivr ledger release', then erase it", err=True)
+    for call, files in done.left.items():
+        for path, why_left in files.items():
+            click.echo(f"left: {shown(path)} of {call}: {shown(why_left)}", err=True)
+    if done.left:
+        click.echo(
+            "Erase what is left by hand, then say so: 'consentivr ledger erase --channel UUID --gone PATH'; of a moved "
+            "folder see recordings.former_folders",
+            err=True,
+        )
     if left:
         nothing(left)
+    if not done.is_complete:
+        sys.exit(1)
 
 
 def _hold_command(name: str, help_text: str, *, release: bool) -> click.Command:
