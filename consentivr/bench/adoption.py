@@ -22,7 +22,7 @@ import gevent
 import structlog
 
 from consentivr.bench.figures import Figure
-from consentivr.bench.server import pin
+from consentivr.bench.server import announcements, pin
 from consentivr.config import Configuration, loads
 from consentivr.core.evidence import Turn
 from consentivr.files import write_secret
@@ -42,8 +42,7 @@ switches: [{{address: "127.0.0.1:{port}", password_file: {folder}/password}}]
 language: en
 lines: {{support: {{number: "5000", queue: support}}}}
 queues: {{support: {{name: support@default, recording: {{mode: permanent_opt_out}}}}}}
-announcements:
-  en: {{question: "May we?"}}
+announcements: {announcements}
 """
 
 
@@ -51,7 +50,9 @@ def configuration(folder: Path, port: int) -> Configuration:
     """Of who takes up: everything below ``folder``, where the password is written too."""
     password = folder / "password"
     write_secret(password, "secret")
-    return loads(_YAML.format(folder=folder, port=port, sounds=shipped("sounds")))
+    return loads(
+        _YAML.format(folder=folder, port=port, sounds=shipped("sounds"), announcements=announcements("question"))
+    )
 
 
 def write_rows(location: str, many: ManyHeld, switch: str, core: str) -> None:

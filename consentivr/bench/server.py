@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from consentivr.bench.event_socket import PASSWORD
 from consentivr.bench.machine import resident_kb
 from consentivr.files import write_secret
@@ -41,9 +43,14 @@ question: {{min_heard_ms: 0}}
 language: en
 lines: {{support: {{number: "5000", queue: support}}}}
 queues: {{support: {{name: support@default, recording: {{mode: permanent_opt_out}}}}}}
-announcements:
-  en: {{welcome: Welcome, question: "May we?", accepted: Thank you, refused: All right}}
+announcements: {announcements}
 """
+
+
+def announcements(*names: str) -> str:
+    """The texts of shipped announcements, in YAML: another one than is spoken is refused."""
+    sample = yaml.safe_load((shipped("config") / "consentivr.yaml").read_text(encoding="utf-8"))
+    return json.dumps({"en": {name: sample["announcements"]["en"][name] for name in names}})
 
 
 def pin(process: subprocess.Popen[Any], *, first: bool) -> None:
@@ -125,6 +132,7 @@ class Server:
         path.write_text(
             _YAML.format(
                 port=self.port,
+                announcements=announcements("welcome", "question", "accepted", "refused"),
                 http=self._http,
                 folder=folder,
                 ledger=ledger,

@@ -23,6 +23,7 @@ from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 from consentivr.ledger.store import Ledger
 from consentivr.threads import Worker
@@ -170,6 +171,11 @@ class LedgerWriter:
     def names_of_open_visits(self, since: datetime) -> list[str]:
         """``Ledger.names_of_open_visits``. Raises LedgerError."""
         return self._read(self._open.names_of_open_visits, since)
+
+    def names_of_stopped(self, since: datetime, until: datetime) -> list[str]:
+        """The visits of which a recording ended in this time (UTC). Raises LedgerError."""
+        search = Search(since=since, until=until)
+        return self._read(self._open.visits, search, Turn.RECORDING_STOPPED)
 
     def rows_of_visits(self, visits: Sequence[str], within: float = 2 * HUNG_SECONDS) -> list[list[Entry]]:
         """``Ledger.rows_of_visits``, in the same way. Raises LedgerError, also when it takes longer than ``within``

@@ -274,6 +274,10 @@ class Adopting:
         """A visit ended that nobody had decided: whoever asked may still have written it."""
         self._settling.over(visit.ref, end)
 
+    def unsealed(self) -> None:
+        """Recordings that had ended before we watched, and lost their seal. In a greenlet of its own."""
+        self._settling.unsealed()
+
     def left_over(self) -> None:
         """Visits that nobody follows any more, or ever did. In a greenlet of its own."""
         self._settling.left_over()

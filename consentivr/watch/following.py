@@ -37,6 +37,7 @@ from consentivr.watch.house import House
 from consentivr.watch.orders import members_of, recordings_of
 from consentivr.watch.people import People
 from consentivr.watch.returning import Returning
+from consentivr.watch.settling import UNSEALED_SECONDS
 from consentivr.watch.stream import Stream
 from consentivr.watch.sweep import Sweep
 from consentivr.watch.visit import Visit
@@ -63,6 +64,7 @@ class Following:
         self.alarm = alarm
         self.switch_name = ("", "")
         """The switch's own name, and that of its run."""
+        self.began = time.time()
         self.watched_until: float | None = None
         """Until when somebody watched before us, by the switch's own memory; Unix time, seconds. None: nobody ever."""
         self.board = Switchboard()
@@ -85,6 +87,7 @@ class Following:
     def run(self) -> None:
         """Take up what is there, then follow."""
         self.returning.look_around()
+        self.beside(self.adopting.unsealed, seconds=UNSEALED_SECONDS)
         self.beside(self._tick)
         while True:
             event = self.connection.receive()

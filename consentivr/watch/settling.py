@@ -14,12 +14,13 @@ from consentivr.core import events as ev
 from consentivr.core.adoption import Told, told
 from consentivr.core.confirmations import WITHDRAWN
 from consentivr.core.consent import Consent, ConsentDecision, Reason
-from consentivr.core.evidence import summarize
+from consentivr.core.evidence import Turn, summarize
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.recorders import FORBIDDEN
 from consentivr.core.turns import CONSENT_BASIS, Arrived, CallEnded, Decided, RecordingStopped, Row
 from consentivr.core.verdict import Verdict, verdict
 from consentivr.ledger import CallRef, Entry, LedgerError
+from consentivr.recordings import recording_path
 from consentivr.watch.visit import Visit
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ YOUNG = timedelta(seconds=5)
 
 GATHER_SECONDS = 0.005
 """So long visits are gathered that are over, before their rows are read."""
+
+UNSEEN = "nobody saw it begin or end"
+UNSEALED_BEFORE = timedelta(minutes=1)
+"""What ended so long at most before nobody watched may have lost its seal."""
+
+UNSEALED_SECONDS = 15.0
+"""So long whoever watched before us may still be sealing."""
 
 LEFT_OVER_SECONDS = 60.0
 """So often it is looked for visits that nobody follows, and so old they are then."""
@@ -93,25 +101,37 @@ class Settling:
             if known.ended:
                 self._add_missing(ref, known)
             else:
-                self._finish(known, ref, end, orphaned=orphaned)
-                self._remove(ref, rows.get(visit, ()))
+                its = rows.get(visit, [])
+                self._finish(known, ref, end, its[0].at if its else datetime.now(timezone.utc), orphaned=orphaned)
+                self._remove(ref, its)
 
     def _is_followed(self, ref: CallRef) -> bool:
         visit = self._following.visits.get(ref.channel_uuid)
         followed = visit is not None and visit.state.visit == ref.visit
         return followed or self._following.adopting.is_reading(ref.channel_uuid, ref.visit)
 
-    def _finish(self, known: Told, ref: CallRef, end: CallEnded, *, orphaned: bool) -> None:
+    def _finish(self, known: Told, ref: CallRef, end: CallEnded, began: datetime, *, orphaned: bool) -> None:
         sounded = orphaned and bool(known.unclosed) and known.span is None and not known.paused
         if sounded and self._following.house.policy(ref.line, ref.queue).mode is not RecordingMode.PERMANENT:
             self._write(ref, self._following.unwatched(known.unclosed))
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path, unwatched=sounded or known.unwatched)
+        if orphaned and known.decision is ConsentDecision.GIVEN:
+            self._following.sealer.erase(ref, self._of_no_row(known, ref, began), UNSEEN, ours=True)
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
             self._following.sealer.erase(ref, known.files, WITHDRAWN, ours=True)
         self._add_missing(ref, known)
         self._write(ref, replace(end, agent=known.agent))
+
+    def _of_no_row(self, known: Told, ref: CallRef, began: datetime) -> tuple[str, ...]:
+        """Where the visit may have been recorded without anybody having seen it begin."""
+        number = len(known.files)
+        paths = (
+            recording_path(self._following.house.folder, ref.visit or "", began.date(), further)
+            for further in range(1, number + 3)
+        )
+        return tuple(path for path in paths if path not in known.files)
 
     def _remove(self, ref: CallRef, rows: Sequence[Entry]) -> None:
         """What was recorded without permission, and is there still."""
@@ -129,6 +149,25 @@ class Settling:
     def young(self, rows: Sequence[Entry], why: str) -> None:
         """The same for one that may have begun just now: in a while, when the switch does not know its channel."""
         self._following.beside(self._once_more, rows[0].about, why, seconds=YOUNG.total_seconds())
+
+    def unsealed(self) -> None:
+        """What had ended, and was not sealed yet when whoever watched before us died. In a greenlet of its own."""
+        following = self._following
+        if following.watched_until is None:
+            return
+        until = datetime.fromtimestamp(following.began, timezone.utc)
+        since = datetime.fromtimestamp(following.watched_until, timezone.utc) - UNSEALED_BEFORE
+        try:
+            visits = following.ledger.rows_of_visits(following.ledger.names_of_stopped(since, until))
+        except LedgerError as error:
+            log.warning("it cannot be looked for recordings without a seal; 'retention run' does", why=str(error))
+            return
+        for rows in visits:
+            ended = {row.evidence["path"] for row in rows if row.turn == Turn.RECORDING_STOPPED and row.at < until}
+            unwatched = any(row.turn == Turn.UNWATCHED for row in rows)
+            for recording in summarize(rows).audio:
+                if recording.path in ended and recording.permitted and not recording.sealed:
+                    following.sealer.seal(rows[-1].about, recording.path, unwatched=unwatched)
 
     def left_over(self) -> None:
         """Visits that nobody follows, and whose channel is gone: whoever asked lost the caller before the queue, or was

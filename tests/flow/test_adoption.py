@@ -201,3 +201,41 @@ def test_p11_who_asked_died_without_a_row_and_so_did_who_took_it_up(
     laboratory.event_socket.listen()
     until(lambda: "call_ended" in turns(laboratory, channel), 20)
     visits(laboratory.rows(channel))
+
+
+def test_p10_what_nobody_saw_begin_or_end_is_erased(
+    laboratory: Laboratory, soon_old: None, soon_blind: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch was away for the whole talk: who was heard in it is known to nobody."""
+    monkeypatch.setattr("consentivr.service.service.BLIND_SECONDS", 600.0)
+    laboratory.event_socket.cut()
+    until(lambda: not watching(laboratory))
+    channel = laboratory.switch.call("5000", LONG_YES)
+    until(lambda: bool(channel.recorders))
+    (path,) = channel.recorders
+    gevent.sleep(0.2)
+    channel.hang_up()
+    channel.greenlet.join(20)
+    assert Path(path).exists()
+    laboratory.event_socket.listen()
+    until(lambda: "recording_erased" in turns(laboratory, channel))
+    until(lambda: "call_ended" in turns(laboratory, channel))
+    assert not Path(path).exists()
+    visits(laboratory.rows(channel))
+    (erased,) = [row.evidence for row in laboratory.rows(channel) if row.turn == "recording_erased"]
+    assert erased == {"path": path, "why": "nobody saw it begin or end"}
+
+
+def test_p11_a_seal_that_was_lost_with_the_process(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentivr.watch.following.UNSEALED_SECONDS", 0.2)
+    monkeypatch.setattr("consentivr.watch.sweep.BEAT_SECONDS", 0.0)
+    sealer = laboratory.application._sealer
+    monkeypatch.setattr(sealer, "seal", lambda *about, **how: None)
+    channel = talk(laboratory, LONG_YES)
+    channel.hang_up()
+    until(lambda: "call_ended" in turns(laboratory, channel))
+    assert "recording_sealed" not in turns(laboratory, channel)
+    monkeypatch.undo()
+    monkeypatch.setattr("consentivr.watch.following.UNSEALED_SECONDS", 0.2)
+    laboratory.event_socket.drop()
+    until(lambda: turns(laboratory, channel).count("recording_sealed") == 1)
