@@ -14,7 +14,7 @@ from consentivr.core.retention import Due, RetentionTerms, due
 from consentivr.custody.accounting import Accounting
 from consentivr.custody.report import Report
 from consentivr.custody.rights import Holds
-from consentivr.ledger import NO_CALL, CallRef, Entry, Ledger, Search
+from consentivr.ledger import NOT_CALLS, CallRef, Entry, Ledger, Search
 from consentivr.recordings import erase_audio
 
 _AT_ONCE = 500
@@ -95,7 +95,7 @@ class Retention:
 
     def _due(self, queue: str, visits: Sequence[str], terms: RetentionTerms, what: Due) -> Iterator[list[CallSummary]]:
         """The calls of this queue for which ``what`` is due, in portions."""
-        visits = [visit for visit in visits if visit != NO_CALL]
+        visits = [visit for visit in visits if visit not in NOT_CALLS]
         for start in range(0, len(visits), _AT_ONCE):
             calls = [summarize(rows) for rows in self._ledger.rows_of_visits(visits[start : start + _AT_ONCE])]
             ours = [call for call in calls if call.queue == queue]  # a talk may go on in another queue

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from consentivr.core.evidence import CallSummary, Turn, summarize
-from consentivr.ledger import Ledger, Search
+from consentivr.ledger import NOT_CALLS, Ledger, Search
 from consentivr.recordings import ErasedAudio, erase_audio
 
 
@@ -16,7 +16,7 @@ class OnHold(Exception):
 
 def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary]:
     """Every visit of these channels: a channel is one person's, whatever lines it came to."""
-    return [summarize(rows) for rows in ledger.rows_of(channels)]
+    return [summarize(rows) for rows in ledger.rows_of([channel for channel in channels if channel not in NOT_CALLS])]
 
 
 def erase_calls(ledger: Ledger, folder: Path, channels: Sequence[str], why: str) -> ErasedAudio:
@@ -40,8 +40,10 @@ def erase_calls(ledger: Ledger, folder: Path, channels: Sequence[str], why: str)
 
 def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
     """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
-    call, or nothing to do.
+    call, or nothing to do; receipts and registers are none.
     """
+    if name in NOT_CALLS:
+        return False
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
     rows = [
         rows[-1].about.row(turn, {"why": why}) for rows in ledger.calls_named(name) if summarize(rows).held is release
