@@ -55,7 +55,7 @@ class Link:
     content: Mapping[str, Any] | None = None
     """All that the digest covers, ``position`` and ``commitment`` among it; None once it was erased."""
     personal: tuple[str, str] | None = None
-    """(key, personal data) while they are there."""
+    """(key, personal data) while they are there; a row without a commitment says that there are none."""
     person_erased: bool = False
     """A receipt in the ledger says that the personal data were erased."""
     row_erased: bool = False
@@ -82,8 +82,12 @@ class Tampering(str, Enum):
     ROW_ERASED = "row erased without a receipt"
     PERSONAL_CHANGED = "personal data changed"
     PERSONAL_REMOVED = "personal data removed without a receipt"
+    PERSONAL_INSERTED = "personal data added to what had none"
+    TALLY = "tally that its rows do not say"
+    SECOND_DECISION = "second decision of one visit"
     AUDIO = "recording is not the one that was sealed"
     SIGNATURE = "checkpoint with a signature that is not of this key"
+    UNSIGNED = "not signed with a key that was named"
     NOTICE_CHANGED = "wording changed"
     NOTICE_REMOVED = "wording removed"
     NOTICE_INSERTED = "wording that no row names"
@@ -196,7 +200,7 @@ def _wrong_with(row: Link) -> Tampering | None:
         return Tampering.CHANGED
     promised = row.content.get("commitment")
     if promised is None:
-        return None
+        return None if row.personal is None else Tampering.PERSONAL_INSERTED
     if row.personal is None:
         return None if row.person_erased else Tampering.PERSONAL_REMOVED
     return None if commitment(*row.personal) == promised else Tampering.PERSONAL_CHANGED

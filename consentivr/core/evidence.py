@@ -58,6 +58,8 @@ class Turn(str, Enum):
 
     NOTICE_ADDED = "notice_added"
     """A wording is there from now on: decisions name it by its digest."""
+    TALLIED = "tallied"
+    """How far something was counted whose rows are gone, or were written by 0.1.0."""
 
 
 AFTERWARDS = frozenset(
@@ -190,7 +192,9 @@ class CallSummary:
 
 
 def summarize(rows: Iterable[Row]) -> CallSummary:
-    """The rows of one call, in their order, as one call. Raises ValueError without a row."""
+    """The rows of one call, in their order, as one call. Raises ValueError without a row, and for several calls: a
+    channel may have several visits, and none speaks for another.
+    """
     call: CallSummary | None = None
     recordings: dict[str, Recording] = {}
     for row in rows:
@@ -205,6 +209,8 @@ def summarize(rows: Iterable[Row]) -> CallSummary:
                 row.caller_id_number,
                 visit=row.visit,
             )
+        if (row.visit or row.channel_uuid) != call.call:
+            raise ValueError(f"these are the rows of several calls: {call.call}, {row.visit or row.channel_uuid}")
         if not call.queue and row.queue:
             call = replace(call, line=row.line, queue=row.queue, mode=row.mode)
         if row.turn not in AFTERWARDS:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from consentivr.core.evidence import CallSummary, Turn, summarize
-from consentivr.ledger import Ledger, Search
+from consentivr.ledger import NOT_CALLS, Ledger, Search
 
 
 def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
     """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
-    call, or nothing to do.
+    call, or nothing to do; receipts and registers are none.
     """
+    if name in NOT_CALLS:
+        return False
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
     rows = [
         rows[-1].about.row(turn, {"why": why}) for rows in ledger.calls_named(name) if summarize(rows).held is release

@@ -14,7 +14,7 @@ from consentivr.custody.accounting import UNDER_WAY, Accounting
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
 from consentivr.custody.report import Report
-from consentivr.ledger import NO_CALL, Entry, Ledger, Search
+from consentivr.ledger import NOT_CALLS, Entry, Ledger, Search
 from consentivr.recordings import Places
 
 _AT_ONCE = 500
@@ -110,7 +110,7 @@ class Retention:
 
     def _due(self, queue: str, visits: Sequence[str], terms: RetentionTerms, what: Due) -> Iterator[list[CallSummary]]:
         """The calls of this queue for which ``what`` is due, in portions."""
-        visits = [visit for visit in visits if visit != NO_CALL]
+        visits = [visit for visit in visits if visit not in NOT_CALLS]
         for some in _portions(visits):
             calls = [summarize(rows) for rows in self._ledger.rows_of_visits(some)]
             ours = [call for call in calls if call.queue == queue]  # a talk may go on in another queue

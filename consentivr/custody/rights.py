@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
-from consentivr.ledger import Ledger
+from consentivr.ledger import NOT_CALLS, Ledger
 from consentivr.recordings import Places
 
 
@@ -32,7 +32,7 @@ class ErasedPerson:
 
 def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary]:
     """Every visit of these channels: a channel is one person's, whatever lines it came to."""
-    return [summarize(rows) for rows in ledger.rows_of(channels)]
+    return [summarize(rows) for rows in ledger.rows_of([channel for channel in channels if channel not in NOT_CALLS])]
 
 
 def erase_calls(

@@ -37,6 +37,7 @@ def evidence_sheet(ledger: Ledger, rows: Sequence[Entry], folder: Path, verifier
         say=words.__getitem__,
         why_masked=lambda why: words.get(f"masked_{why}", why),
         call=call,
+        visits=len(ledger.calls_named(call.channel_uuid)),
         attempts=decision.get("attempts", []),
         basis=words.get(call.legal_basis or "no_basis", call.legal_basis),
         notice=ledger.notice(call.notice) if call.notice else None,

@@ -8,6 +8,8 @@ WORDS: dict[str, dict[str, str]] = {
         "call": "The call",
         "visit": "Visit to the line",
         "channel": "Call",
+        "visits": "Visits in this call",
+        "this_visit": "each has a decision of its own, and this sheet is about one of them",
         "line": "Line",
         "queue": "Queue",
         "mode": "Recording mode then",
@@ -143,12 +145,15 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_rows_erased": "rows erased",
         "turn_quarantined": "a file that no row explains was put into quarantine",
         "turn_notice_added": "a wording was noted, as callers hear it from now on",
+        "turn_tallied": "how far was counted what the erased rows counted",
     },
     "de": {
         "title": "Aufzeichnung eines Telefongesprächs: Nachweis",
         "call": "Der Anruf",
         "visit": "Besuch der Leitung",
         "channel": "Anruf",
+        "visits": "Besuche in diesem Anruf",
+        "this_visit": "jeder hat eine eigene Entscheidung, und dieses Blatt handelt von einem davon",
         "line": "Leitung",
         "queue": "Warteschlange",
         "mode": "Damalige Aufzeichnungsart",
@@ -286,6 +291,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_rows_erased": "Zeilen gelöscht",
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
         "turn_notice_added": "ein Wortlaut wurde festgehalten, wie Anrufer ihn ab jetzt hören",
+        "turn_tallied": "wie weit gezählt war, was die gelöschten Zeilen zählten",
     },
 }
 

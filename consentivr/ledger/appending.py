@@ -14,7 +14,7 @@ from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.core.turns import NoticeAdded
 from consentivr.ledger.databases import Database, DatabaseError
-from consentivr.ledger.entry import CHAINED, NO_CALL, CallRef, Entry, as_text, chained, now, storable
+from consentivr.ledger.entry import CHAINED, NO_CALL, CallRef, Entry, as_text, chained, now, storable, tally_name
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices, tallies
@@ -87,7 +87,7 @@ class Appending:
         again = once.on_conflict_do_update(index_elements=["name"], set_={"count": tallies.c.count + 1})
         count = connection.execute(again.returning(tallies.c.count)).scalar_one()
         counts[entry.submission] = count
-        return replace(entry, evidence={**entry.evidence, "count": count})
+        return replace(entry, evidence={**entry.evidence, "count": count, "tally": tally_name(entry.tally)})
 
     def _not_yet_written(
         self, connection: sa.Connection, batch: Sequence[Entry], counts: dict[str, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -20,6 +21,9 @@ REGISTER = "register"
 NO_CALL = "-"
 """Stands for the channel in rows of no call, kept for ever: receipts for erased rows, stray files, wordings."""
 
+NOT_CALLS = frozenset({NO_CALL, REGISTER})
+"""Rows of these prove others: neither retention, nor an erasure, nor a hold is ever about them."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""
 
@@ -30,6 +34,11 @@ _MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])")
 def storable(text: str) -> str:
     """``text`` with what cannot be stored replaced, so that a caller's text never costs a row."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def tally_name(tally: str) -> str:
+    """How rows name a tally: one of a member of staff is kept for ever, its name is not."""
+    return hashlib.sha256(storable(tally).encode("utf-8")).hexdigest()
 
 
 def now() -> datetime:

@@ -11,9 +11,9 @@ from consentivr.core import chain
 from consentivr.core.evidence import Turn
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
-from consentivr.ledger.entry import NO_CALL, CallRef
+from consentivr.ledger.entry import NO_CALL, NOT_CALLS, CallRef, Entry
 from consentivr.ledger.schema import ERASED, callers, entries
-from consentivr.ledger.searching import Searching, portions
+from consentivr.ledger.searching import Searching, counted, portions
 
 
 class Erasing:
@@ -26,8 +26,10 @@ class Erasing:
     def people(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
         """Erase the personal data of channels and leave a receipt for each of their visits (GDPR art. 17).
 
-        Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it.
+        ``overwrite_freed`` belongs to it. Raises LedgerUnavailable; nothing is erased then. ValueError for what is no
+        call.
         """
+        _refuse_what_proves_others(channels)
         receipts = [rows[-1].about.row(Turn.ERASURE, evidence) for rows in self._ledger.rows_of(channels)]
         with self._ledger.writing() as connection:
             for some in portions(channels):
@@ -39,10 +41,12 @@ class Erasing:
 
         The personal data go with the last call of their channel. Returns the number of rows. The chain keeps
         their digests, which tell nothing without the keys that are erased with them. Calls of one queue
-        belong into one receipt: it names the queue of the first.
+        belong into one receipt: it names the queue of the first. Raises ValueError for what is no call.
         """
+        _refuse_what_proves_others(visits)
         with self._ledger.writing() as connection:
             positions: list[int] = []
+            counts: dict[str, int] = {}
             queue = ""
             for some in portions(visits):
                 of_calls = entries.c.call.in_(some)
@@ -52,13 +56,19 @@ class Erasing:
                     positions.append(row.position)
                     queue = queue or row.queue
                     channels.add(row.channel_uuid)
+                counts |= {name: max(count, counts.get(name, 0)) for name, count in counted(connection, of_calls)}
                 connection.execute(entries.update().where(of_calls).values(ERASED))
-                left = sa.exists().where(entries.c.channel_uuid == callers.c.channel_uuid)
+                left = sa.exists().where(
+                    entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None)
+                )
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
             if positions:
                 said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
-                receipt = CallRef(NO_CALL, None, "", queue, "").row(Turn.ROWS_ERASED, said)
-                self._appending.extend(connection, [receipt], {})
+                of_no_call = CallRef(NO_CALL, None, "", queue, "")
+                receipts: list[Entry] = [of_no_call.row(Turn.ROWS_ERASED, said)]
+                if counts:
+                    receipts.append(of_no_call.row(Turn.TALLIED, {"tallies": counts}))
+                self._appending.extend(connection, receipts, {})
         return len(positions)
 
     def overwrite_freed(self) -> str | None:
@@ -67,3 +77,8 @@ class Erasing:
             return self._ledger.database.overwrite_freed()
         except DatabaseError as error:
             return f"what was erased is not overwritten yet: {self._ledger.explained(error)}"
+
+
+def _refuse_what_proves_others(names: Sequence[str]) -> None:
+    if NOT_CALLS.intersection(names):
+        raise ValueError("receipts and registers are no calls: they are never erased, others' rows rest on them")

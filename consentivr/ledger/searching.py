@@ -13,9 +13,9 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.counting import count
-from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed
+from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed, tally_name
 from consentivr.ledger.opening import Opened
-from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices
+from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order
 from consentivr.ledger.signing import SignedCheckpoint
 
@@ -231,10 +231,45 @@ class Searching(Opened):
                 row.digest,
                 row.key,
                 hashed(row._mapping) if there else None,
-                (row.caller_key, row.caller_id_number) if row.caller_key is not None else None,
+                (row.caller_key, row.caller_id_number) if row.caller_key and row.commitment else None,
                 person_erased=there and row.channel_uuid in people,
                 row_erased=row.position in rows_erased,
             )
+
+    def people_of_no_row(self, channel: str | None = None) -> list[tuple[str, int]]:
+        """Each channel that has a number to which no row is committed, and its first row (0 without one)."""
+        theirs = entries.c.channel_uuid == callers.c.channel_uuid
+        query = (
+            sa.select(callers.c.channel_uuid, sa.func.coalesce(sa.func.min(entries.c.position), 0))
+            .join(entries, theirs, isouter=True)
+            .where(~sa.exists().where(theirs, entries.c.commitment.isnot(None)).correlate(callers))
+            .group_by(callers.c.channel_uuid)
+        )
+        if channel is not None:
+            query = query.where(callers.c.channel_uuid == channel)
+        with self.reading() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    def tallies(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Every tally by the name that rows have for it: as it is kept, and as the rows say."""
+        said: dict[str, int] = {}
+        for row in self.read(Search(turn=Turn.TALLIED.value)):
+            said |= {name: max(count, said.get(name, 0)) for name, count in row.evidence["tallies"].items()}
+        with self.reading() as connection:
+            said |= {name: max(count, said.get(name, 0)) for name, count in counted(connection, sa.true())}
+            kept = connection.execute(sa.select(tallies.c.name, tallies.c.count)).all()
+        return {tally_name(name): count for name, count in kept}, said
+
+    def second_decisions(self) -> list[tuple[int, str]]:
+        """The last decision of each visit that has more than one, and the visit."""
+        query = (
+            sa.select(sa.func.max(entries.c.position), entries.c.visit)
+            .where(entries.c.turn == Turn.DECISION.value, entries.c.visit.isnot(None))
+            .group_by(entries.c.visit)
+            .having(sa.func.count() > 1)
+        )
+        with self.reading() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
 
     def digests(self, first: int, last: int) -> dict[int, str]:
         """The digest of each row from ``first`` to ``last``, by position."""
@@ -253,6 +288,17 @@ class Searching(Opened):
     def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
         with self.reading() as connection:
             yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+
+
+def counted(connection: sa.Connection, condition: Any) -> list[tuple[str, int]]:
+    """The tallies that rows name, and how far they counted."""
+    name = evidence_text("tally")
+    query = (
+        sa.select(name, sa.func.max(sa.cast(evidence_text("count"), sa.Integer)))
+        .where(condition, entries.c.evidence.like('%"tally":%'), name.isnot(None))
+        .group_by(name)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def _apart(rows: Iterable[Entry]) -> list[list[Entry]]:

@@ -76,7 +76,8 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
 
     Memory does not grow with the chain.
     """
-    signed = [*ledger.checkpoints(), *kept.signed]
+    own = ledger.checkpoints()
+    signed = [*own, *kept.signed]
     good, forged = verifier.check(signed) if verifier else ([known.checkpoint for known in signed], [])
     said = Verified(0, checkpoint=f"0:{chain.GENESIS}")
 
@@ -86,7 +87,10 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
             said.checkpoint = f"{row.position}:{row.hash}"
             yield row
 
-    said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged + _verify_notices(ledger)
+    said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged
+    if verifier and not any(map(verifier.holds, own)):
+        said.findings.append(Finding(min(1, said.rows), Tampering.UNSIGNED))
+    said.findings += [*_verify_notices(ledger), *_verify_beside_the_chain(ledger)]
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
 
@@ -111,6 +115,15 @@ def _verify_notices(ledger: Searching) -> list[Finding]:
     return findings
 
 
+def _verify_beside_the_chain(ledger: Searching) -> list[Finding]:
+    """Numbers and counts that no row stands for, and visits that decide twice."""
+    findings = [Finding(row, Tampering.PERSONAL_INSERTED, channel) for channel, row in ledger.people_of_no_row()]
+    kept, said = ledger.tallies()
+    wrong = sorted(name for name in kept | said if kept.get(name) != said.get(name))
+    findings += [Finding(0, Tampering.TALLY, name[:12]) for name in wrong]
+    return findings + [Finding(row, Tampering.SECOND_DECISION, visit) for row, visit in ledger.second_decisions()]
+
+
 def _verify_notices_of(rows: Iterable[Link], notices: Mapping[str, NoticeVersion | None]) -> list[Finding]:
     """The wordings that decisions among these rows name."""
     findings = []
@@ -121,6 +134,18 @@ def _verify_notices_of(rows: Iterable[Link], notices: Mapping[str, NoticeVersion
             wrong = _wrong_with_notice(notices.get(digest), digest, evidence.get("notice_ms")) if digest else None
             if wrong is not None:
                 findings.append(Finding(row.position, wrong, digest))
+    return findings
+
+
+def _second_decisions(rows: Iterable[Link]) -> list[Finding]:
+    """There is one for each visit; where none is named, as in the rows of 0.1.0, that cannot be told."""
+    seen: set[str] = set()
+    findings = []
+    for row in rows:
+        if row.content is not None and row.content["turn"] == Turn.DECISION and (visit := row.content.get("visit")):
+            if visit in seen:
+                findings.append(Finding(row.position, Tampering.SECOND_DECISION, visit))
+            seen.add(visit)
     return findings
 
 
@@ -203,6 +228,8 @@ def verify_call(ledger: Searching, call: CallSummary, folder: Path, verifier: Ve
         )
     ):
         findings.append(Finding(signed.position, Tampering.SIGNATURE))
+    findings += [Finding(row, Tampering.PERSONAL_INSERTED) for _, row in ledger.people_of_no_row(call.channel_uuid)]
+    findings += _second_decisions(links)
     notices = _verify_notices_of(links, {call.notice: ledger.notice(call.notice)} if call.notice else {})
     return VerifiedCall(
         [*findings, *notices],

@@ -6,7 +6,7 @@ from consentivr.cli.ledger.forgetting import erase, hold, release
 from consentivr.cli.ledger.handing_over import export_, sheet
 from consentivr.cli.ledger.moving import copy, migrate
 from consentivr.cli.ledger.reading import calls, count, list_, show
-from consentivr.cli.ledger.verifying import checkpoint, keygen, verify
+from consentivr.cli.ledger.verifying import checkpoint, keygen, repair, verify
 
 
 @click.group()
@@ -16,7 +16,7 @@ def ledger() -> None:
 
 for command in (
     *(list_, calls, count, show),
-    *(verify, keygen, checkpoint),
+    *(verify, repair, keygen, checkpoint),
     *(export_, sheet),
     *(erase, hold, release),
     *(migrate, copy),

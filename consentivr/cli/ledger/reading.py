@@ -41,6 +41,7 @@ def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbe
             str(entry.position),
             f"{entry.at:%Y-%m-%d %H:%M:%S}",
             entry.channel_uuid,
+            entry.visit or "",
             entry.line,
             entry.turn,
             str(entry.evidence.get("decision") or ""),
@@ -49,7 +50,7 @@ def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbe
         ]
         for entry in entries
     ]
-    head = ["row", "at (UTC)", "channel", "line", "turn", "decision", "why", *(["caller"] if numbers else [])]
+    head = ["row", "at (UTC)", "channel", "visit", "line", "turn", "decision", "why", *(["caller"] if numbers else [])]
     print_table(head, rows)
 
 
@@ -136,6 +137,8 @@ def show(config_path: Path, print_json: bool, name: str, numbers: bool) -> None:
     if print_json:
         print_json_value({"entries": entries, "notices": said})
         return
+    if len(calls) > 1:
+        click.echo(f"{len(calls)} visits, each with a decision of its own:")
     for rows in calls:
         if rows[0]["visit"] or len(calls) > 1:
             click.echo(f"visit {shown(rows[0]['visit'] or 'unknown')}, line {shown(rows[0]['line'])}")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
-from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, opened, print_json_value
+from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, nothing, opened, print_json_value
 from consentivr.cli.ledger.options import FILE, KEYS
+from consentivr.core.chain import Tampering
 from consentivr.ledger import LedgerError, Verifier, make_key
+from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 
 
@@ -64,6 +66,27 @@ def verify(
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
     if findings:
         sys.exit(1)
+
+
+@click.command("repair")
+@CONFIG
+@click.argument("older", nargs=-1, required=True, metavar="OLDER...")
+def repair(config_path: Path, older: tuple[str, ...]) -> None:
+    """Issue receipts anew that retention of 0.1.0 erased with what it was to erase.
+
+    OLDER is a backup (a file, or postgresql://...) or a JSON export from before. A receipt counts that the chain still
+    proves: its text gives the digest at its place. Exit 1 if rows without a receipt are left.
+    """
+    try:
+        with opened(load_configuration(config_path), signs=True) as book:
+            repaired = sum(reissue(book, receipts_in(source)) for source in older)
+            findings = verify_ledger(book, Verifier([])).findings
+    except LedgerError as error:
+        raise Refused(str(error)) from None
+    click.echo(f"{repaired} rows have a receipt again")
+    left = sum(finding.kind is Tampering.ROW_ERASED for finding in findings)
+    if left:
+        nothing(f"{left} rows have none: no receipt in OLDER names them, so nothing proves that they were forgotten")
 
 
 @click.command("keygen")

@@ -1,4 +1,4 @@
-"""Wordings come under the chain: a row for each that is there already.
+"""Wordings and tallies come under the chain: rows for those that are there already.
 
 A migration is history: it spells out its tables, and is never changed once released.
 """
@@ -19,9 +19,9 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """What the wordings were before now, nothing proves; from now on a change is found.
+    """What they were before now, nothing proves; from now on a change is found.
 
-    One that is not what its digest says was changed before: it gets no row, and ``verify`` finds it.
+    A wording that is not what its digest says was changed before: it gets no row, and ``verify`` finds it.
     """
     connection = op.get_bind()
     for digest, language, text, audio_sha256, duration_ms in connection.execute(
@@ -31,6 +31,10 @@ def upgrade() -> None:
             text_sha256 = hashlib.sha256(text.encode("utf-8")).hexdigest()
             said = {"notice": digest, "language": language, "text_sha256": text_sha256}
             _add(connection, "notice_added", {**said, "audio_sha256": audio_sha256, "duration_ms": duration_ms})
+    tallies = connection.execute(sa.text("SELECT name, count FROM tally")).all()
+    if tallies:
+        counts = {hashlib.sha256(name.encode("utf-8")).hexdigest(): count for name, count in tallies}
+        _add(connection, "tallied", {"tallies": counts})
 
 
 def _add(connection: sa.Connection, turn: str, evidence: dict[str, object]) -> None:
