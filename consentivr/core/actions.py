@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from consentivr.core.policy import Announcement
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import CallEnded, Row
+from consentivr.core.talk_turns import CallEnded
+from consentivr.core.turns import Row
 
 # --- of both ---------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from consentivr.core.policy import Announcement, TalkPolicy
 from consentivr.core.recorders import FORBIDDEN, Result, judge, mine
 from consentivr.core.state import TalkState
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import AgentStopped, CommandFailed, RecordingFailed, RecordingStopped, Tapped
+from consentivr.core.talk_turns import AgentStopped, CommandFailed, RecordingFailed, RecordingStopped, Tapped
 
 WITHDRAWN = "consent withdrawn"
 

@@ -27,16 +27,15 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, Outsiders, RecordingMode, TalkPolicy
 from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import AgentNoted, TalkState
-from consentivr.core.turns import (
+from consentivr.core.talk_turns import (
     AgentAnswered,
-    AgreedLate,
     CallEnded,
     CommandFailed,
     LookedForRecorders,
     QueueLeft,
     RecordingStarted,
-    Withheld,
 )
+from consentivr.core.turns import AgreedLate, Withheld
 from consentivr.core.verdict import Do, Permission
 from consentivr.core.wishes import agent_asked, key
 

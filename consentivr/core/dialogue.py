@@ -29,7 +29,8 @@ from consentivr.core.events import (
 )
 from consentivr.core.policy import Announcement, LinePolicy, RecordingMode
 from consentivr.core.state import AskingState, Phase
-from consentivr.core.turns import CONSENT_BASIS, CallEnded, Decided, Withdrawn, Withheld
+from consentivr.core.talk_turns import CallEnded
+from consentivr.core.turns import CONSENT_BASIS, Decided, Withdrawn, Withheld
 from consentivr.core.turns import Arrived as ArrivedRow
 from consentivr.core.verdict import verdict
 

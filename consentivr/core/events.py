@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from consentivr.core.consent import Attempt, ConsentDecision
 from consentivr.core.policy import AgentWish
 from consentivr.core.switchboard import Recorder, Tap
-from consentivr.core.turns import LegSeen, Notice, Row
+from consentivr.core.talk_turns import LegSeen
+from consentivr.core.turns import Notice, Row
 from consentivr.core.verdict import Permission
 
 # --- to both ---------------------------------------------------------------------------------

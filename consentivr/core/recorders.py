@@ -11,7 +11,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
 from consentivr.core.state import TalkState
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
+from consentivr.core.talk_turns import ForbiddenRecording, Masked, Paused, Resumed, Tapped, Unmasked
 from consentivr.core.verdict import Do, Permission, Verdict, VerdictReason, verdict
 
 Result = tuple[TalkState, tuple[TalkAction, ...]]

@@ -13,7 +13,8 @@ from consentivr.core.consent import ConsentDecision, Reason
 from consentivr.core.policy import AgentWish, RecordingMode, TalkPolicy
 from consentivr.core.recorders import Result, decide, judge, mine
 from consentivr.core.state import TalkState
-from consentivr.core.turns import AgentStarted, AgreedLate, Withdrawn
+from consentivr.core.talk_turns import AgentStarted
+from consentivr.core.turns import AgreedLate, Withdrawn
 
 SEQUENCE_MS = 3000
 """So close together the two keys of a sequence must be."""

@@ -19,7 +19,8 @@ from consentivr.core import events as ev
 from consentivr.core.adoption import ChannelSays, Told
 from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
-from consentivr.core.turns import Adopted, Arrived, CallEnded
+from consentivr.core.talk_turns import Adopted, CallEnded
+from consentivr.core.turns import Arrived
 from consentivr.ledger import CallRef, Entry, LedgerError
 from consentivr.recordings import is_channel_uuid, recording_stem
 from consentivr.watch.settling import Settling

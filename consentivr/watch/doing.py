@@ -13,7 +13,7 @@ from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import CommandFailed, LegSeen
+from consentivr.core.talk_turns import CommandFailed, LegSeen
 from consentivr.ledger import LedgerUnavailable
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.orders import Orders

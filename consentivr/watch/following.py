@@ -23,7 +23,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.events import Party, Situation
 from consentivr.core.switchboard import Recorder, Switchboard
-from consentivr.core.turns import CallEnded, Unwatched
+from consentivr.core.talk_turns import CallEnded, Unwatched
 from consentivr.core.verdict import Permission
 from consentivr.custody import Sealer
 from consentivr.esl.codec import Event

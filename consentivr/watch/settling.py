@@ -17,7 +17,8 @@ from consentivr.core.consent import Consent, ConsentDecision, Reason
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.recorders import FORBIDDEN
-from consentivr.core.turns import CONSENT_BASIS, Arrived, CallEnded, Decided, RecordingStopped, Row
+from consentivr.core.talk_turns import CallEnded, RecordingStopped
+from consentivr.core.turns import CONSENT_BASIS, Arrived, Decided, Row
 from consentivr.core.verdict import Verdict, verdict
 from consentivr.ledger import CallRef, Entry, LedgerError
 from consentivr.recordings import recording_path

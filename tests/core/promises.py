@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consentivr.core import turns
+from consentivr.core import talk_turns
 from consentivr.core.policy import Outsiders, RecordingMode, WhileHeld
 from consentivr.core.verdict import Permission
 from tests.core.room import CALLER, LEGS, PEOPLE, Room
@@ -44,14 +44,14 @@ def expected(room: Room) -> tuple[str, str]:
 def hold_always(room: Room) -> None:
     """Of the rows, at any moment."""
     kinds = [type(row) for row in room.rows]
-    assert kinds.count(turns.CallEnded) == (1 if room.over else 0)
-    assert room.open(turns.Masked, turns.Unmasked) in (0, 1)
-    assert room.open(turns.Paused, turns.Resumed) in (0, 1)
-    started = [row.path for row in room.rows if isinstance(row, turns.RecordingStarted)]
+    assert kinds.count(talk_turns.CallEnded) == (1 if room.over else 0)
+    assert room.open(talk_turns.Masked, talk_turns.Unmasked) in (0, 1)
+    assert room.open(talk_turns.Paused, talk_turns.Resumed) in (0, 1)
+    started = [row.path for row in room.rows if isinstance(row, talk_turns.RecordingStarted)]
     ours = [path for path in started if path.startswith(room.state.stem)]
     assert len(set(ours)) == len(ours)
     assert set(room.sealed) <= set(started)
-    stopped = [row.path for row in room.rows if isinstance(row, turns.RecordingStopped)]
+    stopped = [row.path for row in room.rows if isinstance(row, talk_turns.RecordingStopped)]
     assert set(stopped) <= set(started)
     sealed = [path for path in room.sealed if path.startswith(room.state.stem)]
     assert room.policy.erase_withdrawn or not set(sealed) & set(room.erased)
@@ -88,11 +88,11 @@ def hold_settled(room: Room) -> None:
 def _hold_said(room: Room, do: str, why: str, silence: bool) -> None:
     assert room.state.withdrawal is None, "P6: nothing records, and nobody says so"
     span = do == "mask" and why != "paused"
-    assert room.open(turns.Masked, turns.Unmasked) in ((1,) if span and silence else (0, 1) if span else (0,))
+    assert room.open(talk_turns.Masked, talk_turns.Unmasked) in ((1,) if span and silence else (0, 1) if span else (0,))
     if not room.state.paused:
-        assert room.open(turns.Paused, turns.Resumed) == 0, "a pause that is over, and no row says so"
+        assert room.open(talk_turns.Paused, talk_turns.Resumed) == 0, "a pause that is over, and no row says so"
     elif do == "mask" and silence:
-        assert room.open(turns.Paused, turns.Resumed) == 1, "a pause that no row tells of"
+        assert room.open(talk_turns.Paused, talk_turns.Resumed) == 1, "a pause that no row tells of"
 
 
 def _hold_recorded(room: Room, mine: set, loud: set) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from consentivr.core import actions as do
 from consentivr.core import events as ev
-from consentivr.core import turns
+from consentivr.core import talk_turns, turns
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.policy import RecordingMode, TalkPolicy
@@ -92,8 +92,8 @@ class Room:
             self.over,
         )
         memory += (self.unproven, self.not_nth, self.talked)
-        told = (self.sealed, self.erased, self.alarmed, self.open(turns.Masked, turns.Unmasked))
-        told += (self.open(turns.Paused, turns.Resumed),)
+        told = (self.sealed, self.erased, self.alarmed, self.open(talk_turns.Masked, talk_turns.Unmasked))
+        told += (self.open(talk_turns.Paused, talk_turns.Resumed),)
         state = self.state._replace(starred_ms=None, agent_starred_ms=None)
         return repr((self.policy, state, board, conferences, memory, told))
 
@@ -137,7 +137,9 @@ class Room:
         for action in actions:
             self._perform(action, looked)
         for legs in looked:
-            self.tell(ev.LegsSeen(tuple(turns.LegSeen("other", leg, self.board.recorders_on(leg)) for leg in legs)))
+            self.tell(
+                ev.LegsSeen(tuple(talk_turns.LegSeen("other", leg, self.board.recorders_on(leg)) for leg in legs))
+            )
 
     def open(self, begin: type[Row], end: type[Row]) -> int:
         """How many spans have begun, by the rows, and not ended."""
@@ -146,7 +148,7 @@ class Room:
 
     def _perform(self, action: object, looked: list[tuple[str, ...]]) -> None:
         closing = isinstance(action, (do.Seal, do.Erase))
-        closing = closing or (isinstance(action, do.Write) and isinstance(action.row, turns.RecordingStopped))
+        closing = closing or (isinstance(action, do.Write) and isinstance(action.row, talk_turns.RecordingStopped))
         assert not self.over or closing, "nothing else follows the end"
         if isinstance(action, do.Write):
             hold_as_json([action.row])
@@ -169,7 +171,7 @@ class Room:
             self.sealed += (action.path,)
         elif isinstance(action, do.Erase):
             self.erased += action.paths
-        elif isinstance(action, do.Alarm) and isinstance(action.row, turns.CommandFailed):
+        elif isinstance(action, do.Alarm) and isinstance(action.row, talk_turns.CommandFailed):
             self.alarmed += action.row.paths
         elif isinstance(action, do.Forget):
             self.over = True
@@ -182,7 +184,7 @@ class Room:
             running = self.recorders() if self.policy.mode is not RecordingMode.PERMANENT else ()
             assert not running, "P6: withdrawn, and something records"
             assert not starts or CALLER not in self.board, "P6: withdrawn, and a recorder is about to start"
-        if isinstance(row, turns.Masked):
+        if isinstance(row, talk_turns.Masked):
             assert not [one for one in self.recorders() if one.path in row.paths and one not in self.silent]
 
     # --- what the switch does ---------------------------------------------------------------------
@@ -262,7 +264,7 @@ class Room:
             self.late = False
             self.may = self.may or done
             self.agreed_to = self.policy.purpose if done else self.agreed_to
-        if isinstance(row, turns.AgentAnswered) and row.agent_uuid in self.state.awaited:
+        if isinstance(row, talk_turns.AgentAnswered) and row.agent_uuid in self.state.awaited:
             self.unproven = (self.unproven - {row.agent_uuid}) | (frozenset() if done else {row.agent_uuid})
             self.not_nth = (self.not_nth - {row.agent_uuid}) | ({row.agent_uuid} if count % 2 else frozenset())
         self.tell(ev.Committed(row, count) if done else ev.CommitFailed(row, "disk full"))

@@ -13,7 +13,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.identity import agent_on
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.state import AgentNoted
-from consentivr.core.turns import Adopted, AgentAnswered
+from consentivr.core.talk_turns import Adopted, AgentAnswered
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
 from tests.core.room import Room, new_room

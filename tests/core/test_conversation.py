@@ -8,7 +8,7 @@ import pytest
 
 from consentivr.core import actions as do
 from consentivr.core import events as ev
-from consentivr.core import turns
+from consentivr.core import talk_turns
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
@@ -307,9 +307,9 @@ def test_who_eavesdropped_is_said_to_be_gone_only_when_it_is_seen(gone: bool) ->
     _, actions = step(room.policy, room.state, ev.ListeningEnded(CALLER, gone, "-ERR"))
     rows = [action.row for action in actions if isinstance(action, do.Write)]
     if gone:
-        assert rows == [turns.Tapped("eavesdrop", CALLER, ended=True)]
+        assert rows == [talk_turns.Tapped("eavesdrop", CALLER, ended=True)]
     else:
-        assert rows == [turns.CommandFailed("end_listening", "-ERR", ())]
+        assert rows == [talk_turns.CommandFailed("end_listening", "-ERR", ())]
         assert do.Alarm(rows[0]) in actions
 
 
@@ -364,7 +364,7 @@ def test_p10_the_span_names_who_was_heard() -> None:
 def test_who_was_never_decided_has_no_end_of_ours() -> None:
     state = TalkState("visit", CALLER, "/r/visit")
     assert step(OPT_OUT, state, ev.ChannelGone("NORMAL_CLEARING"))[1] == (
-        do.Forget(turns.CallEnded("NORMAL_CLEARING", None), undecided=True),
+        do.Forget(talk_turns.CallEnded("NORMAL_CLEARING", None), undecided=True),
     )
     assert step(OPT_OUT, state, ev.WordChanged(None, False, None)) == (state, ())
 
@@ -382,7 +382,7 @@ def test_the_end_says_why_where_the_channel_goes_on() -> None:
 def test_what_was_seen_is_written_and_what_could_not_be_told_is_not_called_none() -> None:
     state = TalkState("visit", CALLER, "/r/visit")
     for recorders, number in [((), 0), (("/r/a.wav",), 1), (None, None)]:
-        seen = turns.LegSeen("caller", CALLER, recorders, ("eavesdrop",))
+        seen = talk_turns.LegSeen("caller", CALLER, recorders, ("eavesdrop",))
         _, (action,) = step(OPT_OUT, state, ev.LegsSeen((seen,)))
         assert isinstance(action, do.Write)
         assert action.row.evidence() == {
@@ -395,5 +395,5 @@ def test_p5_each_recorder_is_named_where_it_is() -> None:
     room = new_room(OPT_OUT, ConsentDecision.REFUSED)
     play(room, "anna answers", "others record anna", "others record caller", "ear_listens", "ear_is_recorded")
     play(room, "to_conference", "conference_is_recorded")
-    where = [row.evidence()["leg"] for row in room.rows if isinstance(row, turns.ForbiddenRecording)]
+    where = [row.evidence()["leg"] for row in room.rows if isinstance(row, talk_turns.ForbiddenRecording)]
     assert where == ["agent", "caller", "listener", "conference"]

@@ -46,8 +46,9 @@ from consentivr.core.events import (
 )
 from consentivr.core.policy import Announcement, LinePolicy, RecordingMode
 from consentivr.core.state import AskingState, Phase
+from consentivr.core.talk_turns import CallEnded
 from consentivr.core.turns import Arrived as ArrivedRow
-from consentivr.core.turns import CallEnded, Decided, Notice, Withdrawn, Withheld
+from consentivr.core.turns import Decided, Notice, Withdrawn, Withheld
 from tests.core.rows import hold_as_json, rows
 
 MIN_HEARD = 400

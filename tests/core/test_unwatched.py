@@ -16,7 +16,7 @@ from consentivr.core.events import Changed, Party, Silenced, Situation, Sounding
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.state import TalkState
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import Unmasked, Unwatched
+from consentivr.core.talk_turns import Unmasked, Unwatched
 from consentivr.core.unwatched import spans
 from consentivr.core.verdict import Permission
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from consentivr import core
-from consentivr.core import actions, conversation, events, turns
+from consentivr.core import actions, conversation, events, talk_turns, turns
 from consentivr.core.actions import AskingAction, TalkAction
 from consentivr.core.conversation import step
 from consentivr.core.dialogue import step as ask
@@ -55,7 +55,7 @@ def test_every_action_is_of_one_of_the_two_and_said_somewhere() -> None:
 
 
 def test_every_row_has_a_turn_of_its_own() -> None:
-    rows = classes(turns) - {turns.Row, turns.Notice, turns.LegSeen}
+    rows = (classes(turns) | classes(talk_turns)) - {turns.Row, turns.Notice, talk_turns.LegSeen}
     assert len({row.turn for row in rows}) == len(rows)
     assert {row.turn for row in rows} <= set(Turn)
 
