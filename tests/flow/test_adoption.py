@@ -102,6 +102,8 @@ def test_p11_the_event_socket_is_cut_while_the_caller_is_asked(
     laboratory.event_socket.listen()
     until(lambda: channel.bugs_in_talk)
     until(lambda: watching(laboratory) and laboratory.application.status().conversations == 1)
+    if script is LONG_YES:
+        until(lambda: channel.recorders)
     gevent.sleep(0.2)
     assert bool(channel.recorders) == (script is LONG_YES)
     found = ended(laboratory, channel)
