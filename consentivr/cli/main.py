@@ -48,7 +48,12 @@ def main() -> None:
     show_default=True,
     help="Seconds to let questions under way end when told to stop; conversations go on in any case.",
 )
-def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> None:
+@click.option(
+    "--new-ledger",
+    is_flag=True,
+    help="Begin a ledger although another should be there, or go on with an older one; a row says so.",
+)
+def serve(config_path: Path, log_level: str, log_json: bool, grace: float, new_ledger: bool) -> None:
     """Answer for the calls that FreeSWITCH hands over, until told to stop."""
     import gevent
     import gevent.event
@@ -60,7 +65,7 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float) -> No
     configure_log(log_level, json_lines=log_json)
     try:
         application = Application(configuration)
-        application.start()
+        application.start(new_ledger=new_ledger)
     except CannotServe as error:
         raise Refused(str(error)) from None
     # What is there now stays, and a call leaves no garbage: looking for some all the time would make calls wait.

@@ -179,6 +179,12 @@ class LedgerSection(_Section):
         min_length=1,
         description="Private key (Ed25519, PEM) that signs checkpoints; 'consentivr ledger keygen' makes one.",
     )
+    head_file: StrictStr = Field(
+        "/var/log/consentivr/ledger.head",
+        min_length=1,
+        description="Where 'serve' keeps the last checkpoint, and looks for it when it starts: a ledger that does not "
+        "hold it was lost or replaced. On another disk than the ledger, and not in its backup.",
+    )
     commit_timeout_ms: StrictInt = Field(
         500,
         ge=10,

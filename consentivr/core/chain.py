@@ -79,6 +79,7 @@ class Tampering(str, Enum):
     REORDERED = "reordered"
     TRUNCATED = "truncated"
     REWRITTEN = "rewritten"
+    EMPTY = "empty, although its rows are to be signed"
     ROW_ERASED = "row erased without a receipt"
     PERSONAL_CHANGED = "personal data changed"
     PERSONAL_REMOVED = "personal data removed without a receipt"

@@ -51,6 +51,8 @@ class Turn(str, Enum):
     AUDIO_ERASED = "audio_erased"
     ERASURE = "erasure"
     ROWS_ERASED = "rows_erased"
+    LEDGER_BEGUN = "ledger_begun"
+    """In the place of another one, on purpose; evidence ``instead_of`` (its last known row) and ``found_rows``."""
     QUARANTINED = "quarantined"
 
     AGENT_AGREED = "agent_agreed"
@@ -67,6 +69,7 @@ AFTERWARDS = frozenset(
         Turn.AUDIO_ERASED,
         Turn.ERASURE,
         Turn.ROWS_ERASED,
+        Turn.LEDGER_BEGUN,
         Turn.QUARANTINED,
     }
 )

@@ -138,6 +138,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_recording_erased": "a recording erased",
         "turn_erasure": "the caller's number was erased",
         "turn_rows_erased": "rows erased",
+        "turn_ledger_begun": "this ledger begun in the place of another",
         "turn_quarantined": "a file that no row explains was put into quarantine",
     },
     "de": {
@@ -277,6 +278,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_recording_erased": "eine Aufzeichnung gelöscht",
         "turn_erasure": "die Nummer des Anrufers wurde gelöscht",
         "turn_rows_erased": "Zeilen gelöscht",
+        "turn_ledger_begun": "dieses Buch statt eines anderen begonnen",
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
     },
 }

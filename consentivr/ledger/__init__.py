@@ -2,6 +2,7 @@
 
 from consentivr.ledger.entry import NO_CALL, REGISTER, CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.head import HeadFile, check_head
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
 from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
@@ -14,6 +15,7 @@ __all__ = [
     "CallRef",
     "Entry",
     "FileLease",
+    "HeadFile",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
@@ -23,6 +25,7 @@ __all__ = [
     "SignedCheckpoint",
     "Signer",
     "Verifier",
+    "check_head",
     "lease_for",
     "make_key",
 ]

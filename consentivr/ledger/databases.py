@@ -22,6 +22,9 @@ WRITES = {"consentivr_writes": True}
 _CHAIN_LOCK = 0x636F6E73
 """PostgreSQL's advisory lock for whoever continues the chain: 'cons' in ASCII."""
 
+Identity = tuple[int, int, int]
+"""Of a file: device, inode, number of links."""
+
 DatabaseError = (sa.exc.SQLAlchemyError, sqlite3.Error, OSError)
 
 
@@ -65,6 +68,13 @@ class Database(ABC):
 
     def interrupt(self) -> None:  # noqa: B027 - SQLite needs none
         """Called from another thread when nothing came back for too long: the statement fails then."""
+
+    def remember_place(self) -> None:  # noqa: B027 - a connection to PostgreSQL is to the database, not to its place
+        """It is where it should be now; for ``displaced``."""
+
+    def displaced(self) -> str | None:
+        """Why what is written is not found where the ledger is looked for, and what to do; None when it is."""
+        return None
 
     @abstractmethod
     def remedy(self, error: BaseException) -> str:
@@ -112,6 +122,7 @@ class Sqlite(Database):
         )
         sa.event.listen(self.engine, "connect", _prepare_sqlite)
         sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._place: list[Identity | None] | None = None
 
     def exists(self) -> bool:
         return self._path.exists()
@@ -130,6 +141,21 @@ class Sqlite(Database):
         raw: Any = connection.connection.dbapi_connection
         many = isinstance(parameters, list)
         return (raw.executemany if many else raw.execute)(sql, parameters or {}).fetchall()  # type: ignore[no-any-return]
+
+    def remember_place(self) -> None:
+        self._place = self._files()
+
+    def displaced(self) -> str | None:
+        """Who moves or replaces the file or its write-ahead log only hides those that are open here."""
+        if self._place is None or self._files() == self._place:
+            return None
+        return (
+            f"{self.name} or its write-ahead log was moved, deleted, linked or replaced while it is written, so its "
+            "rows are found by nobody: put back what was there, or stop consentivr, restore the ledger and start again"
+        )
+
+    def _files(self) -> list[Identity | None]:
+        return [_identity(self._path), _identity(self._path.with_name(f"{self._path.name}-wal"))]
 
     def overwrite_freed(self) -> str | None:
         """``secure_delete`` has overwritten the freed pages; the write-ahead log still holds older ones.
@@ -156,6 +182,14 @@ class Sqlite(Database):
         if "not a database" in text or "malformed" in text:
             return "move the damaged file away and restore it from the backup"
         return "see the message, and 'consentivr check'"
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_nlink
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -68,6 +68,14 @@ class Kept:
                 ) from None
         return cls(noted, signed)
 
+    def and_head(self, head: SignedCheckpoint | None) -> Kept:
+        """With what the head file keeps, which is unsigned where there was no key."""
+        if head is None:
+            return self
+        if not head.signature:
+            return Kept([*self.noted, head.checkpoint], self.signed)
+        return Kept(self.noted, [*self.signed, head])
+
 
 def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) -> Verified:
     """Verify the whole chain, against its own checkpoints and what was ``kept``. Raises LedgerError.

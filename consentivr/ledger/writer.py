@@ -23,8 +23,10 @@ from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.entry import Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.head import HeadFile, open_known
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 from consentivr.ledger.store import Ledger
+from consentivr.ledger.witness import Witness
 from consentivr.threads import Worker
 
 log = structlog.get_logger(__name__)
@@ -57,8 +59,8 @@ somebody decided, is written at once unless somebody else's row is."""
 READ_AT_ONCE = 200
 """Visits read in one go, while rows wait."""
 
-CHECKPOINT_SECONDS = 600.0
-"""What was written is signed at least so often."""
+CHECKPOINT_SECONDS = 10.0
+"""So long a row waits for a signature: what is not signed yet can be cut off unseen."""
 
 HUNG_SECONDS = 10.0
 """A statement that has not come back for so long is given up, and its connection with it."""
@@ -72,9 +74,18 @@ class LedgerWriter:
     ``slow_s``: after so many seconds without an answer of the database no further call waits for it.
     """
 
-    def __init__(self, location: str | Path, *, signer: Signer | None = None, slow_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        location: str | Path,
+        *,
+        signer: Signer | None = None,
+        slow_s: float = 1.0,
+        head_file: HeadFile | None = None,
+    ) -> None:
         self._location = location
         self._signer = signer
+        self._head_file = head_file
+        self._witnesses = [Witness("head file", head_file.write)] if head_file else []
         self._slow_s = slow_s
         self._worker = Worker()
         self._ledger: Ledger | None = None
@@ -88,14 +99,20 @@ class LedgerWriter:
         """Made durable since the start."""
         self.transactions = 0
         """That took them there."""
+        self._unsigned = gevent.event.Event()
         self._greenlets: list[gevent.Greenlet] = []
 
-    def start(self) -> None:
-        """Open the ledger and start writing. Raises LedgerError when it cannot be opened."""
-        self._ledger = self._worker.run(Ledger, self._location, signer=self._signer)
-        self._greenlets = [gevent.spawn(self._run)]
-        if self._signer is not None:
-            self._greenlets.append(gevent.spawn(self._sign_now_and_then))
+    def start(self, *, new_ledger: bool = False) -> None:
+        """Open the ledger and start writing; ``new_ledger`` as of ``open_known``.
+
+        Raises LedgerError when it cannot be opened, or is not the one that was there.
+        """
+        self._ledger = self._worker.run(
+            open_known, self._location, self._head_file, self._signer, new_ledger=new_ledger
+        )
+        for witness in self._witnesses:
+            witness.start()
+        self._greenlets = [gevent.spawn(self._run), gevent.spawn(self._sign_what_waits)]
 
     def add_notice(self, notice: NoticeVersion) -> None:
         """Keep a wording; waits until it is durable."""
@@ -207,6 +224,8 @@ class LedgerWriter:
             log.error("rows lost", rows=len(self._pending), why=self._failure)
         else:
             self._sign()
+        for witness in self._witnesses:
+            witness.stop(timeout)
         self._worker.run(self._ledger.close)
         self._ledger = None
 
@@ -259,19 +278,32 @@ class LedgerWriter:
         counts.update(outcome.counts)
         self.rows += len(batch)
         self.transactions += 1
-        _tell(outcome.checkpoint)
+        self._keep(outcome.checkpoint)
+        self._unsigned.set()
         return None
 
     def _sign(self) -> None:
+        """Sign what is new; without a key, keep what it is."""
         assert self._ledger is not None
         try:
-            _tell(self._in_thread(self._ledger.sign))
+            self._keep(self._in_thread(self._ledger.sign if self._signer else self._ledger.head))
         except Exception as error:
             log.error("no checkpoint", why=str(error))
 
-    def _sign_now_and_then(self) -> None:
+    def _keep(self, checkpoint: SignedCheckpoint | None) -> None:
+        """Elsewhere, as the log is: whoever has it can tell a cut tail and a rewritten chain."""
+        if checkpoint is None:
+            return
+        if checkpoint.signature:
+            log.info("checkpoint", **checkpoint.__dict__)
+        for witness in self._witnesses:
+            witness.offer(checkpoint)
+
+    def _sign_what_waits(self) -> None:
         while True:
+            self._unsigned.wait()
             gevent.sleep(CHECKPOINT_SECONDS)
+            self._unsigned.clear()
             self._sign()
 
     def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -313,9 +345,3 @@ def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
 
 def _lost(entry: Entry, why: str) -> None:
     log.error("row lost", channel=entry.channel_uuid, visit=entry.visit, turn=entry.turn, why=why)
-
-
-def _tell(checkpoint: SignedCheckpoint | None) -> None:
-    """Into the log, which is kept elsewhere: whoever has it can tell a cut tail and a rewritten chain."""
-    if checkpoint is not None:
-        log.info("checkpoint", **checkpoint.__dict__)

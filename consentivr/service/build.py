@@ -11,7 +11,7 @@ from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.files import read_secret
-from consentivr.ledger import Ledger, Signer
+from consentivr.ledger import HeadFile, Ledger, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
@@ -84,6 +84,11 @@ def signer(configuration: Configuration) -> Signer | None:
     """The key that signs checkpoints, if there is to be one. Raises LedgerError."""
     key = configuration.ledger.signing_key
     return Signer.of_file(path_of(key)) if key else None
+
+
+def head_file(configuration: Configuration) -> HeadFile:
+    """Where the head of the chain is kept."""
+    return HeadFile(path_of(configuration.ledger.head_file))
 
 
 def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:

@@ -10,6 +10,7 @@ import click
 
 from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, opened, print_json_value
 from consentivr.cli.ledger.options import FILE, KEYS
+from consentivr.core.chain import Finding, Tampering
 from consentivr.ledger import LedgerError, Verifier, make_key
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 
@@ -30,15 +31,24 @@ from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 def verify(
     config_path: Path, print_json: bool, kept: tuple[str, ...], public_keys: tuple[Path, ...], export: Path | None
 ) -> None:
-    """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
+    """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline.
+
+    The ledger is compared with ledger.head_file as well.
+    """
+    from consentivr.service.build import head_file
+
     try:
         verifier = Verifier.of_files(public_keys)
         elsewhere = Kept.of(kept)
         if export is not None:
             verified = verify_export(export, verifier)
         else:
-            with opened(load_configuration(config_path)) as book:
-                verified = verify_ledger(book, verifier, elsewhere)
+            configuration = load_configuration(config_path)
+            head = head_file(configuration).read()
+            with opened(configuration) as book:
+                verified = verify_ledger(book, verifier, elsewhere.and_head(head))
+            if not verified.rows and configuration.ledger.signing_key:
+                verified.findings.append(Finding(1, Tampering.EMPTY))
     except LedgerError as error:
         raise Refused(str(error)) from None
     findings, signed_rows = verified.findings, verified.signed_rows
