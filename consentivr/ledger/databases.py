@@ -58,7 +58,16 @@ class Database(ABC):
 
     @abstractmethod
     def overwrite_freed(self) -> str | None:
-        """Overwrite what was deleted. None when nothing is left of it, else what the operator must do."""
+        """Overwrite what was deleted. None when nothing is left of it, else what the operator must do.
+
+        To be done once more by whoever finds that an erasure was interrupted: it does no harm.
+        """
+
+    beyond: str | None = None
+    """Where what was deleted may still be, out of our reach."""
+
+    def empty_log(self) -> None:  # noqa: B027 - that of PostgreSQL is its own
+        """Of what an erasure that was killed may have left there."""
 
     def check_promises(self) -> None:  # noqa: B027 - SQLite is told on each connection
         """Raises LedgerError when a committed row would not survive the loss of power."""
@@ -162,14 +171,21 @@ class Sqlite(Database):
 
         It can only be emptied while nobody reads what is in it, which is waited for.
         """
-        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-        if not busy:
+        if self._empties_log():
             return None
         return (
             f"someone is reading {self.name}, so its write-ahead log still holds what was erased: "
             "end that program, then run 'consentivr retention run', which empties it"
         )
+
+    def empty_log(self) -> None:
+        with contextlib.suppress(*DatabaseError):
+            self._empties_log()
+
+    def _empties_log(self) -> bool:
+        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        return not busy
 
     def remedy(self, error: BaseException) -> str:
         text = plain(error).lower()
@@ -271,14 +287,24 @@ class Postgresql(Database):
     def among(self, column: str) -> str:
         return f"{column} = ANY(%(names)s)"
 
+    beyond = (
+        "numbers are gone from PostgreSQL's tables; its write-ahead log (pg_wal) holds them until it is recycled, and "
+        "archives, standbys' logs and backups as long as you keep them. The space of forgotten rows is free, and holds "
+        "them until new rows take it: 'VACUUM (FULL) entry' ends that, at a time when no call comes"
+    )
+
     def overwrite_freed(self) -> str | None:
         """The table of numbers is written anew, which frees its old file; the rows are vacuumed.
 
-        PostgreSQL's write-ahead log and its backups are the operator's (docs/admin.md).
+        So are the samples that PostgreSQL keeps of what stood in them: there are none of the numbers (migration 0003).
         """
         with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.exec_driver_sql("VACUUM (FULL) caller")
-            connection.exec_driver_sql("VACUUM entry")
+            for statement in (
+                "VACUUM (FULL) caller",
+                "VACUUM (ANALYZE) entry",
+                "VACUUM (FULL) pg_catalog.pg_statistic",
+            ):
+                connection.exec_driver_sql(statement)
         return None
 
     def check_promises(self) -> None:

@@ -94,6 +94,7 @@ def open_known(
             raise
     ledger = Ledger(location, signer=signer)
     try:
+        ledger.database.empty_log()
         if new_ledger:
             instead_of = {name: getattr(kept, name) for name in ("position", "hash", "at")} if kept else None
             begun = {"instead_of": instead_of, "found_rows": ledger.head().position}

@@ -86,6 +86,11 @@ class Ledger(Searching):
         """Overwrite what was erased where the database kept it; else what the operator must do for that."""
         return self._erasing.overwrite_freed()
 
+    @property
+    def beyond(self) -> str | None:
+        """Where what was erased and overwritten may still be, out of our reach, and what ends that."""
+        return self.database.beyond
+
     # --- the whole of it ---------------------------------------------------------------------
 
     def copy_to(self, other: Ledger, progress: Callable[[int], None] = lambda rows: None) -> int:

@@ -32,7 +32,8 @@ def erase(config_path: Path, name: str | None, caller_id_number: str | None, why
         channels = list(dict.fromkeys(channels))
         found = custody.calls_of_person(book, channels)
         if not found:
-            nothing("nothing to erase")
+            # An erasure that was killed has left what it erased in the database's files.
+            nothing(book.overwrite_freed() or "nothing to erase; what was erased before is overwritten")
         table = [
             [
                 call.call,
@@ -49,9 +50,11 @@ def erase(config_path: Path, name: str | None, caller_id_number: str | None, why
             audio = custody.erase_calls(book, folder, channels, why)
         except (LedgerError, OSError, ValueError, custody.OnHold) as error:
             raise Refused(f"nothing was erased from the ledger: {error}") from None
-        left = book.overwrite_freed()
+        left, beyond = book.overwrite_freed(), book.beyond
     gone = f" ({audio.missing} were gone already)" if audio.missing else ""
     click.echo(f"erased: {len(found)} call(s), {audio.erased} recording(s){gone}")
+    if beyond:
+        click.echo(beyond)
     if left:
         nothing(left)
 
