@@ -84,6 +84,7 @@ class Tampering(str, Enum):
     PERSONAL_CHANGED = "personal data changed"
     PERSONAL_REMOVED = "personal data removed without a receipt"
     AUDIO = "recording is not the one that was sealed"
+    TIME_STAMP = "time stamp that does not hold"
     SIGNATURE = "checkpoint with a signature that is not of this key"
 
 

@@ -53,6 +53,10 @@ class Turn(str, Enum):
     ROWS_ERASED = "rows_erased"
     LEDGER_BEGUN = "ledger_begun"
     """In the place of another one, on purpose; evidence ``instead_of`` (its last known row) and ``found_rows``."""
+    TIME_STAMPED = "time_stamped"
+    """An authority says when a row was there (RFC 3161); evidence ``position``, ``hash``, ``time``, ``stamp``."""
+    CLOCK_SET_BACK = "clock_set_back"
+    """Rows that follow seem older than rows before; evidence ``seconds``, and ``newest`` of the times before."""
     QUARANTINED = "quarantined"
 
     AGENT_AGREED = "agent_agreed"
@@ -70,6 +74,8 @@ AFTERWARDS = frozenset(
         Turn.ERASURE,
         Turn.ROWS_ERASED,
         Turn.LEDGER_BEGUN,
+        Turn.TIME_STAMPED,
+        Turn.CLOCK_SET_BACK,
         Turn.QUARANTINED,
     }
 )

@@ -139,6 +139,8 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_erasure": "the caller's number was erased",
         "turn_rows_erased": "rows erased",
         "turn_ledger_begun": "this ledger begun in the place of another",
+        "turn_time_stamped": "time stamp of an authority",
+        "turn_clock_set_back": "the clock was set back",
         "turn_quarantined": "a file that no row explains was put into quarantine",
     },
     "de": {
@@ -279,6 +281,8 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_erasure": "die Nummer des Anrufers wurde gelöscht",
         "turn_rows_erased": "Zeilen gelöscht",
         "turn_ledger_begun": "dieses Buch statt eines anderen begonnen",
+        "turn_time_stamped": "Zeitstempel eines Dienstes",
+        "turn_clock_set_back": "die Uhr wurde zurückgestellt",
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
     },
 }

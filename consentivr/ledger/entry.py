@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from consentivr.core import chain
@@ -30,6 +30,10 @@ _MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])")
 def storable(text: str) -> str:
     """``text`` with what cannot be stored replaced, so that a caller's text never costs a row."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""Rows of several nodes, or that were kept back a moment, may be out of order by so much."""
 
 
 def now() -> datetime:

@@ -9,16 +9,19 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.evidence import CallSummary, Turn
+from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
+from consentivr.ledger.stamping import Stamps
 from consentivr.recordings import fingerprint
 
 
@@ -34,6 +37,9 @@ class Verified:
     signed_rows: int = 0
     recordings: int = 0
     """That came with an export."""
+    backwards: list[tuple[int, float]] = field(default_factory=list)
+    """Rows whose clock was behind that of a row before, and by how many seconds: a clock that was set, or a node's own,
+    or rows that were kept back while the database failed."""
     checkpoint: str | None = None
     """POSITION:HASH of a ledger's last row, to be kept elsewhere."""
 
@@ -76,6 +82,10 @@ class Kept:
             return Kept([*self.noted, head.checkpoint], self.signed)
         return Kept(self.noted, [*self.signed, head])
 
+    def and_stamps(self, stamps: Stamps) -> Kept:
+        """With what was stamped by an authority."""
+        return Kept([*self.noted, *stamps.good], self.signed)
+
 
 def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) -> Verified:
     """Verify the whole chain, against its own checkpoints and what was ``kept``. Raises LedgerError.
@@ -87,14 +97,31 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
     said = Verified(0, checkpoint=f"0:{chain.GENESIS}")
 
     def counted() -> Iterator[Link]:
+        newest = ""
         for row in ledger.links():
             said.rows += 1
+            at = row.content["at"] if row.content is not None else newest
+            if at < newest:
+                behind = seconds_between(at, newest)
+                if behind > CLOCK_TOLERANCE.total_seconds():
+                    said.backwards.append((row.position, behind))
+                    newest = at
+            else:
+                newest = at
             said.checkpoint = f"{row.position}:{row.hash}"
             yield row
 
     said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Of two times as the ledger has them; 0 when one is none."""
+    try:
+        return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
 
 
 # --- an export, without the ledger -----------------------------------------------------------

@@ -38,8 +38,8 @@ class Witness:
         self._worker = Worker()
         self._newest: SignedCheckpoint | None = None
         self._offered = gevent.event.Event()
-        self._told = gevent.event.Event()
-        self._told.set()
+        self._quiet = gevent.event.Event()
+        self._quiet.set()
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -49,13 +49,13 @@ class Witness:
     def offer(self, checkpoint: SignedCheckpoint) -> None:
         """A newer one: an older one that was not told yet is covered by it."""
         self._newest = checkpoint
-        self._told.clear()
         self._offered.set()
 
     def stop(self, timeout: float) -> None:
-        """Let it be told what it was offered, within ``timeout`` seconds."""
+        """Let it be told what it was offered, within ``timeout`` seconds, unless it was told not long ago."""
         if self._greenlet is not None:
-            self._told.wait(timeout)
+            gevent.sleep(0)
+            self._quiet.wait(timeout)
             self._greenlet.kill()
 
     def _run(self) -> None:
@@ -63,6 +63,7 @@ class Witness:
         while True:
             self._offered.wait()
             self._offered.clear()
+            self._quiet.clear()
             checkpoint = self._newest
             assert checkpoint is not None
             try:
@@ -79,6 +80,6 @@ class Witness:
             failures = 0
             if row is not None:
                 self._note(row)
-            if not self._offered.is_set():
-                self._told.set()
+            if self._every_s or not self._offered.is_set():
+                self._quiet.set()
             gevent.sleep(self._every_s)

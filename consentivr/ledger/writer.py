@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -21,10 +22,11 @@ import structlog
 
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
-from consentivr.ledger.entry import Entry
+from consentivr.ledger.entry import CLOCK_TOLERANCE, NO_CALL, CallRef, Entry, as_text, now
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.head import HeadFile, open_known
 from consentivr.ledger.signing import SignedCheckpoint, Signer
+from consentivr.ledger.stamping import Stamper, post
 from consentivr.ledger.store import Ledger
 from consentivr.ledger.witness import Witness
 from consentivr.threads import Worker
@@ -62,6 +64,12 @@ READ_AT_ONCE = 200
 CHECKPOINT_SECONDS = 10.0
 """So long a row waits for a signature: what is not signed yet can be cut off unseen."""
 
+STAMP_SECONDS = 3600.0
+"""A time stamping authority is asked not more often."""
+
+WITNESS_SECONDS = 2.0
+"""So long each place outside is waited for at the end, to be told of the last checkpoint."""
+
 HUNG_SECONDS = 10.0
 """A statement that has not come back for so long is given up, and its connection with it."""
 
@@ -81,11 +89,18 @@ class LedgerWriter:
         signer: Signer | None = None,
         slow_s: float = 1.0,
         head_file: HeadFile | None = None,
+        post_to: str | None = None,
+        stamper: Stamper | None = None,
     ) -> None:
+        """``post_to``: an address that checkpoints are posted to."""
         self._location = location
         self._signer = signer
         self._head_file = head_file
         self._witnesses = [Witness("head file", head_file.write)] if head_file else []
+        if post_to is not None:
+            self._witnesses.append(Witness(post_to, partial(post, post_to)))
+        if stamper is not None:
+            self._witnesses.append(Witness("time stamp", stamper.stamp, note=self.note, every_s=STAMP_SECONDS))
         self._slow_s = slow_s
         self._worker = Worker()
         self._ledger: Ledger | None = None
@@ -100,6 +115,7 @@ class LedgerWriter:
         self.transactions = 0
         """That took them there."""
         self._unsigned = gevent.event.Event()
+        self._newest: datetime | None = None
         self._greenlets: list[gevent.Greenlet] = []
 
     def start(self, *, new_ledger: bool = False) -> None:
@@ -110,6 +126,7 @@ class LedgerWriter:
         self._ledger = self._worker.run(
             open_known, self._location, self._head_file, self._signer, new_ledger=new_ledger
         )
+        self._newest = self._worker.run(_newest_of, self._ledger)
         for witness in self._witnesses:
             witness.start()
         self._greenlets = [gevent.spawn(self._run), gevent.spawn(self._sign_what_waits)]
@@ -225,7 +242,7 @@ class LedgerWriter:
         else:
             self._sign()
         for witness in self._witnesses:
-            witness.stop(timeout)
+            witness.stop(WITNESS_SECONDS)
         self._worker.run(self._ledger.close)
         self._ledger = None
 
@@ -278,9 +295,19 @@ class LedgerWriter:
         counts.update(outcome.counts)
         self.rows += len(batch)
         self.transactions += 1
+        self._look_at_clock()
         self._keep(outcome.checkpoint)
         self._unsigned.set()
         return None
+
+    def _look_at_clock(self) -> None:
+        """A row says so when it was set back since the last batch, or stands behind what is in the ledger."""
+        moment = now()
+        if self._newest is not None and self._newest - moment > CLOCK_TOLERANCE:
+            said = {"seconds": (self._newest - moment).total_seconds(), "newest": as_text(self._newest)}
+            log.error("the clock was set back", **said)
+            self.note(CallRef(NO_CALL, None, "", "", "").row(Turn.CLOCK_SET_BACK, said))
+        self._newest = moment
 
     def _sign(self) -> None:
         """Sign what is new; without a key, keep what it is."""
@@ -337,6 +364,10 @@ class LedgerWriter:
             if durable is not None:
                 durable.set_exception(LedgerUnavailable(why))
                 self._pending[index] = (entry, None)
+
+
+def _newest_of(ledger: Ledger) -> datetime | None:
+    return next((row.at for row in ledger.read(limit=1)), None)
 
 
 def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:

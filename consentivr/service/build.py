@@ -12,6 +12,7 @@ from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.files import read_secret
 from consentivr.ledger import HeadFile, Ledger, Signer
+from consentivr.ledger.stamping import Roots, Stamper
 from consentivr.prompts import AudioProblem, Spoken, inspect
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
@@ -84,6 +85,12 @@ def signer(configuration: Configuration) -> Signer | None:
     """The key that signs checkpoints, if there is to be one. Raises LedgerError."""
     key = configuration.ledger.signing_key
     return Signer.of_file(path_of(key)) if key else None
+
+
+def stamper(configuration: Configuration) -> Stamper | None:
+    """Who asks for time stamps, if they are to be had. Raises LedgerError."""
+    address, roots = configuration.ledger.time_stamp_url, configuration.ledger.time_stamp_roots
+    return Stamper(address, Roots(path_of(roots))) if address and roots else None
 
 
 def head_file(configuration: Configuration) -> HeadFile:

@@ -18,7 +18,7 @@ from consentivr.esl.session import OutboundSession
 from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
 from consentivr.resources import large_blocks_go_back, room_for_calls
-from consentivr.service.build import CannotServe, build_lines, head_file, house, retain, signer, switches
+from consentivr.service.build import CannotServe, build_lines, head_file, house, retain, signer, stamper, switches
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
 from consentivr.watch import Alarm, Lease, Watch
@@ -38,7 +38,7 @@ class Application:
         self._lines = build_lines(configuration)
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
-            key = signer(configuration)
+            key, authority = signer(configuration), stamper(configuration)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         self.ledger = LedgerWriter(
@@ -46,6 +46,8 @@ class Application:
             signer=key,
             slow_s=max(1.0, self._commit_timeout),
             head_file=head_file(configuration),
+            post_to=configuration.ledger.post_checkpoints_to,
+            stamper=authority,
         )
         self._asked: dict[str, Call] = {}
         self._max_connections = configuration.service.max_connections
