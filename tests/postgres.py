@@ -79,6 +79,17 @@ class Server:
             url = f"postgresql://consentivr@127.0.0.1:{self.port}/{url}"
         return psycopg.connect(url, autocommit=True)
 
+    def files_with(self, text: bytes) -> list[Path]:
+        """The files of the server that hold this, once everything is written to them; without its write-ahead log."""
+        with self.connect("postgres") as connection:
+            connection.execute("CHECKPOINT")
+        found = []
+        for file in self._data.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # of a table that was just written anew
+                if file.is_file() and "pg_wal" not in file.parts and text in file.read_bytes():
+                    found.append(file)
+        return found
+
     def end(self) -> None:
         with contextlib.suppress(Exception):
             self.signal(signal.SIGCONT)

@@ -23,6 +23,7 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.laboratory import Laboratory, simulated_switch
 from consentivr.resources import room_for_calls
+from tests.ledgers import as_administrator
 
 
 def run(*arguments: str) -> Result:
@@ -41,7 +42,7 @@ def event_socket(configure: Callable[..., Configuration]) -> Iterator[SimulatedE
 def path(configure: Callable[..., Configuration], tmp_path: Path, event_socket: SimulatedEventSocket) -> Path:
     data = configure().model_dump(mode="json", exclude_none=True)
     data["switches"][0]["address"] = "{}:{}".format(*event_socket.address)
-    data["ledger"]["path"] = str(tmp_path / "ledger.sqlite3")
+    data["ledger"] |= {"path": str(tmp_path / "ledger.sqlite3"), "head_file": str(tmp_path / "ledger.head")}
     data["recordings"]["folder"] = str(tmp_path / "recordings")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -449,6 +450,7 @@ def test_ledger_checkpoints_are_kept_elsewhere(signed: Signed, tmp_path: Path) -
         connection.executescript(
             "DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE position > 10; DELETE FROM checkpoint"
         )
+    (tmp_path / "ledger.head").unlink()
     connection.close()
     assert run(*verify).exit_code == 0, "a cut tail is whole in itself"
     done = run(*verify, "--public-key", str(public), "--checkpoint", str(elsewhere))
@@ -530,3 +532,24 @@ def test_serve_refuses_a_key_that_others_may_read(signed: Signed) -> None:
     assert "chmod 600" in findings["ledger"]["said"]
     assert run("ledger", "calls", "-c", str(path)).exit_code == 0, "reading needs no key"
     assert run("ledger", "checkpoint", "-c", str(path)).exit_code == 2
+
+
+def test_a_lost_ledger_is_a_finding(signed: Signed) -> None:
+    path, *_ = signed
+    data = yaml.safe_load(path.read_text())
+    ledger = Path(data["ledger"]["path"])
+    assert json.loads(Path(data["ledger"]["head_file"]).read_text())["position"] == 12
+    as_administrator(ledger, "DELETE FROM entry WHERE position > 10", "DELETE FROM checkpoint")
+    done = run("ledger", "verify", "-c", str(path))
+    assert (done.exit_code, "row 11: truncated" in done.output) == (1, True), done.output
+    ledger.unlink()
+    for verb in (["serve"], ["check"]):
+        done = run(*verb, "-c", str(path))
+        assert done.exit_code != 0
+        assert "there is no ledger at" in done.output
+        assert "--new-ledger" in done.output
+    assert not ledger.exists()
+    Path(data["ledger"]["head_file"]).unlink()
+    assert run("check", "-c", str(path)).exit_code == 0
+    done = run("ledger", "verify", "-c", str(path))
+    assert (done.exit_code, "row 1: empty" in done.output) == (1, True), done.output

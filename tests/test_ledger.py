@@ -398,6 +398,7 @@ def test_what_only_a_checkpoint_tells(location: Location, tmp_path: Path) -> Non
         as_administrator(location, "DELETE FROM entry WHERE position > 7", "DELETE FROM checkpoint")
         assert chain.verify(ledger.links()) == [], "the rest is whole in itself"
         assert chain.verify(ledger.links(), [kept.checkpoint])[0] == chain.Finding(8, Tampering.TRUNCATED)
+    with opened(location) as ledger:
         ledger.append([entry(number, "forged") for number in range(10)])
         assert Tampering.REWRITTEN in [f.kind for f in chain.verify(ledger.links(), [kept.checkpoint])]
 

@@ -440,7 +440,7 @@ def test_what_is_handed_over_of_one_visit(ledger: Ledger, folder: Path, tmp_path
 
 def test_the_command_line_takes_a_channel_or_a_visit(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     data = configure().model_dump(mode="json", exclude_none=True)
-    data["ledger"]["path"] = str(tmp_path / "ledger.sqlite3")
+    data["ledger"] |= {"path": str(tmp_path / "ledger.sqlite3"), "head_file": str(tmp_path / "ledger.head")}
     data["recordings"]["folder"] = str(tmp_path / "recordings")
     path = tmp_path / "consentivr.yaml"
     path.write_text(yaml.safe_dump(data), encoding="utf-8")

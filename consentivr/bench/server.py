@@ -34,7 +34,7 @@ PEERS = ("greenswitch", "genesis")
 _YAML = """
 service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 19000}}
 switches: {switches}
-ledger: {{{ledger}}}
+ledger: {{{ledger}, head_file: {folder}/ledger.head}}
 recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {sounds}}}
 http: {{listen: "127.0.0.1:{http}", token_file: {folder}/token}}

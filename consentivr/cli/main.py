@@ -54,7 +54,12 @@ def main() -> None:
     help="Take no calls, only watch, and stand by while another process does: run it beside 'serve', so that talks are "
     "watched on within a second when that dies.",
 )
-def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch_only: bool) -> None:
+@click.option(
+    "--new-ledger",
+    is_flag=True,
+    help="Begin a ledger although another should be there, or go on with an older one; a row says so.",
+)
+def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch_only: bool, new_ledger: bool) -> None:
     """Answer for the calls that FreeSWITCH hands over, until told to stop."""
     import gevent
     import gevent.event
@@ -66,7 +71,7 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch
     configure_log(log_level, json_lines=log_json)
     try:
         application = Application(configuration, watch_only=watch_only)
-        application.start()
+        application.start(new_ledger=new_ledger)
     except CannotServe as error:
         raise Refused(str(error)) from None
     # What is there now stays, and a call leaves no garbage: looking for some all the time would make calls wait.

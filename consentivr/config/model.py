@@ -132,6 +132,15 @@ SwitchText = Annotated[StrictStr, AfterValidator(_switch_text)]
 SwitchPath = Annotated[StrictStr, AfterValidator(_switch_path)]
 Key = Annotated[StrictStr, AfterValidator(_key)]
 Number = Annotated[StrictStr, AfterValidator(_number)]
+
+
+def _http_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or any(char.isspace() for char in text):
+        raise ValueError("must be http://... or https://...")
+    return text
+
+
+HttpUrlText = Annotated[StrictStr, AfterValidator(_http_url)]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
@@ -178,6 +187,25 @@ class LedgerSection(_Section):
         None,
         min_length=1,
         description="Private key (Ed25519, PEM) that signs checkpoints; 'consentivr ledger keygen' makes one.",
+    )
+    head_file: StrictStr = Field(
+        "/var/log/consentivr/ledger.head",
+        min_length=1,
+        description="Where 'serve' keeps the last checkpoint, and looks for it when it starts: a ledger that does not "
+        "hold it was lost or replaced. On another disk than the ledger, and not in its backup.",
+    )
+    post_checkpoints_to: Optional[HttpUrlText] = Field(  # noqa: UP045
+        None,
+        description="http(s)://...: each checkpoint is posted there as JSON, and again until it is taken. Whoever "
+        "keeps them can tell a cut tail and a rewritten chain.",
+    )
+    time_stamp_url: Optional[HttpUrlText] = Field(  # noqa: UP045
+        None,
+        description="http(s)://...: a time stamping authority (RFC 3161), asked once an hour while rows come. Needs "
+        "time_stamp_roots, and 'consentivr[timestamps]'.",
+    )
+    time_stamp_roots: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="Root certificates (PEM) that lead to the time stamping authority."
     )
     commit_timeout_ms: StrictInt = Field(
         500,
@@ -643,6 +671,9 @@ class Configuration(_Section):
             if queue.name in names:
                 mistakes.append((("queues", key, "name"), f"queue '{names[queue.name]}' has this name already", ""))
             names.setdefault(queue.name, key)
+        if self.ledger.time_stamp_url and not self.ledger.time_stamp_roots:
+            said = "stamps that nobody can verify are worth nothing"
+            mistakes.append((("ledger", "time_stamp_url"), said, "name the root certificates in time_stamp_roots"))
         return mistakes
 
 

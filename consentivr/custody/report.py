@@ -22,6 +22,9 @@ class Report:
     missing: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     left: str | None = None
+    """What the operator must do, so that nothing is left of what was erased."""
+    beyond: str | None = None
+    """Where it may be all the same, out of our reach."""
 
     @property
     def needs_attention(self) -> bool:

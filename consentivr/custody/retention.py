@@ -65,6 +65,7 @@ class Retention:
         accounting.files()
         if not self.report.dry_run:
             self.report.left = self._ledger.overwrite_freed()
+        self.report.beyond = self._ledger.beyond if self.report.calls_erased else None
         return self.report
 
     # --- what is due -------------------------------------------------------------------------

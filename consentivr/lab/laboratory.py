@@ -68,7 +68,9 @@ class Laboratory:
         self.folder = folder
         self.configuration = configuration.model_copy(
             update={
-                "ledger": configuration.ledger.model_copy(update={"path": str(folder / "ledger.sqlite3")}),
+                "ledger": configuration.ledger.model_copy(
+                    update={"path": str(folder / "ledger.sqlite3"), "head_file": str(folder / "ledger.head")}
+                ),
                 "recordings": configuration.recordings.model_copy(update={"folder": str(folder / "recordings")}),
             }
         )

@@ -2,6 +2,7 @@
 
 from consentivr.ledger.entry import NO_CALL, NOT_CALLS, REGISTER, CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.head import HeadFile, check_head
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
 from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
@@ -15,6 +16,7 @@ __all__ = [
     "CallRef",
     "Entry",
     "FileLease",
+    "HeadFile",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
@@ -24,6 +26,7 @@ __all__ = [
     "SignedCheckpoint",
     "Signer",
     "Verifier",
+    "check_head",
     "lease_for",
     "make_key",
 ]

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -25,6 +26,9 @@ FIRST_TURN = Turn.DECISION.value
 
 CHECKPOINT_ROWS = 1000
 """A batch that passes a multiple of so many rows ends in a signed checkpoint."""
+
+CHECKPOINTS_APART = timedelta(minutes=10)
+"""Of fewer rows, the ledger keeps not more checkpoints than this, and the newest."""
 
 # Statements of every append, made once.
 _LAST_ENTRY = "SELECT position, hash FROM entry ORDER BY position DESC LIMIT 1"
@@ -54,6 +58,7 @@ class Appending:
         self._database = opened.database
         self._signer = signer
         self._in_doubt = False
+        self._end = self._known = (0, chain.GENESIS)
         # As text: SQLAlchemy's own handling of many parameters costs as much as the database.
         self._add_entries = str(entries.insert().inline().compile(opened.engine, column_keys=CHAINED))
         new = self._database.insert(callers).from_select(list(_PERSON), sa.select(*_PERSON.values()).where(_NOT_ERASED))
@@ -76,7 +81,7 @@ class Appending:
         except LedgerUnavailable:
             self._in_doubt = True
             raise
-        self._in_doubt = False
+        self._in_doubt, self._known = False, self._end
         return Appended(signed, counts)
 
     def _counted(self, connection: sa.Connection, entry: Entry, counts: dict[str, int]) -> Entry:
@@ -107,6 +112,7 @@ class Appending:
     ) -> SignedCheckpoint | None:
         """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
         first, previous = end_of_chain(self._database, connection)
+        self._check_continues(connection, first, previous)
         position = first
         random = secrets.token_hex(16 * len(batch))
         commitments = {channel: chain.commitment(*theirs) for channel, theirs in personal.items()}
@@ -118,9 +124,21 @@ class Appending:
             previous = rows[-1]["hash"]
         if rows:
             self._database.run(connection, self._add_entries, rows)
+        self._end = (position, previous)
         if self._signer and position // CHECKPOINT_ROWS > first // CHECKPOINT_ROWS:
             return self._sign(connection, position, previous)
         return None
+
+    def _check_continues(self, connection: sa.Connection, position: int, last: str) -> None:
+        """Raises LedgerUnavailable when the ledger no longer holds what was written: a backup or a late standby."""
+        known, its_hash = self._known
+        if position > known > 0:  # somebody else wrote as well
+            last = hash_at(connection, known) or ""
+        if position < known or (known and last != its_hash):
+            raise LedgerUnavailable(
+                f"{self._opened.name} no longer holds row {known}, which was written: it was replaced by an older or "
+                "another ledger; stop consentivr, put back the one that was there, and start it again"
+            )
 
     def _keys_of_callers(self, connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
         """For each call of the batch whose caller is known: the commitment's key and the number.
@@ -149,7 +167,23 @@ class Appending:
         with self._opened.writing() as connection:
             position, last = end_of_chain(self._database, connection)
             newest = connection.execute(sa.select(sa.func.max(checkpoints.c.position))).scalar_one()
-            return self._sign(connection, position, last) if position > (newest or 0) else None
+            if position <= (newest or 0):
+                return None
+            self._thin_out(connection)
+            return self._sign(connection, position, last)
+
+    def _thin_out(self, connection: sa.Connection) -> None:
+        """The next checkpoint proves what our newest one does: of those that only time brought, few are kept."""
+        assert self._signer is not None
+        ours = checkpoints.c.key_id == self._signer.key_id
+        query = sa.select(checkpoints.c.position, checkpoints.c.at).where(ours)
+        last = connection.execute(query.order_by(checkpoints.c.position.desc()).limit(2)).all()
+        if len(last) < 2:
+            return
+        newest, before = last
+        apart = datetime.fromisoformat(newest.at) - datetime.fromisoformat(before.at)
+        if newest.position // CHECKPOINT_ROWS == before.position // CHECKPOINT_ROWS and apart < CHECKPOINTS_APART:
+            connection.execute(checkpoints.delete().where(ours, checkpoints.c.position == newest.position))
 
     def _sign(self, connection: sa.Connection, position: int, last: str) -> SignedCheckpoint:
         assert self._signer is not None
@@ -199,6 +233,12 @@ class Appending:
                 connection.rollback()
         except DatabaseError as error:
             raise self._opened.failure("cannot be written", error) from error
+
+
+def hash_at(connection: sa.Connection, position: int) -> str | None:
+    """The hash of a row; None where there is none."""
+    query = sa.select(entries.c.hash).where(entries.c.position == position)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def end_of_chain(database: Database, connection: sa.Connection) -> tuple[int, str]:

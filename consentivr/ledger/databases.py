@@ -24,6 +24,9 @@ WRITES = {"consentivr_writes": True}
 _CHAIN_LOCK = 0x636F6E73
 """PostgreSQL's advisory lock for whoever continues the chain: 'cons' in ASCII."""
 
+Identity = tuple[int, int, int]
+"""Of a file: device, inode, number of links."""
+
 DatabaseError = (sa.exc.SQLAlchemyError, sqlite3.Error, OSError)
 
 
@@ -57,7 +60,16 @@ class Database(ABC):
 
     @abstractmethod
     def overwrite_freed(self) -> str | None:
-        """Overwrite what was deleted. None when nothing is left of it, else what the operator must do."""
+        """Overwrite what was deleted. None when nothing is left of it, else what the operator must do.
+
+        To be done once more by whoever finds that an erasure was interrupted: it does no harm.
+        """
+
+    beyond: str | None = None
+    """Where what was deleted may still be, out of our reach."""
+
+    def empty_log(self) -> None:  # noqa: B027 - that of PostgreSQL is its own
+        """Of what an erasure that was killed may have left there."""
 
     def check_promises(self) -> None:  # noqa: B027 - SQLite is told on each connection
         """Raises LedgerError when a committed row would not survive the loss of power."""
@@ -67,6 +79,13 @@ class Database(ABC):
 
     def interrupt(self) -> None:  # noqa: B027 - SQLite needs none
         """Called from another thread when nothing came back for too long: the statement fails then."""
+
+    def remember_place(self) -> None:  # noqa: B027 - a connection to PostgreSQL is to the database, not to its place
+        """It is where it should be now; for ``displaced``."""
+
+    def displaced(self) -> str | None:
+        """Why what is written is not found where the ledger is looked for, and what to do; None when it is."""
+        return None
 
     @abstractmethod
     def remedy(self, error: BaseException) -> str:
@@ -118,6 +137,7 @@ class Sqlite(Database):
         )
         sa.event.listen(self.engine, "connect", _prepare_sqlite)
         sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._place: list[Identity | None] | None = None
 
     def exists(self) -> bool:
         return self._path.exists()
@@ -137,19 +157,41 @@ class Sqlite(Database):
         many = isinstance(parameters, list)
         return (raw.executemany if many else raw.execute)(sql, parameters or {}).fetchall()  # type: ignore[no-any-return]
 
+    def remember_place(self) -> None:
+        self._place = self._files()
+
+    def displaced(self) -> str | None:
+        """Who moves or replaces the file or its write-ahead log only hides those that are open here."""
+        if self._place is None or self._files() == self._place:
+            return None
+        return (
+            f"{self.name} or its write-ahead log was moved, deleted, linked or replaced while it is written, so its "
+            "rows are found by nobody: put back what was there, or stop consentivr, restore the ledger and start again"
+        )
+
+    def _files(self) -> list[Identity | None]:
+        return [_identity(self._path), _identity(self._path.with_name(f"{self._path.name}-wal"))]
+
     def overwrite_freed(self) -> str | None:
         """``secure_delete`` has overwritten the freed pages; the write-ahead log still holds older ones.
 
         It can only be emptied while nobody reads what is in it, which is waited for.
         """
-        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-        if not busy:
+        if self._empties_log():
             return None
         return (
             f"someone is reading {self.name}, so its write-ahead log still holds what was erased: "
             "end that program, then run 'consentivr retention run', which empties it"
         )
+
+    def empty_log(self) -> None:
+        with contextlib.suppress(*DatabaseError):
+            self._empties_log()
+
+    def _empties_log(self) -> bool:
+        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        return not busy
 
     def remedy(self, error: BaseException) -> str:
         text = plain(error).lower()
@@ -162,6 +204,14 @@ class Sqlite(Database):
         if "not a database" in text or "malformed" in text:
             return "move the damaged file away and restore it from the backup"
         return "see the message, and 'consentivr check'"
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_nlink
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -243,14 +293,24 @@ class Postgresql(Database):
     def among(self, column: str) -> str:
         return f"{column} = ANY(%(names)s)"
 
+    beyond = (
+        "numbers are gone from PostgreSQL's tables; its write-ahead log (pg_wal) holds them until it is recycled, and "
+        "archives, standbys' logs and backups as long as you keep them. The space of forgotten rows is free, and holds "
+        "them until new rows take it: 'VACUUM (FULL) entry' ends that, at a time when no call comes"
+    )
+
     def overwrite_freed(self) -> str | None:
         """The table of numbers is written anew, which frees its old file; the rows are vacuumed.
 
-        PostgreSQL's write-ahead log and its backups are the operator's (docs/admin.md).
+        So are the samples that PostgreSQL keeps of what stood in them: there are none of the numbers (migration 0003).
         """
         with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.exec_driver_sql("VACUUM (FULL) caller")
-            connection.exec_driver_sql("VACUUM entry")
+            for statement in (
+                "VACUUM (FULL) caller",
+                "VACUUM (ANALYZE) entry",
+                "VACUUM (FULL) pg_catalog.pg_statistic",
+            ):
+                connection.exec_driver_sql(statement)
         return None
 
     def check_promises(self) -> None:

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from consentivr.core import chain
@@ -39,6 +39,10 @@ def storable(text: str) -> str:
 def tally_name(tally: str) -> str:
     """How rows name a tally: one of a member of staff is kept for ever, its name is not."""
     return hashlib.sha256(storable(tally).encode("utf-8")).hexdigest()
+
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""Rows of several nodes, or that were kept back a moment, may be out of order by so much."""
 
 
 def now() -> datetime:

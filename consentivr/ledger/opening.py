@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from consentivr.ledger.databases import WRITES, DatabaseError, open_database, plain
-from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.errors import LedgerError, LedgerUnavailable, NoLedger
 from consentivr.ledger.schema import SCHEMA
 
 
@@ -26,14 +26,15 @@ class Opened:
             self.database = open_database(location, patience_s=patience_s, create=create)
             self.name = self.database.name
             if not create and not self.database.exists():
-                raise LedgerError(
-                    f"there is no ledger at {self.name}: start 'consentivr serve' once, or see ledger.path"
+                raise NoLedger(
+                    f"there is no ledger at {self.name}", "start 'consentivr serve' once, or see ledger.path"
                 )
             self.engine = self.database.engine
             self.writes = self.engine.execution_options(**WRITES)
             self.database.check_promises()
             if not any_schema:
                 self._check_schema(create)
+            self.database.remember_place()
         except DatabaseError as error:
             raise LedgerError(
                 f"the ledger {location} cannot be opened: {plain(error)}; {self._remedy(error)}"
@@ -56,12 +57,18 @@ class Opened:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that alone continues the chain; its errors become LedgerUnavailable, and nothing is written."""
+        """A transaction that alone continues the chain; its errors become LedgerUnavailable, and nothing is written.
+
+        Unless the database is no longer where it was: what is written then is lost, and LedgerUnavailable as well.
+        """
         try:
             with self.writes.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            raise LedgerUnavailable(self.explained(error)) from error
+            raise LedgerUnavailable(self.database.displaced() or self.explained(error)) from error
+        displaced = self.database.displaced()
+        if displaced:
+            raise LedgerUnavailable(displaced)
 
     def explained(self, error: BaseException) -> str:
         """The database's own words, and what the operator can do."""
@@ -82,8 +89,8 @@ class Opened:
         if version is None and create:
             self.migrate()
         elif version is None:
-            raise LedgerError(
-                f"{self.name} holds no ledger: start 'consentivr serve' once, or 'consentivr ledger migrate'"
+            raise NoLedger(
+                f"{self.name} holds no ledger", "start 'consentivr serve' once, or 'consentivr ledger migrate'"
             )
         elif version < SCHEMA:
             raise LedgerError(f"the ledger {self.name} is of an older version: run 'consentivr ledger migrate'")

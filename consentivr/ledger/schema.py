@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration: the schema that this program writes."""
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from consentivr.core.consent import NoticeVersion
-from consentivr.ledger.appending import Appended, Appending
+from consentivr.ledger.appending import Appended, Appending, end_of_chain, hash_at
 from consentivr.ledger.copying import copy
-from consentivr.ledger.entry import Entry
+from consentivr.ledger.entry import Entry, as_text, now
 from consentivr.ledger.erasing import Erasing
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.searching import Searching
@@ -52,6 +52,16 @@ class Ledger(Searching):
         """Keep the wording that decisions refer to by its digest."""
         self._appending.add_notice(notice)
 
+    def head(self) -> SignedCheckpoint:
+        """What the chain is now, unsigned. Raises LedgerError."""
+        with self.reading() as connection:
+            return SignedCheckpoint(*end_of_chain(self.database, connection), as_text(now()), "", "")
+
+    def hash_at(self, position: int) -> str | None:
+        """The hash of the row there; None where there is none. Raises LedgerError."""
+        with self.reading() as connection:
+            return hash_at(connection, position)
+
     def check_writable(self) -> None:
         """Raises LedgerError unless a row could be written now. Leaves nothing behind."""
         self._appending.check_writable()
@@ -75,6 +85,11 @@ class Ledger(Searching):
     def overwrite_freed(self) -> str | None:
         """Overwrite what was erased where the database kept it; else what the operator must do for that."""
         return self._erasing.overwrite_freed()
+
+    @property
+    def beyond(self) -> str | None:
+        """Where what was erased and overwritten may still be, out of our reach, and what ends that."""
+        return self.database.beyond
 
     # --- the whole of it ---------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from consentivr.core import chain
@@ -16,11 +17,13 @@ from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import CallSummary, Turn
 from consentivr.core.turns import NoticeAdded
+from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
+from consentivr.ledger.stamping import Stamps
 from consentivr.recordings import fingerprint
 
 
@@ -36,6 +39,9 @@ class Verified:
     signed_rows: int = 0
     recordings: int = 0
     """That came with an export."""
+    backwards: list[tuple[int, float]] = field(default_factory=list)
+    """Rows whose clock was behind that of a row before, and by how many seconds: a clock that was set, or a node's own,
+    or rows that were kept back while the database failed."""
     checkpoint: str | None = None
     """POSITION:HASH of a ledger's last row, to be kept elsewhere."""
 
@@ -70,6 +76,18 @@ class Kept:
                 ) from None
         return cls(noted, signed)
 
+    def and_head(self, head: SignedCheckpoint | None) -> Kept:
+        """With what the head file keeps, which is unsigned where there was no key."""
+        if head is None:
+            return self
+        if not head.signature:
+            return Kept([*self.noted, head.checkpoint], self.signed)
+        return Kept(self.noted, [*self.signed, head])
+
+    def and_stamps(self, stamps: Stamps) -> Kept:
+        """With what was stamped by an authority."""
+        return Kept([*self.noted, *stamps.good], self.signed)
+
 
 def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) -> Verified:
     """Verify the whole chain, against its own checkpoints and what was ``kept``. Raises LedgerError.
@@ -82,8 +100,17 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
     said = Verified(0, checkpoint=f"0:{chain.GENESIS}")
 
     def counted() -> Iterator[Link]:
+        newest = ""
         for row in ledger.links():
             said.rows += 1
+            at = row.content["at"] if row.content is not None else newest
+            if at < newest:
+                behind = seconds_between(at, newest)
+                if behind > CLOCK_TOLERANCE.total_seconds():
+                    said.backwards.append((row.position, behind))
+                    newest = at
+            else:
+                newest = at
             said.checkpoint = f"{row.position}:{row.hash}"
             yield row
 
@@ -155,6 +182,14 @@ def _wrong_with_notice(notice: NoticeVersion | None, digest: str, duration_ms: i
         return Tampering.NOTICE_REMOVED
     changed = notice.digest != digest or duration_ms not in (None, notice.duration_ms)
     return Tampering.NOTICE_CHANGED if changed else None
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Of two times as the ledger has them; 0 when one is none."""
+    try:
+        return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
 
 
 # --- an export, without the ledger -----------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -21,11 +22,14 @@ import structlog
 
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
-from consentivr.ledger.entry import Entry
+from consentivr.ledger.entry import CLOCK_TOLERANCE, NO_CALL, CallRef, Entry, as_text, now
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.head import HeadFile, open_known
 from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer
+from consentivr.ledger.stamping import Stamper, post
 from consentivr.ledger.store import Ledger
+from consentivr.ledger.witness import Witness
 from consentivr.threads import Worker
 
 log = structlog.get_logger(__name__)
@@ -58,8 +62,14 @@ somebody decided, is written at once unless somebody else's row is."""
 READ_AT_ONCE = 200
 """Visits read in one go, while rows wait."""
 
-CHECKPOINT_SECONDS = 600.0
-"""What was written is signed at least so often."""
+CHECKPOINT_SECONDS = 10.0
+"""So long a row waits for a signature: what is not signed yet can be cut off unseen."""
+
+STAMP_SECONDS = 3600.0
+"""A time stamping authority is asked not more often."""
+
+WITNESS_SECONDS = 2.0
+"""So long each place outside is waited for at the end, to be told of the last checkpoint."""
 
 HUNG_SECONDS = 10.0
 """A statement that has not come back for so long is given up, and its connection with it."""
@@ -73,9 +83,25 @@ class LedgerWriter:
     ``slow_s``: after so many seconds without an answer of the database no further call waits for it.
     """
 
-    def __init__(self, location: str | Path, *, signer: Signer | None = None, slow_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        location: str | Path,
+        *,
+        signer: Signer | None = None,
+        slow_s: float = 1.0,
+        head_file: HeadFile | None = None,
+        post_to: str | None = None,
+        stamper: Stamper | None = None,
+    ) -> None:
+        """``post_to``: an address that checkpoints are posted to."""
         self._location = location
         self._signer = signer
+        self._head_file = head_file
+        self._witnesses = [Witness("head file", head_file.write)] if head_file else []
+        if post_to is not None:
+            self._witnesses.append(Witness(post_to, partial(post, post_to)))
+        if stamper is not None:
+            self._witnesses.append(Witness("time stamp", stamper.stamp, note=self.note, every_s=STAMP_SECONDS))
         self._slow_s = slow_s
         self._worker = Worker()
         self._ledger: Ledger | None = None
@@ -89,14 +115,22 @@ class LedgerWriter:
         """Made durable since the start."""
         self.transactions = 0
         """That took them there."""
+        self._unsigned = gevent.event.Event()
+        self._newest: datetime | None = None
         self._greenlets: list[gevent.Greenlet] = []
 
-    def start(self) -> None:
-        """Open the ledger and start writing. Raises LedgerError when it cannot be opened."""
-        self._ledger = self._worker.run(Ledger, self._location, signer=self._signer)
-        self._greenlets = [gevent.spawn(self._run)]
-        if self._signer is not None:
-            self._greenlets.append(gevent.spawn(self._sign_now_and_then))
+    def start(self, *, new_ledger: bool = False) -> None:
+        """Open the ledger and start writing; ``new_ledger`` as of ``open_known``.
+
+        Raises LedgerError when it cannot be opened, or is not the one that was there.
+        """
+        self._ledger = self._worker.run(
+            open_known, self._location, self._head_file, self._signer, new_ledger=new_ledger
+        )
+        self._newest = self._worker.run(_newest_of, self._ledger)
+        for witness in self._witnesses:
+            witness.start()
+        self._greenlets = [gevent.spawn(self._run), gevent.spawn(self._sign_what_waits)]
 
     def add_notice(self, notice: NoticeVersion) -> None:
         """Keep a wording; waits until it is durable."""
@@ -213,6 +247,8 @@ class LedgerWriter:
             log.error("rows lost", rows=len(self._pending), why=self._failure)
         else:
             self._sign()
+        for witness in self._witnesses:
+            witness.stop(WITNESS_SECONDS)
         self._worker.run(self._ledger.close)
         self._ledger = None
 
@@ -265,19 +301,42 @@ class LedgerWriter:
         counts.update(outcome.counts)
         self.rows += len(batch)
         self.transactions += 1
-        _tell(outcome.checkpoint)
+        self._look_at_clock()
+        self._keep(outcome.checkpoint)
+        self._unsigned.set()
         return None
 
+    def _look_at_clock(self) -> None:
+        """A row says so when it was set back since the last batch, or stands behind what is in the ledger."""
+        moment = now()
+        if self._newest is not None and self._newest - moment > CLOCK_TOLERANCE:
+            said = {"seconds": (self._newest - moment).total_seconds(), "newest": as_text(self._newest)}
+            log.error("the clock was set back", **said)
+            self.note(CallRef(NO_CALL, None, "", "", "").row(Turn.CLOCK_SET_BACK, said))
+        self._newest = moment
+
     def _sign(self) -> None:
+        """Sign what is new; without a key, keep what it is."""
         assert self._ledger is not None
         try:
-            _tell(self._in_thread(self._ledger.sign))
+            self._keep(self._in_thread(self._ledger.sign if self._signer else self._ledger.head))
         except Exception as error:
             log.error("no checkpoint", why=str(error))
 
-    def _sign_now_and_then(self) -> None:
+    def _keep(self, checkpoint: SignedCheckpoint | None) -> None:
+        """Elsewhere, as the log is: whoever has it can tell a cut tail and a rewritten chain."""
+        if checkpoint is None:
+            return
+        if checkpoint.signature:
+            log.info("checkpoint", **checkpoint.__dict__)
+        for witness in self._witnesses:
+            witness.offer(checkpoint)
+
+    def _sign_what_waits(self) -> None:
         while True:
+            self._unsigned.wait()
             gevent.sleep(CHECKPOINT_SECONDS)
+            self._unsigned.clear()
             self._sign()
 
     def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -313,15 +372,13 @@ class LedgerWriter:
                 self._pending[index] = (entry, None)
 
 
+def _newest_of(ledger: Ledger) -> datetime | None:
+    return next((row.at for row in ledger.read(limit=1)), None)
+
+
 def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
     return list(ledger.rows_of_visits(visits))
 
 
 def _lost(entry: Entry, why: str) -> None:
     log.error("row lost", channel=entry.channel_uuid, visit=entry.visit, turn=entry.turn, why=why)
-
-
-def _tell(checkpoint: SignedCheckpoint | None) -> None:
-    """Into the log, which is kept elsewhere: whoever has it can tell a cut tail and a rewritten chain."""
-    if checkpoint is not None:
-        log.info("checkpoint", **checkpoint.__dict__)

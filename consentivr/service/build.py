@@ -11,7 +11,8 @@ from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.files import read_secret
-from consentivr.ledger import Ledger, Signer
+from consentivr.ledger import HeadFile, Ledger, Signer
+from consentivr.ledger.stamping import Roots, Stamper
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.recordings import Places
 from consentivr.rendering import DialplanLine, Queue, render
@@ -85,6 +86,17 @@ def signer(configuration: Configuration) -> Signer | None:
     """The key that signs checkpoints, if there is to be one. Raises LedgerError."""
     key = configuration.ledger.signing_key
     return Signer.of_file(path_of(key)) if key else None
+
+
+def stamper(configuration: Configuration) -> Stamper | None:
+    """Who asks for time stamps, if they are to be had. Raises LedgerError."""
+    address, roots = configuration.ledger.time_stamp_url, configuration.ledger.time_stamp_roots
+    return Stamper(address, Roots(path_of(roots))) if address and roots else None
+
+
+def head_file(configuration: Configuration) -> HeadFile:
+    """Where the head of the chain is kept."""
+    return HeadFile(path_of(configuration.ledger.head_file))
 
 
 def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:

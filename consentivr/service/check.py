@@ -15,10 +15,10 @@ from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
 from consentivr.files import open_to_others, read_secret
-from consentivr.ledger import Ledger, LedgerError
+from consentivr.ledger import Ledger, LedgerError, check_head
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
-from consentivr.service.build import signer, sounds_folder
+from consentivr.service.build import head_file, signer, sounds_folder
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
 def _check_ledger(configuration: Configuration) -> Finding:
     try:
         key = signer(configuration)
+        check_head(configuration.ledger.location, head_file(configuration))
         ledger = Ledger(configuration.ledger.location)
         ledger.check_writable()
         ledger.close()

@@ -17,7 +17,17 @@ from consentivr.esl.session import OutboundSession
 from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
 from consentivr.resources import large_blocks_go_back, room_for_calls
-from consentivr.service.build import CannotServe, build_lines, house, places, retain, signer, switches
+from consentivr.service.build import (
+    CannotServe,
+    build_lines,
+    head_file,
+    house,
+    places,
+    retain,
+    signer,
+    stamper,
+    switches,
+)
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
 from consentivr.watch import Alarm, Lease, Watch
@@ -43,10 +53,17 @@ class Application:
         self._lines = build_lines(configuration)
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
-            key = signer(configuration)
+            key, authority = signer(configuration), stamper(configuration)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
-        self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
+        self.ledger = LedgerWriter(
+            configuration.ledger.location,
+            signer=key,
+            slow_s=max(1.0, self._commit_timeout),
+            head_file=head_file(configuration),
+            post_to=configuration.ledger.post_checkpoints_to,
+            stamper=authority,
+        )
         self._asked: dict[str, Call] = {}
         self._max_connections = configuration.service.max_connections
         self._web = None if watch_only else self._web_server(configuration)
@@ -104,13 +121,14 @@ class Application:
         """Conversations that are recorded now."""
         return sum(watch.recorded for watch in self._watches)
 
-    def start(self) -> None:
+    def start(self, *, new_ledger: bool = False) -> None:
         """Open the ledger, note the announcements' versions, watch, listen.
 
-        Raises CannotServe; nothing is left open then.
+        ``new_ledger``: begin a ledger, or go on with what is left of one, although another should be there. Raises
+        CannotServe; nothing is left open then.
         """
         try:
-            self.ledger.start()
+            self.ledger.start(new_ledger=new_ledger)
             for line in self._lines.values():
                 for sounds in line.sounds.values():
                     for announcement in (Announcement.QUESTION, Announcement.TOLD):

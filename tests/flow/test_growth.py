@@ -249,7 +249,9 @@ def test_nothing_of_them_stays_behind_in_the_watch(configure: Callable[..., Conf
     made = configure()
     made = made.model_copy(
         update={
-            "ledger": made.ledger.model_copy(update={"path": str(tmp_path / "ledger.sqlite3")}),
+            "ledger": made.ledger.model_copy(
+                update={"path": str(tmp_path / "ledger.sqlite3"), "head_file": str(tmp_path / "ledger.head")}
+            ),
             "recordings": made.recordings.model_copy(update={"folder": str(tmp_path / "recordings")}),
         }
     )

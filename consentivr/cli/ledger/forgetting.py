@@ -43,7 +43,8 @@ def erase(
         channels = list(dict.fromkeys(channels))
         found = custody.calls_of_person(book, channels)
         if not found:
-            nothing("nothing to erase")
+            # An erasure that was killed has left what it erased in the database's files.
+            nothing(book.overwrite_freed() or "nothing to erase; what was erased before is overwritten")
         table = [
             [
                 call.call,
@@ -60,7 +61,7 @@ def erase(
             done = custody.erase_calls(book, build.places(configuration), channels, why, said_gone=said_gone)
         except LedgerError as error:
             raise Refused(f"not everything was erased: {error}; run it again") from None
-        left = book.overwrite_freed()
+        left, beyond = book.overwrite_freed(), book.beyond
     gone = f" ({done.gone} more were gone already)" if done.gone else ""
     click.echo(f"erased: {done.calls} call(s), {done.recordings} recording(s){gone}")
     for held in done.held:
@@ -74,6 +75,8 @@ def erase(
             "folder see recordings.former_folders",
             err=True,
         )
+    if beyond:
+        click.echo(beyond)
     if left:
         nothing(left)
     if not done.is_complete:

@@ -10,9 +10,13 @@ import click
 
 from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, nothing, opened, print_json_value
 from consentivr.cli.ledger.options import FILE, KEYS
-from consentivr.core.chain import Tampering
-from consentivr.ledger import LedgerError, Verifier, make_key
+from consentivr.config import Configuration
+from consentivr.config.model import path_of
+from consentivr.core.chain import Finding, Tampering
+from consentivr.core.evidence import Turn
+from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key
 from consentivr.ledger.repairing import receipts_in, reissue
+from consentivr.ledger.stamping import Roots, Stamps
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 
 
@@ -32,15 +36,28 @@ from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 def verify(
     config_path: Path, print_json: bool, kept: tuple[str, ...], public_keys: tuple[Path, ...], export: Path | None
 ) -> None:
-    """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
+    """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline.
+
+    The ledger is compared with ledger.head_file as well.
+    """
+    from consentivr.service.build import head_file
+
+    stamps = None
     try:
         verifier = Verifier.of_files(public_keys)
         elsewhere = Kept.of(kept)
         if export is not None:
             verified = verify_export(export, verifier)
         else:
-            with opened(load_configuration(config_path)) as book:
+            configuration = load_configuration(config_path)
+            head = head_file(configuration).read()
+            with opened(configuration) as book:
+                stamps = _stamps(book, configuration)
+                elsewhere = elsewhere.and_head(head).and_stamps(stamps or Stamps())
                 verified = verify_ledger(book, verifier, elsewhere)
+            verified.findings += stamps.findings if stamps else []
+            if not verified.rows and configuration.ledger.signing_key:
+                verified.findings.append(Finding(1, Tampering.EMPTY))
     except LedgerError as error:
         raise Refused(str(error)) from None
     findings, signed_rows = verified.findings, verified.signed_rows
@@ -51,6 +68,8 @@ def verify(
                 "rows": verified.rows,
                 "findings": found,
                 "checkpoint": verified.checkpoint,
+                "clock_set_back": [{"position": row, "seconds": seconds} for row, seconds in verified.backwards],
+                "time_stamps": len(stamps.good) if stamps else None,
                 "signed_rows": signed_rows if verifier else "not verified",
             }
         )
@@ -62,6 +81,12 @@ def verify(
             click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
         else:
             click.echo("signatures: not verified; name --public-key to check them")
+        for position, seconds in verified.backwards[:20]:
+            click.echo(f"row {position}: its clock was {seconds:.0f} s behind a row before it")
+        if len(verified.backwards) > 20:
+            click.echo(f"... and {len(verified.backwards) - 20} more")
+        if stamps is not None and stamps.newest:
+            click.echo(f"{len(stamps.good)} time stamps hold; the newest is of {stamps.newest[:19]} UTC")
         if verified.checkpoint:
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
     if findings:
@@ -87,6 +112,12 @@ def repair(config_path: Path, older: tuple[str, ...]) -> None:
     left = sum(finding.kind is Tampering.ROW_ERASED for finding in findings)
     if left:
         nothing(f"{left} rows have none: no receipt in OLDER names them, so nothing proves that they were forgotten")
+
+
+def _stamps(book: Ledger, configuration: Configuration) -> Stamps | None:
+    """Those that the ledger has; None without certificates to verify them with. Raises LedgerError."""
+    roots = configuration.ledger.time_stamp_roots
+    return Stamps.of(book.read(Search(turn=Turn.TIME_STAMPED.value)), Roots(path_of(roots))) if roots else None
 
 
 @click.command("keygen")
