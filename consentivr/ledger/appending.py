@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from consentivr.core import chain
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
+from consentivr.ledger import foreign
 from consentivr.ledger.databases import Database, DatabaseError
 from consentivr.ledger.entry import CHAINED, Entry, as_text, chained, now, storable
 from consentivr.ledger.errors import LedgerUnavailable
@@ -105,6 +106,7 @@ class Appending:
         self, connection: sa.Connection, batch: Sequence[Entry], personal: Mapping[str, tuple[str, str]]
     ) -> SignedCheckpoint | None:
         """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
+        batch = foreign.committed(connection, batch)
         first, previous = end_of_chain(self._database, connection)
         position = first
         random = secrets.token_hex(16 * len(batch))

@@ -238,12 +238,13 @@ class Postgresql(Database):
         return f"{column} = ANY(%(names)s)"
 
     def overwrite_freed(self) -> str | None:
-        """The table of numbers is written anew, which frees its old file; the rows are vacuumed.
+        """What is erasable is written anew, which frees its old file; the rows are vacuumed.
 
         PostgreSQL's write-ahead log and its backups are the operator's (docs/admin.md).
         """
         with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.exec_driver_sql("VACUUM (FULL) caller")
+            connection.exec_driver_sql("VACUUM (FULL) foreign_file")
             connection.exec_driver_sql("VACUUM entry")
         return None
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from consentivr.core import chain
 from consentivr.core.evidence import Turn
+from consentivr.ledger import foreign
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
 from consentivr.ledger.entry import NO_CALL, CallRef
@@ -55,6 +56,7 @@ class Erasing:
                 connection.execute(entries.update().where(of_calls).values(ERASED))
                 left = sa.exists().where(entries.c.channel_uuid == callers.c.channel_uuid)
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
+                foreign.forget(connection, channels)
             if positions:
                 said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
                 receipt = CallRef(NO_CALL, None, "", queue, "").row(Turn.ROWS_ERASED, said)

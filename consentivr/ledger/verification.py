@@ -16,6 +16,7 @@ from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.evidence import CallSummary, Turn
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
+from consentivr.ledger.foreign import ForeignNames
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
@@ -77,14 +78,17 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
     signed = [*ledger.checkpoints(), *kept.signed]
     good, forged = verifier.check(signed) if verifier else ([known.checkpoint for known in signed], [])
     said = Verified(0, checkpoint=f"0:{chain.GENESIS}")
+    foreign = ForeignNames()
 
     def counted() -> Iterator[Link]:
         for row in ledger.links():
             said.rows += 1
             said.checkpoint = f"{row.position}:{row.hash}"
+            foreign.note(row)
             yield row
 
     said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged
+    said.findings += foreign.wrong(ledger.foreign_files())
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
 
