@@ -52,6 +52,8 @@ class Turn(str, Enum):
     ERASURE = "erasure"
     ROWS_ERASED = "rows_erased"
     QUARANTINED = "quarantined"
+    RECORDING_ADOPTED = "recording_adopted"
+    """A file was taken out of quarantine, as a visit's recording."""
 
     AGENT_AGREED = "agent_agreed"
     AGENT_WITHDREW = "agent_withdrew"
@@ -68,6 +70,7 @@ AFTERWARDS = frozenset(
         Turn.ERASURE,
         Turn.ROWS_ERASED,
         Turn.QUARANTINED,
+        Turn.RECORDING_ADOPTED,
     }
 )
 """Turns that are not the call's own: they do not make it any younger."""
@@ -270,6 +273,11 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
     elif row.turn == Turn.QUARANTINED and row.evidence.get("to"):
         found = recordings.get(path) or Recording(path, row.at, permitted=False, sha256=row.evidence.get("sha256"))
         recordings[path] = replace(found, quarantined=str(row.evidence["to"]))
+    elif row.turn == Turn.RECORDING_ADOPTED:
+        for left in row.evidence.get("paths", ()):
+            recordings.pop(left, None)
+        if "by" not in row.evidence:
+            recordings[path] = _sealed(Recording(path, row.at, stopped=True), row.evidence)
     elif row.turn == Turn.AUDIO_ERASED or (row.turn == Turn.ERASURE and row.evidence.get("audio")):
         for name, recording in recordings.items():
             recordings[name] = replace(recording, erased_at=recording.erased_at or row.at)
@@ -282,10 +290,14 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
     elif row.turn == Turn.RECORDING_REPAIRED:
         recordings[path] = replace(recordings[path], repaired=True)
     elif row.turn == Turn.RECORDING_SEALED:
-        recordings[path] = replace(
-            recordings[path],
-            sealed=True,
-            sha256=row.evidence.get("sha256"),
-            channels=row.evidence.get("channels"),
-            duration_ms=row.evidence.get("duration_ms") or recordings[path].duration_ms,
-        )
+        recordings[path] = _sealed(recordings[path], row.evidence)
+
+
+def _sealed(recording: Recording, evidence: Mapping[str, Any]) -> Recording:
+    return replace(
+        recording,
+        sealed=True,
+        sha256=evidence.get("sha256"),
+        channels=evidence.get("channels"),
+        duration_ms=evidence.get("duration_ms") or recording.duration_ms,
+    )

@@ -139,6 +139,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_erasure": "the caller's number was erased",
         "turn_rows_erased": "rows erased",
         "turn_quarantined": "a file that no row explains was put into quarantine",
+        "turn_recording_adopted": "a file was taken out of quarantine, as a recording",
     },
     "de": {
         "title": "Aufzeichnung eines Telefongesprächs: Nachweis",
@@ -278,6 +279,7 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_erasure": "die Nummer des Anrufers wurde gelöscht",
         "turn_rows_erased": "Zeilen gelöscht",
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
+        "turn_recording_adopted": "eine Datei wurde aus der Quarantäne genommen, als Aufzeichnung",
     },
 }
 

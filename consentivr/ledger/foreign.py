@@ -17,8 +17,8 @@ from consentivr.core.foreign import FOREIGN, NAMED, paths_in, renamed
 from consentivr.ledger.entry import Entry, storable
 from consentivr.ledger.schema import entries, foreign_files
 
-_GONE = frozenset({Turn.RECORDING_ERASED.value, Turn.AUDIO_ERASED.value})
-"""With such a row the path goes too: its file is gone."""
+_GONE = frozenset({Turn.RECORDING_ERASED.value, Turn.AUDIO_ERASED.value, Turn.RECORDING_ADOPTED.value})
+"""With such a row the path goes too: its file is gone, or has a name of ours."""
 
 
 def committed(connection: sa.Connection, batch: Sequence[Entry]) -> Sequence[Entry]:
