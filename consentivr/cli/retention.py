@@ -36,10 +36,11 @@ _SAYS = {
     "repaired": "recordings that the switch never finished, completed",
     "sealed": "recordings sealed late",
     "quarantined": "files that no row explains, put into quarantine",
+    "differs": "recordings that are not what was sealed, or not as long as the talk",
     "missing": "recordings that are gone without an erasure",
     "failed": "problems",
 }
-_NAMED = ("quarantined", "missing", "failed")
+_NAMED = ("quarantined", "differs", "missing", "failed")
 
 
 @click.group()

@@ -51,6 +51,10 @@ class Turn(str, Enum):
     AUDIO_ERASED = "audio_erased"
     ERASURE = "erasure"
     ROWS_ERASED = "rows_erased"
+    RECORDING_DIFFERS = "recording_differs"
+    """A file is not what was sealed, or not as long as the talk."""
+    AUDIO_CHECKED = "audio_checked"
+    """So many recordings were hashed again, through that row."""
     QUARANTINED = "quarantined"
     RECORDING_ADOPTED = "recording_adopted"
     """A file was taken out of quarantine, as a visit's recording."""
@@ -71,6 +75,8 @@ AFTERWARDS = frozenset(
         Turn.ROWS_ERASED,
         Turn.QUARANTINED,
         Turn.RECORDING_ADOPTED,
+        Turn.RECORDING_DIFFERS,
+        Turn.AUDIO_CHECKED,
     }
 )
 """Turns that are not the call's own: they do not make it any younger."""
@@ -114,6 +120,8 @@ class Recording:
     erased_at: datetime | None = None
     repaired: bool = False
     """The switch died while it recorded: the end may be missing."""
+    differs: tuple[str, ...] = ()
+    """What was found when it was looked at again: missing, replaced, empty, length."""
     quarantined: str | None = None
     """Where it is, when it was put into quarantine."""
 
@@ -287,6 +295,9 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
         recordings[path] = replace(recordings[path], erased_at=recordings[path].erased_at or row.at)
     elif row.turn == Turn.RECORDING_STOPPED:
         recordings[path] = replace(recordings[path], stopped=True, duration_ms=row.evidence.get("duration_ms"))
+    elif row.turn == Turn.RECORDING_DIFFERS:
+        known = recordings[path]
+        recordings[path] = replace(known, differs=tuple(dict.fromkeys((*known.differs, str(row.evidence["why"])))))
     elif row.turn == Turn.RECORDING_REPAIRED:
         recordings[path] = replace(recordings[path], repaired=True)
     elif row.turn == Turn.RECORDING_SEALED:
@@ -299,5 +310,5 @@ def _sealed(recording: Recording, evidence: Mapping[str, Any]) -> Recording:
         sealed=True,
         sha256=evidence.get("sha256"),
         channels=evidence.get("channels"),
-        duration_ms=evidence.get("duration_ms") or recording.duration_ms,
+        duration_ms=evidence.get("duration_ms"),  # the file's own, not the talk's
     )

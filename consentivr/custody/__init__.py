@@ -1,5 +1,6 @@
 """What becomes of the evidence after a call: sealed, held, erased when it is due, and looked after."""
 
+from consentivr.custody.checking import check_all
 from consentivr.custody.daily import DailyRetention
 from consentivr.custody.holds import Holds, hold
 from consentivr.custody.quarantine import Quarantined, Refused, adopt, erase_quarantined, quarantined
@@ -13,6 +14,7 @@ __all__ = [
     "Quarantined",
     "Refused",
     "adopt",
+    "check_all",
     "erase_quarantined",
     "quarantined",
     "DailyRetention",

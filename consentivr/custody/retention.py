@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
 from consentivr.custody.accounting import UNDER_WAY, Accounting
+from consentivr.custody.checking import check_part
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
 from consentivr.custody.quarantine import Refused, erase_quarantined, is_due, quarantined
@@ -70,6 +71,7 @@ class Retention:
         accounting.forbidden()
         accounting.recordings()
         accounting.files()
+        self._check_audio()
         if not self.report.dry_run:
             self.report.left = self._ledger.overwrite_freed()
         return self.report
@@ -102,6 +104,16 @@ class Retention:
                 self.report.held.append(one.name)
             except OSError as error:
                 self.report.failed.append(f"{one.file}: {error.strerror}")
+
+    def _check_audio(self) -> None:
+        try:
+            rows, found = check_part(self._ledger, self._places, self._now)
+        except OSError as error:
+            self.report.failed.append(f"recordings cannot be checked: {error}")
+            return
+        self.report.differs += [one.said for one in found]
+        if not self.report.dry_run:
+            self._ledger.append(rows)
 
     def _is_over(self, call: CallSummary) -> bool:
         """A recording may still be written, and is erased as it ends."""

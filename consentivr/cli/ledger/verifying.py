@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, opened, print_json_value
+from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, opened, print_json_value, shown
 from consentivr.cli.ledger.options import FILE, KEYS
-from consentivr.ledger import LedgerError, Verifier, make_key
+from consentivr.ledger import Ledger, LedgerError, Verifier, make_key
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
+
+if TYPE_CHECKING:
+    from consentivr.config import Configuration
+    from consentivr.custody.checking import Differs
 
 
 @click.command("verify")
@@ -26,20 +31,33 @@ from consentivr.ledger.verification import Kept, verify_export, verify_ledger
     "It tells a cut tail and a rewritten chain.",
 )
 @KEYS
+@click.option("--audio", is_flag=True, help="Also hash every sealed recording that should be there; takes a while.")
 @click.option("--export", type=FILE, help="An export (JSON, zip, vCon), instead of the ledger.")
 def verify(
-    config_path: Path, print_json: bool, kept: tuple[str, ...], public_keys: tuple[Path, ...], export: Path | None
+    config_path: Path,
+    print_json: bool,
+    kept: tuple[str, ...],
+    public_keys: tuple[Path, ...],
+    audio: bool,
+    export: Path | None,
 ) -> None:
     """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline."""
+    if audio and export is not None:
+        raise Refused("--audio is of the ledger's recordings; those of an export are verified with it")
+    recordings: int | None = None
+    differ: list[Differs] = []
     try:
         verifier = Verifier.of_files(public_keys)
         elsewhere = Kept.of(kept)
         if export is not None:
             verified = verify_export(export, verifier)
         else:
-            with opened(load_configuration(config_path)) as book:
+            configuration = load_configuration(config_path)
+            with opened(configuration) as book:
                 verified = verify_ledger(book, verifier, elsewhere)
-    except LedgerError as error:
+                if audio:
+                    recordings, differ = _check_audio(book, configuration)
+    except (LedgerError, OSError) as error:
         raise Refused(str(error)) from None
     findings, signed_rows = verified.findings, verified.signed_rows
     if print_json:
@@ -50,11 +68,20 @@ def verify(
                 "findings": found,
                 "checkpoint": verified.checkpoint,
                 "signed_rows": signed_rows if verifier else None,
+                "recordings": recordings,
+                "recordings_differ": [
+                    {"call": one.about.visit or one.about.channel_uuid, "path": one.path, "why": one.why, **one.more}
+                    for one in differ
+                ],
             }
         )
     else:
         for finding in findings:
             click.echo(f"row {finding.position}: {finding.kind.value}")
+        for one in differ:
+            click.echo(f"recording {shown(one.said)}")
+        if recordings is not None:
+            click.echo(f"{recordings} recordings looked at, {len(differ)} findings")
         click.echo(f"{verified.rows} rows, {'NOT whole' if findings else 'whole'}")
         if verifier:
             click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
@@ -62,8 +89,21 @@ def verify(
             click.echo(f"{signed_rows} of them lead to signed checkpoints; name --public-key to verify the signatures")
         if verified.checkpoint:
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
-    if findings:
+    if findings or differ:
         sys.exit(1)
+
+
+def _check_audio(book: Ledger, configuration: Configuration) -> tuple[int, list[Differs]]:
+    """How many recordings there should be, and what is wrong with them."""
+    from consentivr import custody
+    from consentivr.service import build
+
+    looked, differ = 0, []
+    for some, found in custody.check_all(book, build.places(configuration)):
+        looked += some
+        differ += found
+        click.echo(f"{looked} recordings ...", err=True)
+    return looked, differ
 
 
 @click.command("keygen")
