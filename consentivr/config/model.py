@@ -227,6 +227,9 @@ class RetentionSection(_Section):
     daily_at: Optional[TimeOfDay] = Field(  # noqa: UP045
         None, description="UTC, HH:MM: 'serve' erases daily what is due. Without it: 'consentivr retention run'."
     )
+    quarantine_days: StrictInt = Field(
+        90, ge=0, le=36_500, description="Days until a file in quarantine is erased (GDPR art. 5(1)(e))."
+    )
 
 
 class Recordings(_Section):

@@ -57,7 +57,13 @@ class Turn(str, Enum):
     """An authority says when a row was there (RFC 3161); evidence ``position``, ``hash``, ``time``, ``stamp``."""
     CLOCK_SET_BACK = "clock_set_back"
     """Rows that follow seem older than rows before; evidence ``seconds``, and ``newest`` of the times before."""
+    RECORDING_DIFFERS = "recording_differs"
+    """A file is not what was sealed, or not as long as the talk."""
+    AUDIO_CHECKED = "audio_checked"
+    """So many recordings were hashed again, through that row."""
     QUARANTINED = "quarantined"
+    RECORDING_ADOPTED = "recording_adopted"
+    """A file was taken out of quarantine, as a visit's recording."""
 
     AGENT_AGREED = "agent_agreed"
     AGENT_WITHDREW = "agent_withdrew"
@@ -82,6 +88,9 @@ AFTERWARDS = frozenset(
         Turn.TIME_STAMPED,
         Turn.CLOCK_SET_BACK,
         Turn.QUARANTINED,
+        Turn.RECORDING_ADOPTED,
+        Turn.RECORDING_DIFFERS,
+        Turn.AUDIO_CHECKED,
     }
 )
 """Turns that are not the call's own: they do not make it any younger."""
@@ -125,6 +134,8 @@ class Recording:
     erased_at: datetime | None = None
     repaired: bool = False
     """The switch died while it recorded: the end may be missing."""
+    differs: tuple[str, ...] = ()
+    """What was found when it was looked at again: missing, replaced, empty, length."""
     quarantined: str | None = None
     """Where it is, when it was put into quarantine."""
 
@@ -298,6 +309,11 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
     elif row.turn == Turn.QUARANTINED and row.evidence.get("to"):
         found = recordings.get(path) or Recording(path, row.at, permitted=False, sha256=row.evidence.get("sha256"))
         recordings[path] = replace(found, quarantined=str(row.evidence["to"]))
+    elif row.turn == Turn.RECORDING_ADOPTED:
+        for left in row.evidence.get("paths", ()):
+            recordings.pop(left, None)
+        if "by" not in row.evidence:
+            recordings[path] = _sealed(Recording(path, row.at, stopped=True), row.evidence)
     elif row.turn == Turn.AUDIO_ERASED or (row.turn == Turn.ERASURE and row.evidence.get("audio")):
         for name, recording in recordings.items():
             recordings[name] = replace(recording, erased_at=recording.erased_at or row.at)
@@ -307,13 +323,20 @@ def _recorded(recordings: dict[str, Recording], row: Row) -> None:
         recordings[path] = replace(recordings[path], erased_at=recordings[path].erased_at or row.at)
     elif row.turn == Turn.RECORDING_STOPPED:
         recordings[path] = replace(recordings[path], stopped=True, duration_ms=row.evidence.get("duration_ms"))
+    elif row.turn == Turn.RECORDING_DIFFERS:
+        known = recordings[path]
+        recordings[path] = replace(known, differs=tuple(dict.fromkeys((*known.differs, str(row.evidence["why"])))))
     elif row.turn == Turn.RECORDING_REPAIRED:
         recordings[path] = replace(recordings[path], repaired=True)
     elif row.turn == Turn.RECORDING_SEALED:
-        recordings[path] = replace(
-            recordings[path],
-            sealed=True,
-            sha256=row.evidence.get("sha256"),
-            channels=row.evidence.get("channels"),
-            duration_ms=row.evidence.get("duration_ms") or recordings[path].duration_ms,
-        )
+        recordings[path] = _sealed(recordings[path], row.evidence)
+
+
+def _sealed(recording: Recording, evidence: Mapping[str, Any]) -> Recording:
+    return replace(
+        recording,
+        sealed=True,
+        sha256=evidence.get("sha256"),
+        channels=evidence.get("channels"),
+        duration_ms=evidence.get("duration_ms"),  # the file's own, not the talk's
+    )

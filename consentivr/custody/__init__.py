@@ -1,7 +1,9 @@
 """What becomes of the evidence after a call: sealed, held, erased when it is due, and looked after."""
 
+from consentivr.custody.checking import check_all
 from consentivr.custody.daily import DailyRetention
-from consentivr.custody.holds import hold
+from consentivr.custody.holds import Holds, hold
+from consentivr.custody.quarantine import Quarantined, Refused, adopt, erase_quarantined, quarantined
 from consentivr.custody.register import agree, take_back
 from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
@@ -9,8 +11,15 @@ from consentivr.custody.rights import ErasedPerson, calls_of_person, erase_calls
 from consentivr.custody.sealing import Sealer, seal
 
 __all__ = [
+    "Quarantined",
+    "Refused",
+    "adopt",
+    "check_all",
+    "erase_quarantined",
+    "quarantined",
     "DailyRetention",
     "ErasedPerson",
+    "Holds",
     "Report",
     "Retention",
     "Sealer",

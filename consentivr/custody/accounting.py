@@ -65,8 +65,12 @@ class Accounting:
 
     def recordings(self) -> None:
         """What no one sealed, because we or the switch were stopped; and what is gone."""
-        visits = self._ledger.visits(Search(), Turn.RECORDING_STARTED, without=(Turn.AUDIO_ERASED,))
-        for rows in self._ledger.rows_of_visits(visits):
+        visits = dict.fromkeys(
+            visit
+            for turn in (Turn.RECORDING_STARTED, Turn.RECORDING_ADOPTED)
+            for visit in self._ledger.visits(Search(), turn, without=(Turn.AUDIO_ERASED,))
+        )
+        for rows in self._ledger.rows_of_visits(list(visits)):
             for recording in summarize(rows).audio:
                 if recording.path in self._gone:
                     continue

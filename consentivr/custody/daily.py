@@ -45,7 +45,7 @@ class DailyRetention:
             try:
                 _tell(self._worker.run(self._run))
             except Exception as error:
-                log.error("retention failed", why=str(error))
+                log.error("retention failed", why=getattr(error, "strerror", None) or str(error))
 
 
 def _tell(report: Report) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from consentivr.core.evidence import CallSummary, Recording, Turn
+from consentivr.core.foreign import is_name
 from consentivr.custody.holds import Holds
 from consentivr.ledger import CallRef, Entry
 from consentivr.recordings import Places
@@ -46,6 +47,9 @@ def erase_files(
     done = ErasedFiles(call)
     for recording in call.audio:
         place = recording.place
+        if is_name(place):
+            done.gone.append(recording)  # another row said that its file is gone, and the path went with it
+            continue
         holder = holds.of(place) or holds.of(recording.path)
         if holder is not None and holder != call.call:
             done.left[place] = f"call {holder} names it, and is on legal hold"

@@ -30,10 +30,12 @@ class Holds:
         self._holders: dict[Path, str] = {}
         self.channels: set[str] = set()
         """Of which something is held."""
+        self.calls: set[str] = set()
         for rows in ledger.rows_of_visits(ledger.visits(Search(), Turn.HOLD)):
             call = summarize(rows)
             if call.held:
                 self.channels.add(call.channel_uuid)
+                self.calls.add(call.call)
                 self._holders |= {Path(recording.place).resolve(): call.call for recording in call.audio}
 
     def keep(self, call: CallSummary) -> bool:

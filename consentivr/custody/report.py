@@ -19,6 +19,7 @@ class Report:
     repaired: list[str] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
+    differs: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     left: str | None = None
@@ -29,4 +30,4 @@ class Report:
     @property
     def needs_attention(self) -> bool:
         """Whether someone should look."""
-        return bool(self.quarantined or self.missing or self.failed or self.left)
+        return bool(self.quarantined or self.differs or self.missing or self.failed or self.left)

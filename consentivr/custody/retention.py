@@ -11,13 +11,16 @@ from datetime import datetime, timedelta, timezone
 from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
 from consentivr.custody.accounting import UNDER_WAY, Accounting
+from consentivr.custody.checking import check_part
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
+from consentivr.custody.quarantine import Refused, erase_quarantined, is_due, quarantined
 from consentivr.custody.report import Report
 from consentivr.ledger import NOT_CALLS, Entry, Ledger, Search
 from consentivr.recordings import Places
 
 _AT_ONCE = 500
+_RECORDED = (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING, Turn.QUARANTINED, Turn.RECORDING_ADOPTED)
 
 
 class Retention:
@@ -33,11 +36,15 @@ class Retention:
         places: Places,
         terms: Mapping[str, RetentionTerms],
         *,
+        quarantine_days: int | None = None,
         dry_run: bool = False,
         at: datetime | None = None,
         progress: Callable[[str], None] = lambda what: None,
     ) -> None:
-        """``terms`` by the queue's name in the ledger; ``at`` instead of the time now."""
+        """``terms`` by the queue's name in the ledger; ``quarantine_days`` until what lies in quarantine is erased, or
+        None; ``at`` instead of the time now.
+        """
+        self._quarantine_days = quarantine_days
         self._ledger = ledger
         self._places = places
         self._terms = terms
@@ -60,9 +67,11 @@ class Retention:
             self._erase_audio(queue, terms)
         self._progress("recordings")
         accounting = Accounting(self._ledger, self._places, self.report, self._holds, self._gone, self._now)
+        self._erase_quarantine()
         accounting.forbidden()
         accounting.recordings()
         accounting.files()
+        self._check_audio()
         if not self.report.dry_run:
             self.report.left = self._ledger.overwrite_freed()
         self.report.beyond = self._ledger.beyond if self.report.calls_erased else None
@@ -81,6 +90,31 @@ class Retention:
             calls = map(summarize, self._ledger.rows_of_visits(some))
             due = [call for call in calls if call.erase and call.audio and not self._holds.keep(call)]
             self._erase_files([call for call in due if self._is_over(call)], "asked for")
+
+    def _erase_quarantine(self) -> None:
+        days = self._quarantine_days
+        for one in quarantined(self._ledger, self._places) if days is not None else ():
+            if not is_due(one, days or 0, self._now) or str(one.file) in self._gone:
+                continue
+            try:
+                if not self.report.dry_run:
+                    erase_quarantined(self._ledger, one, self._holds, f"quarantine: {days} days")
+                self.report.audio_erased.append(str(one.file))
+                self._gone.update((str(one.file), one.was))
+            except Refused:
+                self.report.held.append(one.name)
+            except OSError as error:
+                self.report.failed.append(f"{one.file}: {error.strerror}")
+
+    def _check_audio(self) -> None:
+        try:
+            rows, found = check_part(self._ledger, self._places, self._now)
+        except OSError as error:
+            self.report.failed.append(f"recordings cannot be checked: {error}")
+            return
+        self.report.differs += [one.said for one in found]
+        if not self.report.dry_run:
+            self._ledger.append(rows)
 
     def _is_over(self, call: CallSummary) -> bool:
         """A recording may still be written, and is erased as it ends."""
@@ -102,9 +136,7 @@ class Retention:
             return
         old = Search(queue=queue, until=self._now - timedelta(days=terms.audio_days))
         recorded = [
-            visit
-            for turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING, Turn.QUARANTINED)
-            for visit in self._ledger.visits(old, turn, without=(Turn.AUDIO_ERASED,))
+            visit for turn in _RECORDED for visit in self._ledger.visits(old, turn, without=(Turn.AUDIO_ERASED,))
         ]
         for calls in self._due(queue, list(dict.fromkeys(recorded)), terms, Due.AUDIO):
             self._erase_files(calls, f"retention: {terms.audio_days} days")

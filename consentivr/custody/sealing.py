@@ -14,6 +14,7 @@ import gevent.queue
 import structlog
 
 from consentivr.core.evidence import Turn, summarize
+from consentivr.core.foreign import withheld
 from consentivr.core.unwatched import spans
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerWriter
 from consentivr.recordings import (
@@ -74,7 +75,7 @@ def finish(places: Places, path: str, visit: Sequence[Entry] = ()) -> list[tuple
         file.unlink()
         return [*said, (Turn.RECORDING_ERASED, {"path": path, "why": f"nobody watched, and it is {error}"})]
     except OSError as error:
-        log.error("what nobody watched is still in a recording; 'retention run' takes it out", why=str(error))
+        log.error("what nobody watched is still in a recording; 'retention run' takes it out", why=error.strerror)
         return said
     silenced = {"silenced": [[round(at, 1) for at in span] for span in unwatched]} if unwatched else {}
     return [*said, (Turn.RECORDING_SEALED, {"path": path, **vars(found), **silenced})]
@@ -153,7 +154,11 @@ class Sealer:
         while True:
             about, path, why, since = self._to_erase.get()
             if self._is_held(about):
-                log.warning("on legal hold: not erased before it is released", channel=about.channel_uuid, path=path)
+                log.warning(
+                    "on legal hold: not erased before it is released",
+                    channel=about.channel_uuid,
+                    **withheld({"path": path}),
+                )
                 self._to_erase.task_done()
                 continue
             try:
@@ -161,7 +166,8 @@ class Sealer:
                 if "gone" not in said:  # somebody else was as quick, and says so
                     self._ledger.note(about.row(turn, said))
             except (OSError, ValueError) as error:
-                log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(error))
+                why_not = getattr(error, "strerror", None) or str(error)  # without the path, which may hold a number
+                log.error("recording not erased: look at it now", channel=about.channel_uuid, why=why_not)
             self._to_erase.task_done()
 
     def _is_held(self, about: CallRef) -> bool:

@@ -149,6 +149,13 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_quarantined": "a file that no row explains was put into quarantine",
         "turn_notice_added": "a wording was noted, as callers hear it from now on",
         "turn_tallied": "how far was counted what the erased rows counted",
+        "turn_recording_differs": "a recording was found not to be what was sealed, or not as long as the talk",
+        "turn_audio_checked": "recordings were hashed again",
+        "differs_missing": "The file was not there when it was looked at.",
+        "differs_replaced": "The file was not the one that was sealed when it was looked at.",
+        "differs_empty": "The file holds no sound, though the talk was recorded.",
+        "differs_length": "The file is not as long as the talk was recorded.",
+        "turn_recording_adopted": "a file was taken out of quarantine, as a recording",
     },
     "de": {
         "title": "Aufzeichnung eines Telefongesprächs: Nachweis",
@@ -298,6 +305,13 @@ WORDS: dict[str, dict[str, str]] = {
         "turn_quarantined": "eine Datei, die keine Zeile erklärt, kam in Quarantäne",
         "turn_notice_added": "ein Wortlaut wurde festgehalten, wie Anrufer ihn ab jetzt hören",
         "turn_tallied": "wie weit gezählt war, was die gelöschten Zeilen zählten",
+        "turn_recording_differs": "eine Aufzeichnung ist nicht die versiegelte, oder nicht so lang wie das Gespräch",
+        "turn_audio_checked": "Aufzeichnungen wurden erneut geprüft (SHA-256)",
+        "differs_missing": "Die Datei war nicht da, als nach ihr gesehen wurde.",
+        "differs_replaced": "Die Datei war nicht die versiegelte, als nach ihr gesehen wurde.",
+        "differs_empty": "Die Datei enthält keinen Ton, obwohl das Gespräch aufgezeichnet wurde.",
+        "differs_length": "Die Datei ist nicht so lang, wie das Gespräch aufgezeichnet wurde.",
+        "turn_recording_adopted": "eine Datei wurde aus der Quarantäne genommen, als Aufzeichnung",
     },
 }
 

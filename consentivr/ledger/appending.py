@@ -14,6 +14,7 @@ from consentivr.core import chain
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.core.turns import NoticeAdded
+from consentivr.ledger import foreign
 from consentivr.ledger.databases import Database, DatabaseError
 from consentivr.ledger.entry import CHAINED, NO_CALL, CallRef, Entry, as_text, chained, now, storable, tally_name
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
@@ -111,6 +112,7 @@ class Appending:
         self, connection: sa.Connection, batch: Sequence[Entry], personal: Mapping[str, tuple[str, str]]
     ) -> SignedCheckpoint | None:
         """Write rows after the last one there is; ``personal`` has the commitment's key and the number by call."""
+        batch = foreign.committed(connection, batch)
         first, previous = end_of_chain(self._database, connection)
         self._check_continues(connection, first, previous)
         position = first

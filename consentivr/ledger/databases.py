@@ -300,13 +300,14 @@ class Postgresql(Database):
     )
 
     def overwrite_freed(self) -> str | None:
-        """The table of numbers is written anew, which frees its old file; the rows are vacuumed.
+        """What is erasable is written anew, which frees its old file; the rows are vacuumed.
 
         So are the samples that PostgreSQL keeps of what stood in them: there are none of the numbers (migration 0004).
         """
         with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             for statement in (
                 "VACUUM (FULL) caller",
+                "VACUUM (FULL) foreign_file",
                 "VACUUM (ANALYZE) entry",
                 "VACUUM (FULL) pg_catalog.pg_statistic",
             ):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from consentivr.core import chain
 from consentivr.core.evidence import Turn
+from consentivr.ledger import foreign
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
 from consentivr.ledger.entry import NO_CALL, NOT_CALLS, CallRef, Entry
@@ -62,6 +63,7 @@ class Erasing:
                     entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None)
                 )
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
+                foreign.forget(connection, channels)
             if positions:
                 said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}
                 of_no_call = CallRef(NO_CALL, None, "", queue, "")

@@ -11,11 +11,13 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from consentivr.core.chain import Link, canonical
+from consentivr.core.foreign import NAMED
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
@@ -50,14 +52,17 @@ def write_json(out: TextIO, ledger: Searching, search: Search) -> int:
     out.write('{\n"format": ' + json.dumps(FORMAT) + ',\n"rows": [')
     positions: list[int] = []
     digests: set[str] = set()
+    names: set[str] = set()
     for row in ledger.links(search):
         out.write(",\n" if positions else "\n")
         out.write(json.dumps(_as_dict(row), ensure_ascii=False))
         positions.append(row.position)
         if row.content is not None:
+            names.update(NAMED.findall(row.content["evidence"]))
             digests.add(json.loads(row.content["evidence"]).get("notice"))
     wordings = [notice for notice in map(ledger.notice, sorted(digests - {None})) if notice]
     tail = {
+        "files": _files_of(ledger, names),
         "notices": {notice.digest: dict(notice.__dict__) for notice in wordings},
         "proof": _proof(ledger, positions),
     }
@@ -92,6 +97,12 @@ def _as_dict(row: Link) -> dict[str, Any]:
         "row_erased": row.row_erased,
         "caller": {"key": row.personal[0], "caller_id_number": row.personal[1]} if row.personal else None,
     }
+
+
+def _files_of(ledger: Searching, names: AbstractSet[str]) -> dict[str, dict[str, str]]:
+    """Path and key of the other recorders' files that rows name."""
+    files = ledger.foreign_files() if names else ()
+    return {name: {"path": path, "key": key} for name, path, key in files if name in names}
 
 
 def _proof(ledger: Searching, positions: Sequence[int]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The newest migration: the schema that this program writes."""
 
 
@@ -77,6 +77,16 @@ callers = sa.Table(
     sa.Column("caller_id_number", sa.Text, nullable=False, index=True),
     sa.Column("key", sa.Text, nullable=False, doc="of the commitment; erased with the number"),
     comment="Personal data, apart from the rows so that a person can be forgotten (GDPR art. 17).",
+)
+
+foreign_files = sa.Table(
+    "foreign_file",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, doc="as rows have it; see core.foreign"),
+    sa.Column("channel_uuid", sa.Text, nullable=False, index=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, doc="of the commitment; erased with the path"),
+    comment="Names that other recorders gave their files, apart from the rows so that they can be forgotten.",
 )
 
 notices = sa.Table(

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
+from consentivr.ledger import foreign
 from consentivr.ledger.counting import count
 from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed, tally_name
 from consentivr.ledger.opening import Opened
-from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices, tallies
+from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, foreign_files, notices, tallies
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order
 from consentivr.ledger.signing import SignedCheckpoint
 
@@ -41,8 +42,7 @@ class Searching(Opened):
             query = sa.select(newest).order_by(newest.c.seq)
         else:
             query = query.order_by(order(search))
-        for row in self._rows(query):
-            yield _entry(row)
+        yield from self._entries(query)
 
     def search_of(self, name: str) -> Search:
         """The search for a visit, or for the channel of that UUID: whichever ``name`` is."""
@@ -93,14 +93,14 @@ class Searching(Opened):
         for some in portions(visits):
             by_visit: dict[str, list[Entry]] = {visit: [] for visit in some}
             with self.reading() as connection:
-                found = self.database.run(connection, of_calls, {"names": self.database.names(some)})
-            for row in found:
-                entry = entry_of(row)
+                rows = self.database.run(connection, of_calls, {"names": self.database.names(some)})
+                found = _named(connection, rows)
+            for entry in found:
                 by_visit[entry.call].append(entry)
             yield from (rows for rows in by_visit.values() if rows)
 
     def _whole(self, condition: Any) -> Iterator[Entry]:
-        return map(_entry, self._rows(_ENTRIES.where(condition).order_by(entries.c.seq + 0)))
+        return self._entries(_ENTRIES.where(condition).order_by(entries.c.seq + 0))
 
     def visits(self, search: Search, turn: Turn | None = None, *, without: Sequence[Turn] = ()) -> list[str]:
         """The calls that have a row which fits, of this turn if one is named, and no row of the turns ``without``.
@@ -289,6 +289,19 @@ class Searching(Opened):
         with self.reading() as connection:
             yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
 
+    def _entries(self, query: sa.Select[Any]) -> Iterator[Entry]:
+        with self.reading() as connection:
+            found = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+            for rows in found.partitions():
+                columns = [[getattr(row, name) for name in (*ENTRY_COLUMNS, "caller_id_number")] for row in rows]
+                yield from _named(connection, columns)
+
+    def foreign_files(self) -> Iterator[tuple[str, str, str]]:
+        """Name, path and key of each file of another recorder that is not known to be gone."""
+        files = foreign_files.c
+        for row in self._rows(sa.select(files.name, files.path, files.key).order_by(files.name)):
+            yield row.name, row.path, row.key
+
 
 def counted(connection: sa.Connection, condition: Any) -> list[tuple[str, int]]:
     """The tallies that rows name, and how far they counted."""
@@ -314,5 +327,13 @@ def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[start : start + _NAMES_AT_ONCE] for start in range(0, len(names), _NAMES_AT_ONCE))
 
 
-def _entry(row: Any) -> Entry:
-    return entry_of([*(getattr(row, name) for name in ENTRY_COLUMNS), row.caller_id_number])
+_EVIDENCE = ENTRY_COLUMNS.index("evidence")
+
+
+def _named(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list[Entry]:
+    """The entries in rows of ``ENTRY_COLUMNS`` and the caller's number, with the paths of other recorders' files."""
+    evidence = foreign.resolved(connection, [row[_EVIDENCE] for row in rows])
+    return [
+        entry_of([*row[:_EVIDENCE], text, *row[_EVIDENCE + 1 :]]) if text is not row[_EVIDENCE] else entry_of(row)
+        for row, text in zip(rows, evidence, strict=True)
+    ]

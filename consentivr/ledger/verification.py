@@ -20,6 +20,7 @@ from consentivr.core.turns import NoticeAdded
 from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
+from consentivr.ledger.foreign import ForeignNames
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
@@ -98,6 +99,7 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
     signed = [*own, *kept.signed]
     good, forged = verifier.check(signed) if verifier else ([known.checkpoint for known in signed], [])
     said = Verified(0, checkpoint=f"0:{chain.GENESIS}")
+    foreign = ForeignNames()
 
     def counted() -> Iterator[Link]:
         newest = ""
@@ -112,12 +114,14 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
             else:
                 newest = at
             said.checkpoint = f"{row.position}:{row.hash}"
+            foreign.note(row)
             yield row
 
     said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged
     if verifier and not any(map(verifier.holds, own)):
         said.findings.append(Finding(min(1, said.rows), Tampering.UNSIGNED))
     said.findings += [*_verify_notices(ledger), *_verify_beside_the_chain(ledger)]
+    said.findings += foreign.wrong(ledger.foreign_files())
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
 

@@ -3,11 +3,12 @@
 from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerprint
 from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
 from consentivr.recordings.places import Elsewhere, Places
-from consentivr.recordings.quarantine import files_below, quarantine
+from consentivr.recordings.quarantine import QUARANTINE, files_below, quarantine
 from consentivr.recordings.repair import is_unfinished, repair
 from consentivr.recordings.silence import CannotSilence, silence
 
 __all__ = [
+    "QUARANTINE",
     "CannotSilence",
     "Elsewhere",
     "Fingerprint",

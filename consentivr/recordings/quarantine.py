@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from consentivr.core.foreign import says_nobody
 
 QUARANTINE = "quarantine"
 """The folder below the recordings' folder, readable by its owner only."""
@@ -20,8 +24,15 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def quarantine(folder: Path, file: Path) -> Path:
-    """Move ``file``, which lies below ``folder``, into quarantine; returns where it is now. Raises OSError."""
-    place = folder / QUARANTINE / file.relative_to(folder)
+    """Move ``file`` into the quarantine of ``folder``; returns where it is now. Raises OSError.
+
+    A name that somebody else chose may hold a number, and is not kept.
+    """
+    if file.is_relative_to(folder) and says_nobody(str(file.relative_to(folder))):
+        place = folder / QUARANTINE / file.relative_to(folder)
+    else:
+        kind = file.suffix if re.fullmatch(r"\.[a-z][a-z0-9]{0,3}", file.suffix) else ""
+        place = folder / QUARANTINE / f"{uuid.uuid4()}{kind}"
     (folder / QUARANTINE).mkdir(mode=0o700, exist_ok=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():

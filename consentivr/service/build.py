@@ -125,6 +125,7 @@ def retain(
             ledger,
             places(configuration),
             {queue.name: queue.retention.terms() for queue in configuration.queues.values()},
+            quarantine_days=configuration.retention.quarantine_days,
             dry_run=dry_run,
             progress=progress,
         ).run()

@@ -12,6 +12,7 @@ import gevent.subprocess
 import structlog
 
 from consentivr.core.evidence import Turn
+from consentivr.core.foreign import withheld
 from consentivr.ledger import CallRef
 
 log = structlog.get_logger(__name__)
@@ -31,8 +32,9 @@ class Alarm:
         self.incidents = 0
 
     def raise_(self, about: CallRef, turn: Turn, evidence: dict[str, Any]) -> None:
-        """Returns at once."""
+        """Returns at once. Names no file of another recorder: its path may hold a number."""
         self.incidents += 1
+        evidence = withheld(evidence)
         log.error(
             f"incident: {turn.value}", channel=about.channel_uuid, visit=about.visit, queue=about.queue, **evidence
         )

@@ -12,6 +12,7 @@ from consentivr import switch
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.foreign import withheld
 from consentivr.core.switchboard import Recorder
 from consentivr.core.talk_turns import CommandFailed, LegSeen
 from consentivr.ledger import LedgerUnavailable
@@ -66,7 +67,8 @@ class Doing:
         if self._following.visits.get(visit.channel) is visit:
             self._following.tell(visit, event)
         elif isinstance(event, ev.NotDone) and event.wanted != "unmask":
-            log.error("a recorder of a visit that is over does not stop", channel=visit.channel, said=event.said)
+            said = withheld({"said": event.said, "paths": [recorder.path for recorder in event.recorders]})["said"]
+            log.error("a recorder of a visit that is over does not stop", channel=visit.channel, said=said)
 
     # --- recorders ---------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, nothing, opened, print_json_value
+from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, nothing, opened, print_json_value, shown
 from consentivr.cli.ledger.options import FILE, KEYS
 from consentivr.config import Configuration
 from consentivr.config.model import path_of
@@ -18,6 +19,10 @@ from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key
 from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.stamping import Roots, Stamps
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
+
+if TYPE_CHECKING:
+    from consentivr.config import Configuration
+    from consentivr.custody.checking import Differs
 
 
 @click.command("verify")
@@ -32,9 +37,15 @@ from consentivr.ledger.verification import Kept, verify_export, verify_ledger
     "It tells a cut tail and a rewritten chain.",
 )
 @KEYS
+@click.option("--audio", is_flag=True, help="Also hash every sealed recording that should be there; takes a while.")
 @click.option("--export", type=FILE, help="An export (JSON, zip, vCon), instead of the ledger.")
 def verify(
-    config_path: Path, print_json: bool, kept: tuple[str, ...], public_keys: tuple[Path, ...], export: Path | None
+    config_path: Path,
+    print_json: bool,
+    kept: tuple[str, ...],
+    public_keys: tuple[Path, ...],
+    audio: bool,
+    export: Path | None,
 ) -> None:
     """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline.
 
@@ -43,6 +54,10 @@ def verify(
     from consentivr.service.build import head_file
 
     stamps = None
+    if audio and export is not None:
+        raise Refused("--audio is of the ledger's recordings; those of an export are verified with it")
+    recordings: int | None = None
+    differ: list[Differs] = []
     try:
         verifier = Verifier.of_files(public_keys)
         elsewhere = Kept.of(kept)
@@ -55,10 +70,12 @@ def verify(
                 stamps = _stamps(book, configuration)
                 elsewhere = elsewhere.and_head(head).and_stamps(stamps or Stamps())
                 verified = verify_ledger(book, verifier, elsewhere)
+                if audio:
+                    recordings, differ = _check_audio(book, configuration)
             verified.findings += stamps.findings if stamps else []
             if not verified.rows and configuration.ledger.signing_key:
                 verified.findings.append(Finding(1, Tampering.EMPTY))
-    except LedgerError as error:
+    except (LedgerError, OSError) as error:
         raise Refused(str(error)) from None
     findings, signed_rows = verified.findings, verified.signed_rows
     if print_json:
@@ -71,11 +88,20 @@ def verify(
                 "clock_set_back": [{"position": row, "seconds": seconds} for row, seconds in verified.backwards],
                 "time_stamps": len(stamps.good) if stamps else None,
                 "signed_rows": signed_rows if verifier else "not verified",
+                "recordings": recordings,
+                "recordings_differ": [
+                    {"call": one.about.visit or one.about.channel_uuid, "path": one.path, "why": one.why, **one.more}
+                    for one in differ
+                ],
             }
         )
     else:
         for finding in findings:
             click.echo(str(finding))
+        for one in differ:
+            click.echo(f"recording {shown(one.said)}")
+        if recordings is not None:
+            click.echo(f"{recordings} recordings looked at, {len(differ)} findings")
         click.echo(f"{verified.rows} rows, {'NOT whole' if findings else 'whole'}")
         if verifier:
             click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
@@ -89,7 +115,7 @@ def verify(
             click.echo(f"{len(stamps.good)} time stamps hold; the newest is of {stamps.newest[:19]} UTC")
         if verified.checkpoint:
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
-    if findings:
+    if findings or differ:
         sys.exit(1)
 
 
@@ -118,6 +144,19 @@ def _stamps(book: Ledger, configuration: Configuration) -> Stamps | None:
     """Those that the ledger has; None without certificates to verify them with. Raises LedgerError."""
     roots = configuration.ledger.time_stamp_roots
     return Stamps.of(book.read(Search(turn=Turn.TIME_STAMPED.value)), Roots(path_of(roots))) if roots else None
+
+
+def _check_audio(book: Ledger, configuration: Configuration) -> tuple[int, list[Differs]]:
+    """How many recordings there should be, and what is wrong with them."""
+    from consentivr import custody
+    from consentivr.service import build
+
+    looked, differ = 0, []
+    for some, found in custody.check_all(book, build.places(configuration)):
+        looked += some
+        differ += found
+        click.echo(f"{looked} recordings ...", err=True)
+    return looked, differ
 
 
 @click.command("keygen")
