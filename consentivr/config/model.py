@@ -30,6 +30,7 @@ from consentivr.core.policy import (
     WhileHeld,
 )
 from consentivr.core.retention import RetentionTerms
+from consentivr.numbers import COUNTRIES
 
 SAMPLE_RATES = (8000, 16000)
 """Each announcement is kept at the rates of narrowband and wideband calls, in Hz."""
@@ -124,6 +125,17 @@ def _key_sequence(value: str) -> str:
     return value
 
 
+def _norway_without_quotes(value: object) -> object:
+    """YAML reads a bare ``NO`` as false."""
+    return "NO" if value is False else value
+
+
+def _country(value: str) -> str:
+    if value not in COUNTRIES:
+        raise ValueError("is no country with telephone numbers: two capital letters of ISO 3166, such as DE")
+    return value
+
+
 KeySequence = Annotated[StrictStr, AfterValidator(_key_sequence)]
 Endpoint = Annotated[StrictStr, AfterValidator(_endpoint)]
 PeerNetwork = Annotated[StrictStr, AfterValidator(_network)]
@@ -136,6 +148,7 @@ PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 DirectoryUser = Annotated[StrictStr, AfterValidator(_directory_user)]
+Country = Annotated[StrictStr, AfterValidator(_country), BeforeValidator(_norway_without_quotes)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
 SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
 
@@ -191,6 +204,16 @@ class LedgerSection(_Section):
     def location(self) -> str:
         """Where the ledger is: a path or a URL."""
         return self.url or str(path_of(self.path))
+
+
+class Numbers(_Section):
+    """Callers' telephone numbers."""
+
+    country: Optional[Country] = Field(  # noqa: UP045
+        None,
+        description="Where calls come in, such as DE: so that +49..., 0049... and 0... are one person. Without it they "
+        "are three; nothing is guessed.",
+    )
 
 
 class RetentionSection(_Section):
@@ -474,6 +497,7 @@ class Configuration(_Section):
 
     service: Service = Field(default_factory=Service)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
+    numbers: Numbers = Field(default_factory=Numbers)
     recordings: Recordings = Field(default_factory=Recordings)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     agents: Agents = Field(default_factory=Agents)

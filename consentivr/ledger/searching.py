@@ -16,7 +16,7 @@ from consentivr.ledger.counting import count
 from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, notices
-from consentivr.ledger.search import EVERYTHING, Search, conditions, order
+from consentivr.ledger.search import EVERYTHING, Search, conditions, order, spelled
 from consentivr.ledger.signing import SignedCheckpoint
 
 _ROWS_AT_ONCE = 1000
@@ -35,7 +35,7 @@ class Searching(Opened):
 
     def read(self, search: Search = EVERYTHING, limit: int | None = None) -> Iterator[Entry]:
         """Rows in the order in which they were written; with ``limit`` the newest ones of them."""
-        query = _ENTRIES.where(entries.c.channel_uuid.isnot(None), *conditions(search))
+        query = _ENTRIES.where(entries.c.channel_uuid.isnot(None), *conditions(search, self.country))
         if limit is not None:
             newest = query.order_by(entries.c.seq.desc()).limit(limit).subquery()
             query = sa.select(newest).order_by(newest.c.seq)
@@ -66,7 +66,7 @@ class Searching(Opened):
         """
         wanted = (
             sa.select(entries.c.seq, entries.c.call)
-            .where(*conditions(replace(search, agent=None, turn=None)), entries.c.decision.isnot(None))
+            .where(*conditions(replace(search, agent=None, turn=None), self.country), entries.c.decision.isnot(None))
             .order_by(entries.c.at.desc(), entries.c.seq.desc())
         )
         if search.agent is not None:
@@ -108,7 +108,7 @@ class Searching(Opened):
         Each by its visit, else by its channel's UUID.
         """
         wanted = replace(search, turn=turn.value) if turn is not None else search
-        query = sa.select(entries.c.call).where(entries.c.call.isnot(None), *conditions(wanted))
+        query = sa.select(entries.c.call).where(entries.c.call.isnot(None), *conditions(wanted, self.country))
         if without:
             others = sa.select(entries.c.call).where(entries.c.turn.in_([other.value for other in without]))
             query = query.where(entries.c.call.notin_(others))
@@ -178,8 +178,8 @@ class Searching(Opened):
         return [newest[agent] for agent in sorted(newest)]
 
     def channels_of(self, caller_id_number: str) -> list[str]:
-        """The calls of one caller."""
-        query = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == caller_id_number)
+        """The calls of one caller, however the number is written."""
+        query = sa.select(callers.c.channel_uuid).where(spelled(caller_id_number, self.country))
         with self.reading() as connection:
             return list(connection.execute(query).scalars())
 
@@ -203,7 +203,7 @@ class Searching(Opened):
         query = (
             sa.select(entries, callers.c.key.label("caller_key"), callers.c.caller_id_number)
             .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
-            .where(*conditions(search))
+            .where(*conditions(search, self.country))
             .order_by(order(search))
         )
         for row in self._rows(query):

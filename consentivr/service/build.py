@@ -89,7 +89,8 @@ def signer(configuration: Configuration) -> Signer | None:
 def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:
     """The ledger, for the command line. Only who writes needs the key. Raises LedgerError."""
     key = signer(configuration) if signs else None
-    return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key)
+    country = configuration.numbers.country
+    return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key, country=country)
 
 
 def retain(

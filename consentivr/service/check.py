@@ -32,6 +32,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     """Whether ``serve`` could work: sound files, ledger, recordings folder, port."""
     findings = _check_sounds(configuration)
     findings.append(_check_ledger(configuration))
+    findings.append(_check_numbers(configuration))
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
     findings.append(_check_descriptors(configuration))
@@ -72,6 +73,13 @@ def _check_ledger(configuration: Configuration) -> Finding:
         return Finding("ledger", "bad", str(error))
     signed = f"checkpoints are signed by {key.key_id}" if key else "checkpoints are not signed"
     return Finding("ledger", "good", f"{ledger.name} can be written; {signed}")
+
+
+def _check_numbers(configuration: Configuration) -> Finding:
+    country = configuration.numbers.country
+    if country is None:
+        return Finding("numbers", "warning", "+49..., 0049... and 0... count as three people: see numbers.country")
+    return Finding("numbers", "good", f"are read as in {country}; withheld ones are not kept")
 
 
 def _check_recordings(configuration: Configuration) -> Finding:
