@@ -20,7 +20,7 @@ import soundfile
 from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.ledger import CallRef, Entry, Ledger, LedgerWriter, Search
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
 from tests.ledgers import NUMBER, UUIDS, whole
 
 QUEUE = "support@default"
@@ -111,6 +111,19 @@ def test_a_hold_keeps_everything_until_it_is_released(ledger: Ledger, folder: Pa
     assert not custody.hold(ledger, "unknown", "x")
     assert run(ledger, folder).calls_erased == [UUIDS[0]]
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["register", "-"])
+def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path, name: str) -> None:
+    custody.agree(ledger, "1001@default")
+    ledger.append([CallRef("-", None, "", QUEUE, "").row(Turn.QUARANTINED, {"path": "/x"})])
+    rows = len(list(ledger.read()))
+    with pytest.raises(LedgerError, match=f"'{name}' is no call"):
+        custody.hold(ledger, name, "lawsuit 1")
+    with pytest.raises(LedgerError, match=f"'{name}' is no call"):
+        custody.erase_calls(ledger, folder, [name], "request")
+    assert ledger.agent_agreed("1001@default", QUEUE)
+    assert len(list(ledger.read())) == rows
 
 
 def test_interrupted_between_file_and_row_it_goes_on(

@@ -26,8 +26,10 @@ class Erasing:
     def people(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
         """Erase the personal data of channels and leave a receipt for each of their visits (GDPR art. 17).
 
-        Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it.
+        Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it. Raises LedgerError for
+        what is no call.
         """
+        self._ledger.must_be_calls(channels)
         receipts = [rows[-1].about.row(Turn.ERASURE, evidence) for rows in self._ledger.rows_of(channels)]
         with self._ledger.writing() as connection:
             for some in portions(channels):

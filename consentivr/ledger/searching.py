@@ -13,7 +13,8 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.counting import count
-from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed
+from consentivr.ledger.entry import ENTRY_COLUMNS, NO_CALLS, REGISTER, Entry, as_text, entry_of, hashed
+from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, notices
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order, spelled
@@ -56,8 +57,19 @@ class Searching(Opened):
         return list(self.read(self.search_of(name)))
 
     def calls_named(self, name: str) -> list[list[Entry]]:
-        """The same, the rows of each call apart: a channel may have several visits."""
+        """The same, the rows of each call apart: a channel may have several visits.
+
+        Raises LedgerError for what is no call.
+        """
+        self.must_be_calls([name])
         return _apart(self.call(name))
+
+    @staticmethod
+    def must_be_calls(names: Iterable[str]) -> None:
+        """Raises LedgerError when the register or receipts are among them."""
+        for name in names:
+            if name in NO_CALLS:
+                raise LedgerError(f"'{name}' is no call: it holds {NO_CALLS[name]}")
 
     def calls(self, search: Search, limit: int | None = None) -> Iterator[list[Entry]]:
         """The rows of each visit whose decision fits, oldest first; with ``limit`` the newest ones.
