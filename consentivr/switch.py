@@ -6,6 +6,7 @@ UUIDs, and paths without blanks or variables (promise P7).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -117,6 +118,15 @@ def exists(leg: str) -> str:
 
 def dump(leg: str) -> str:
     return f"uuid_dump {_leg(leg)} json"
+
+
+def dumped(answer: str) -> dict[str, str]:
+    """What ``dump`` answered; nothing when that cannot be read."""
+    try:
+        channel = json.loads(answer)
+    except ValueError:
+        return {}
+    return {name: text for name, text in channel.items() if isinstance(text, str)} if isinstance(channel, dict) else {}
 
 
 def variable_of(leg: str, name: str) -> str:

@@ -52,11 +52,21 @@ def wav(folder: Path, number: int, age: timedelta = timedelta(days=1)) -> Path:
     return path
 
 
-def call(ledger: Ledger, folder: Path, number: int, days: float, *, recorded: bool = True, queue: str = QUEUE) -> Path:
+def call(
+    ledger: Ledger,
+    folder: Path,
+    number: int,
+    days: float,
+    *,
+    recorded: bool = True,
+    queue: str = QUEUE,
+    decision: str = "given",
+) -> Path:
     """A call that ended so many days ago."""
     at = NOW - timedelta(days=days)
     path = folder / "2026" / "01" / "01" / f"{UUIDS[number]}.wav"
-    first = Entry(UUIDS[number], "decision", "support", queue, "permanent_opt_out", {"decision": "given"}, NUMBER, at)
+    said = {"decision": decision}
+    first = Entry(UUIDS[number], "decision", "support", queue, "permanent_opt_out", said, NUMBER, at)
     rows = [first]
     if recorded:
         path = wav(folder, number, timedelta(days=days))
@@ -124,6 +134,17 @@ def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path
         custody.erase_calls(ledger, folder, [name], "request")
     assert ledger.agent_agreed("1001@default", QUEUE)
     assert len(list(ledger.read())) == rows
+
+
+def test_a_refusal_goes_earlier_than_a_yes(ledger: Ledger, folder: Path) -> None:
+    terms = {QUEUE: RetentionTerms(90, 1000, refusals_days=30)}
+    for number, decision in enumerate(("refused", "not_obtained", "given")):
+        call(ledger, folder, number, 31, recorded=False, decision=decision)
+    call(ledger, folder, 3, 29, recorded=False, decision="refused")
+    assert sorted(run(ledger, folder, terms=terms).calls_erased) == UUIDS[:2]
+    (receipt,) = ledger.read(Search(turn="rows_erased"))
+    assert receipt.evidence["why"] == "retention: 1000 days, refusals 30 days"
+    assert run(ledger, folder, terms=terms).calls_erased == []
 
 
 def test_interrupted_between_file_and_row_it_goes_on(

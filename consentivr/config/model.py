@@ -28,6 +28,7 @@ from consentivr.core.policy import (
     TalkPolicy,
     Taps,
     WhileHeld,
+    WhoseNumber,
 )
 from consentivr.core.retention import RetentionTerms
 from consentivr.numbers import COUNTRIES
@@ -198,6 +199,12 @@ class LedgerSection(_Section):
         le=10_000,
         description="How long a caller who agreed waits for the row to be on disk; after that the call goes on "
         "unrecorded.",
+    )
+
+    numbers: WhoseNumber = Field(
+        WhoseNumber.GIVEN,
+        description="given | all | never: whose telephone number is kept. 'given': of who agreed (GDPR art. 7(1)), "
+        "or is recorded by law.",
     )
 
     @property
@@ -396,6 +403,12 @@ class Unanswered(_Section):
 class Retention(_Section):
     """How long a queue's calls are kept after their end. Without a number: for ever."""
 
+    refusals_days: Optional[StrictInt] = Field(  # noqa: UP045
+        None,
+        ge=0,
+        le=36_500,
+        description="The same for calls of who did not agree, where nothing was recorded. Without it: rows_days.",
+    )
     audio_days: Optional[StrictInt] = Field(  # noqa: UP045
         None, ge=0, le=36_500, description="Days until a call's recordings are erased."
     )
@@ -410,7 +423,7 @@ class Retention(_Section):
 
     def terms(self) -> RetentionTerms:
         """For core.retention."""
-        return RetentionTerms(self.audio_days, self.rows_days)
+        return RetentionTerms(self.audio_days, self.rows_days, self.refusals_days)
 
 
 class Recording(_Section):

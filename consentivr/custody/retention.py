@@ -68,14 +68,14 @@ class Retention:
     # --- what is due -------------------------------------------------------------------------
 
     def _erase_rows(self, queue: str, terms: RetentionTerms) -> None:
-        if terms.rows_days is None:
+        if terms.rows_from_days is None:
             return
-        old = Search(queue=queue, until=self._now - timedelta(days=terms.rows_days))
+        old = Search(queue=queue, until=self._now - timedelta(days=terms.rows_from_days))
         for calls in self._due(queue, self._ledger.visits(old), terms, Due.ROWS):
             gone = [call.call for call in [*calls, *self._left_behind(calls)] if self._audio_gone(call)]
             self.report.calls_erased += gone
             if not self.report.dry_run:
-                why = {"why": f"retention: {terms.rows_days} days"}
+                why = {"why": f"retention: {terms.rows_said}"}
                 self.report.rows_erased += self._ledger.erase_rows(gone, why)
 
     def _erase_audio(self, queue: str, terms: RetentionTerms) -> None:

@@ -39,7 +39,7 @@ class Erasing:
     def rows(self, visits: Sequence[str], evidence: dict[str, Any]) -> int:
         """Erase all rows of calls (as ``rows_of_visits`` names them); one receipt names the rows.
 
-        The personal data go with the last call of their channel. Returns the number of rows. The chain keeps
+        The personal data go with the last row that is bound to them. Returns the number of rows. The chain keeps
         their digests, which tell nothing without the keys that are erased with them. Calls of one queue
         belong into one receipt: it names the queue of the first.
         """
@@ -55,7 +55,8 @@ class Erasing:
                     queue = queue or row.queue
                     channels.add(row.channel_uuid)
                 connection.execute(entries.update().where(of_calls).values(ERASED))
-                left = sa.exists().where(entries.c.channel_uuid == callers.c.channel_uuid)
+                bound = (entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None))
+                left = sa.exists().where(*bound)
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
             if positions:
                 said = {**evidence, "calls": len(visits), "rows": chain.to_ranges(positions)}

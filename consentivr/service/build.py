@@ -144,6 +144,7 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
             recordings_folder=configuration.recordings.folder,
             stereo=configuration.recordings.stereo,
             sounds=sounds,
+            whose_number=configuration.ledger.numbers,
         )
     if problems:
         raise CannotServe("\n".join(sorted(set(problems))))
@@ -176,6 +177,7 @@ def house(configuration: Configuration, lines: dict[str, Line]) -> House:
         sweep_s=configuration.watch.sweep_s,
         remind_paused_s=agents.remind_paused_s,
         resume_after_s=agents.resume_after_s,
+        whose_number=configuration.ledger.numbers,
     )
 
 
