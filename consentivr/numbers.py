@@ -80,6 +80,13 @@ def spellings(number: str, country: str | None) -> frozenset[str]:
     return frozenset(one for one in found if person_of(one, country) == person)
 
 
+def in_print(number: str, country: str | None) -> str:
+    """A number as people read it: +49 30 23125000."""
+    person = person_of(number, country) or number
+    parsed = _parsed(person, None) if person.startswith("+") else None
+    return library.format_number(parsed, library.PhoneNumberFormat.INTERNATIONAL) if parsed else person
+
+
 def _parsed(number: str, country: str | None) -> PhoneNumber | None:
     try:
         return library.parse(number, country, keep_raw_input=True)

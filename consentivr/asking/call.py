@@ -20,9 +20,9 @@ from consentivr.asking.hearing import Hearing
 from consentivr.asking.line import Line
 from consentivr.core import actions as do
 from consentivr.core import events as ev
+from consentivr.core.callers import keeps_number
 from consentivr.core.dialogue import step
 from consentivr.core.state import AskingState, Phase
-from consentivr.core.turns import keeps_number
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import CallRef, LedgerUnavailable, LedgerWriter

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from consentivr.core.policy import Announcement, LinePolicy, WhoseNumber
+from consentivr.core.callers import WhoseNumber
+from consentivr.core.policy import Announcement, LinePolicy
 from consentivr.prompts import Spoken
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from consentivr.core.callers import WhoseNumber
 from consentivr.core.policy import (
     AgentWish,
     Announcement,
@@ -28,7 +30,6 @@ from consentivr.core.policy import (
     TalkPolicy,
     Taps,
     WhileHeld,
-    WhoseNumber,
 )
 from consentivr.core.retention import RetentionTerms
 from consentivr.numbers import COUNTRIES
@@ -126,6 +127,14 @@ def _key_sequence(value: str) -> str:
     return value
 
 
+def _time_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone, such as Europe/Berlin") from None
+    return value
+
+
 def _norway_without_quotes(value: object) -> object:
     """YAML reads a bare ``NO`` as false."""
     return "NO" if value is False else value
@@ -149,6 +158,7 @@ PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 DirectoryUser = Annotated[StrictStr, AfterValidator(_directory_user)]
+TimeZone = Annotated[StrictStr, AfterValidator(_time_zone)]
 Country = Annotated[StrictStr, AfterValidator(_country), BeforeValidator(_norway_without_quotes)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
 SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
@@ -156,6 +166,27 @@ SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ControllerSection(_Section):
+    """Who answers for the recordings (GDPR art. 4(7)), as letters to callers say it."""
+
+    name: Optional[StrictStr] = Field(None, min_length=1, description="The company or authority.")  # noqa: UP045
+    address: tuple[StrictStr, ...] = Field((), description="Its address, a line each.")
+    email: Optional[StrictStr] = Field(None, min_length=3, description="Where callers may write.")  # noqa: UP045
+    phone: Optional[StrictStr] = Field(None, min_length=3, description="Where they may call.")  # noqa: UP045
+    officer: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="The data protection officer, and how to reach them (art. 37)."
+    )
+    authority: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="The supervisory authority, with its address (art. 77)."
+    )
+    recipients: tuple[StrictStr, ...] = Field(
+        (),
+        description="Everybody outside who gets recordings or rows, with the country if that is outside the EU. None: "
+        "letters say that nobody does.",
+    )
+    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
 
 
 class Service(_Section):
@@ -508,6 +539,7 @@ class LineConfiguration(_Section):
 class Configuration(_Section):
     """Everything an administrator can choose."""
 
+    controller: ControllerSection = Field(default_factory=ControllerSection)
     service: Service = Field(default_factory=Service)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     numbers: Numbers = Field(default_factory=Numbers)

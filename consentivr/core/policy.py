@@ -78,15 +78,6 @@ class Taps(str, Enum):
     """Hang up the leg that eavesdrops, where there is one; else the alarm."""
 
 
-class WhoseNumber(str, Enum):
-    """Whose telephone number the ledger keeps (GDPR art. 5(1)(c))."""
-
-    GIVEN = "given"
-    """Of who agreed, which must be proven (art. 7(1)), and of who is recorded by law, and may ask for it (art. 15)."""
-    ALL = "all"
-    NEVER = "never"
-
-
 @dataclass(frozen=True)
 class LinePolicy:
     """How callers of a line are asked."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from consentivr.core.consent import Attempt, Consent, ConsentDecision, Reason
+from consentivr.core.consent import Attempt, Consent
 from consentivr.core.evidence import Turn
-from consentivr.core.policy import WhoseNumber
 from consentivr.core.verdict import Verdict
 
 CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"
@@ -80,15 +79,6 @@ class Decided(Row):
         if notice is not None:
             told |= {"notice": notice.digest, "notice_ms": notice.duration_ms, "language": notice.language}
         return told
-
-
-def keeps_number(whose: WhoseNumber, row: Row) -> bool:
-    """Whether the caller's number is kept from this row on."""
-    if whose is not WhoseNumber.GIVEN:
-        return whose is WhoseNumber.ALL
-    if isinstance(row, Decided):
-        return row.consent.decision is ConsentDecision.GIVEN or row.consent.reason is Reason.LEGAL_BASIS
-    return isinstance(row, AgreedLate)
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

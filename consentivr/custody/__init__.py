@@ -6,6 +6,7 @@ from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
 from consentivr.custody.rights import OnHold, calls_of_person, erase_calls, hold
 from consentivr.custody.sealing import Sealer, seal
+from consentivr.custody.withdrawing import Withdrawal, withdraw
 
 __all__ = [
     "DailyRetention",
@@ -13,10 +14,12 @@ __all__ = [
     "Report",
     "Retention",
     "Sealer",
+    "Withdrawal",
     "agree",
     "calls_of_person",
     "erase_calls",
     "hold",
     "seal",
     "take_back",
+    "withdraw",
 ]

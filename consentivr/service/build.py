@@ -10,8 +10,9 @@ from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
+from consentivr.disclosure import Controller
 from consentivr.files import read_secret
-from consentivr.ledger import Ledger, Signer
+from consentivr.ledger import Ledger, LedgerError, Signer
 from consentivr.prompts import AudioProblem, Spoken, inspect
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
@@ -91,6 +92,19 @@ def open_ledger(configuration: Configuration, *, signs: bool = False, create: bo
     key = signer(configuration) if signs else None
     country = configuration.numbers.country
     return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key, country=country)
+
+
+def controller(configuration: Configuration) -> Controller:
+    """Who answers for the recordings, for letters. Raises LedgerError with what is missing."""
+    section = configuration.controller
+    if section.name is None:
+        raise LedgerError("who answers to the person? Set controller.name, and the rest of that section")
+    return Controller(
+        **{**section.model_dump(), "name": section.name},
+        whose_number=configuration.ledger.numbers,
+        terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
+        lines={name: line.number for name, line in configuration.lines.items()},
+    )
 
 
 def retain(

@@ -13,8 +13,9 @@ from consentivr import switch
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.callers import keeps_number
 from consentivr.core.switchboard import Recorder
-from consentivr.core.turns import CommandFailed, LegSeen, keeps_number
+from consentivr.core.turns import CommandFailed, LegSeen
 from consentivr.ledger import Entry, LedgerUnavailable
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.orders import Orders

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consentivr.asking.line import Line
-from consentivr.core.policy import RecordingMode, TalkPolicy, WhoseNumber
+from consentivr.core.callers import WhoseNumber
+from consentivr.core.policy import RecordingMode, TalkPolicy
 
 
 @dataclass(frozen=True)
