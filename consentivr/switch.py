@@ -6,9 +6,11 @@ UUIDs, and paths without blanks or variables (promise P7).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
+from consentivr.numbers import as_received
 from consentivr.recordings import is_channel_uuid
 
 VISIT = "consent_visit"
@@ -25,6 +27,17 @@ HANDLED = "consent_handled"
 
 STILL_RECORDING = re.compile(r"[^\x21-\x7e]|\$\{|'|\"")
 """What a path in a command must not hold: FreeSWITCH ends it at a blank, and expands a variable."""
+
+
+def caller_id_number(headers: Mapping[str, str]) -> str | None:
+    """The caller's number in an event of the caller's leg; None when it is withheld (FREESWITCH.md, section 2).
+
+    The switch gives the number that the network asserted also of who asked for privacy.
+    """
+    wishes = re.split(r"[\s;,]+", headers.get("variable_sip_Privacy", "").casefold())
+    if headers.get("Caller-Privacy-Hide-Number") == "true" or {"id", "user", "header"} & set(wishes):
+        return None
+    return as_received(headers.get("Caller-Caller-ID-Number", "")[:64])
 
 
 def unrecordable(channel_uuid: str) -> str:
@@ -105,6 +118,15 @@ def exists(leg: str) -> str:
 
 def dump(leg: str) -> str:
     return f"uuid_dump {_leg(leg)} json"
+
+
+def dumped(answer: str) -> dict[str, str]:
+    """What ``dump`` answered; nothing when that cannot be read."""
+    try:
+        channel = json.loads(answer)
+    except ValueError:
+        return {}
+    return {name: text for name, text in channel.items() if isinstance(text, str)} if isinstance(channel, dict) else {}
 
 
 def variable_of(leg: str, name: str) -> str:

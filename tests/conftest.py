@@ -24,7 +24,7 @@ structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
 YAML = """
 sounds: {{folder: {sounds}}}
-ledger: {{commit_timeout_ms: {commit_timeout_ms}}}
+ledger: {{commit_timeout_ms: {commit_timeout_ms}, numbers: {numbers}}}
 agents: {{must_agree: {must_agree}}}
 language: de
 question: {{attempts: 2, answer_timeout_ms: 1000, hear_to_end: {hear_to_end}, min_heard_ms: {min_heard_ms}{keys}}}
@@ -36,6 +36,7 @@ queues:
   support:
     name: support@default
     recording: {{mode: {mode}{legal_basis}{recording}}}
+    retention: {{refusals_days: 30, audio_days: 90, rows_days: 1000}}
     unanswered: {{{unanswered}}}
 announcements:
   de: {{{announcements}}}
@@ -86,6 +87,7 @@ def configure_once(sounds: Path, event_socket_password: Path) -> Callable[..., C
         recording: str = "",
         keys: str = "",
         min_heard_ms: int = 0,
+        numbers: str = "all",
     ) -> Configuration:
         """``ledger``: a postgresql:// URL, instead of the laboratory's own file; ``keys``: more of ``question``."""
         made = loads(
@@ -97,6 +99,7 @@ def configure_once(sounds: Path, event_socket_password: Path) -> Callable[..., C
                 recording=recording,
                 keys=keys,
                 min_heard_ms=min_heard_ms,
+                numbers=numbers,
                 password_file=event_socket_password,
                 hear_to_end=str(hear_to_end).lower(),
                 unanswered=unanswered,

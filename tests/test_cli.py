@@ -52,6 +52,22 @@ def path(configure: Callable[..., Configuration], tmp_path: Path, event_socket: 
     return file
 
 
+def test_check_finds_what_has_no_end(path: Path) -> None:
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data["numbers"] = {"country": "DE"}
+    del data["queues"]["support"]["retention"]["refusals_days"]
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    found = {one["what"]: one for one in json.loads(run("check", "-c", str(path), "--json").stdout)}
+    assert (found["retention support"]["level"], found["numbers"]["level"]) == ("warning", "good")
+    data["queues"]["support"]["retention"] = {"audio_days": 90}
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    done = run("check", "-c", str(path), "--json")
+    assert done.exit_code == 1
+    found = {one["what"]: one for one in json.loads(done.stdout)}
+    assert found["retention support"]["level"] == "bad"
+    assert "queues.support.retention" in found["retention support"]["said"]
+
+
 def test_check_is_good(path: Path) -> None:
     done = run("check", "-c", str(path))
     assert done.exit_code == 0, done.output

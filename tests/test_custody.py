@@ -21,7 +21,7 @@ from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.foreign import is_name
 from consentivr.core.retention import RetentionTerms
-from consentivr.ledger import CallRef, Entry, Ledger, LedgerWriter, Search
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
 from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, whole
 
@@ -54,11 +54,21 @@ def wav(folder: Path, number: int, age: timedelta = timedelta(days=1)) -> Path:
     return path
 
 
-def call(ledger: Ledger, folder: Path, number: int, days: float, *, recorded: bool = True, queue: str = QUEUE) -> Path:
+def call(
+    ledger: Ledger,
+    folder: Path,
+    number: int,
+    days: float,
+    *,
+    recorded: bool = True,
+    queue: str = QUEUE,
+    decision: str = "given",
+) -> Path:
     """A call that ended so many days ago."""
     at = NOW - timedelta(days=days)
     path = folder / "2026" / "01" / "01" / f"{UUIDS[number]}.wav"
-    first = Entry(UUIDS[number], "decision", "support", queue, "permanent_opt_out", {"decision": "given"}, NUMBER, at)
+    said = {"decision": decision}
+    first = Entry(UUIDS[number], "decision", "support", queue, "permanent_opt_out", said, NUMBER, at)
     rows = [first]
     if recorded:
         path = wav(folder, number, timedelta(days=days))
@@ -113,6 +123,30 @@ def test_a_hold_keeps_everything_until_it_is_released(ledger: Ledger, folder: Pa
     assert not custody.hold(ledger, "unknown", "x")
     assert run(ledger, folder).calls_erased == [UUIDS[0]]
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["register", "-"])
+def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path, name: str) -> None:
+    custody.agree(ledger, "1001@default")
+    ledger.append([CallRef("-", None, "", QUEUE, "").row(Turn.QUARANTINED, {"path": "/x"})])
+    rows = len(list(ledger.read()))
+    with pytest.raises(LedgerError, match=f"'{name}' is no call"):
+        custody.hold(ledger, name, "lawsuit 1")
+    with pytest.raises(LedgerError, match=f"'{name}' is no call"):
+        custody.erase_calls(ledger, folder, [name], "request")
+    assert ledger.agent_agreed("1001@default", QUEUE)
+    assert len(list(ledger.read())) == rows
+
+
+def test_a_refusal_goes_earlier_than_a_yes(ledger: Ledger, folder: Path) -> None:
+    terms = {QUEUE: RetentionTerms(90, 1000, refusals_days=30)}
+    for number, decision in enumerate(("refused", "not_obtained", "given")):
+        call(ledger, folder, number, 31, recorded=False, decision=decision)
+    call(ledger, folder, 3, 29, recorded=False, decision="refused")
+    assert sorted(run(ledger, folder, terms=terms).calls_erased) == UUIDS[:2]
+    (receipt,) = ledger.read(Search(turn="rows_erased"))
+    assert receipt.evidence["why"] == "retention: 1000 days, refusals 30 days"
+    assert run(ledger, folder, terms=terms).calls_erased == []
 
 
 def test_interrupted_between_file_and_row_it_goes_on(

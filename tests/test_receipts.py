@@ -89,7 +89,7 @@ def test_what_proves_others_is_no_call(ledger: Ledger, tmp_path: Path) -> None:
         assert not custody.hold(ledger, name, "lawsuit")
         assert custody.calls_of_person(ledger, [name]) == []
         for erase in (ledger.erase_rows, ledger.erase_people):
-            with pytest.raises(ValueError, match="are no calls"):
+            with pytest.raises(LedgerError, match="is no call"):
                 erase([name], {"why": "x"})
     assert said(ledger) == []
     assert ledger.agent_agreed("1001@default", QUEUE)

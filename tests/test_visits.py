@@ -477,3 +477,14 @@ def test_the_command_line_takes_a_channel_or_a_visit(configure: Callable[..., Co
     assert "erased: 2 call(s)" in ran("erase", "--channel", VISITS[0], "--yes")
     ran("erase", "--channel", "unknown", "--yes", exits=1)
     assert "second decision of one visit" in ran("verify", exits=1)
+
+
+def test_a_number_goes_with_the_last_row_that_is_bound_to_it(ledger: Ledger, folder: Path) -> None:
+    """An earlier refusal on the same channel, which stored none, does not keep the number of a yes."""
+    refused = about(0, 0).row(Turn.DECISION, {"decision": "refused", "reason": "objection_key"})
+    ledger.append([refused])
+    visited(ledger, 0, 1)
+    assert ledger.channels_of(NUMBER) == [UUIDS[0]]
+    ledger.erase_rows([VISITS[1]], {"why": "retention"})
+    assert ledger.channels_of(NUMBER) == []
+    assert [row.turn for row in ledger.call(VISITS[0])] == ["decision"]

@@ -20,6 +20,7 @@ from consentivr.asking.hearing import Hearing
 from consentivr.asking.line import Line
 from consentivr.core import actions as do
 from consentivr.core import events as ev
+from consentivr.core.callers import keeps_number
 from consentivr.core.dialogue import step
 from consentivr.core.state import AskingState, Phase
 from consentivr.esl.errors import ESLError, RemoteProtocolError, WaitTimedOut
@@ -91,6 +92,7 @@ class Call:
         self._doing = Doing(self._session, channel, self._hearing)
         self._ref = CallRef(channel.uuid, channel.visit, channel.line.name, channel.line.queue_name, channel.mode)
         self._caller_id_number = channel.caller_id_number
+        self._whose_number = channel.line.whose_number
         self._log = log.bind(channel=channel.uuid, visit=channel.visit, line=channel.line.name)
         self._ours_until = time.monotonic() + channel.line.watchdog_s - 1
         self._policy = channel.line.policy
@@ -161,7 +163,8 @@ class Call:
 
     def _write(self, action: do.Write) -> ev.AskingEvent | None:
         row = action.row
-        entry = self._ref.row(row.turn, row.evidence(), caller_id_number=self._caller_id_number, tally=action.tally)
+        number = self._caller_id_number if keeps_number(self._whose_number, row) else None
+        entry = self._ref.row(row.turn, row.evidence(), caller_id_number=number, tally=action.tally)
         if not action.permits:
             self._ledger.note(entry)
             return None

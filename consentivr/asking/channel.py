@@ -12,6 +12,7 @@ from consentivr.core.turns import Notice
 from consentivr.esl.errors import RemoteProtocolError
 from consentivr.prompts import Spoken
 from consentivr.recordings import is_channel_uuid, recording_path
+from consentivr.switch import caller_id_number
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Channel:
     line: Line
     sounds: Mapping[Announcement, Spoken]
     caller_id_number: str | None
+    """None when it is withheld."""
     switch: str
     core: str
     exports: str
@@ -48,7 +50,7 @@ class Channel:
             visit=visit,
             line=line,
             sounds=line.sounds_at(int(rate) if rate.isascii() and rate.isdigit() and len(rate) < 7 else 8000),
-            caller_id_number=headers.get("Caller-Caller-ID-Number", "")[:64] or None,
+            caller_id_number=caller_id_number(headers),
             switch=_word(headers.get("FreeSWITCH-Switchname", "")),
             core=_word(headers.get("Core-UUID", "")),
             exports=_names(headers.get("variable_cc_export_vars", "")),

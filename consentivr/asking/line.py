@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from consentivr.core.callers import WhoseNumber
 from consentivr.core.policy import Announcement, LinePolicy
 from consentivr.prompts import Spoken
 
@@ -24,6 +25,7 @@ class Line:
     recordings_folder: str
     stereo: bool
     sounds: Mapping[int, Mapping[Announcement, Spoken]]
+    whose_number: WhoseNumber = WhoseNumber.GIVEN
 
     @cached_property
     def watchdog_s(self) -> int:

@@ -23,6 +23,7 @@ from consentivr.cli.common import (
     print_table,
 )
 from consentivr.cli.ledger import ledger
+from consentivr.cli.person import person
 from consentivr.cli.retention import retention
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
@@ -170,6 +171,7 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
 main.add_command(agents)
 main.add_command(bench)
 main.add_command(ledger)
+main.add_command(person)
 main.add_command(retention)
 
 

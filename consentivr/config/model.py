@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from consentivr.core.callers import WhoseNumber
 from consentivr.core.policy import (
     AgentWish,
     Announcement,
@@ -30,6 +32,7 @@ from consentivr.core.policy import (
     WhileHeld,
 )
 from consentivr.core.retention import RetentionTerms
+from consentivr.numbers import COUNTRIES
 
 SAMPLE_RATES = (8000, 16000)
 """Each announcement is kept at the rates of narrowband and wideband calls, in Hz."""
@@ -124,6 +127,25 @@ def _key_sequence(value: str) -> str:
     return value
 
 
+def _time_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone, such as Europe/Berlin") from None
+    return value
+
+
+def _norway_without_quotes(value: object) -> object:
+    """YAML reads a bare ``NO`` as false."""
+    return "NO" if value is False else value
+
+
+def _country(value: str) -> str:
+    if value not in COUNTRIES:
+        raise ValueError("is no country with telephone numbers: two capital letters of ISO 3166, such as DE")
+    return value
+
+
 KeySequence = Annotated[StrictStr, AfterValidator(_key_sequence)]
 Endpoint = Annotated[StrictStr, AfterValidator(_endpoint)]
 PeerNetwork = Annotated[StrictStr, AfterValidator(_network)]
@@ -145,12 +167,35 @@ PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
 DirectoryUser = Annotated[StrictStr, AfterValidator(_directory_user)]
+TimeZone = Annotated[StrictStr, AfterValidator(_time_zone)]
+Country = Annotated[StrictStr, AfterValidator(_country), BeforeValidator(_norway_without_quotes)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
 SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ControllerSection(_Section):
+    """Who answers for the recordings (GDPR art. 4(7)), as letters to callers say it."""
+
+    name: Optional[StrictStr] = Field(None, min_length=1, description="The company or authority.")  # noqa: UP045
+    address: tuple[StrictStr, ...] = Field((), description="Its address, a line each.")
+    email: Optional[StrictStr] = Field(None, min_length=3, description="Where callers may write.")  # noqa: UP045
+    phone: Optional[StrictStr] = Field(None, min_length=3, description="Where they may call.")  # noqa: UP045
+    officer: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="The data protection officer, and how to reach them (art. 37)."
+    )
+    authority: Optional[StrictStr] = Field(  # noqa: UP045
+        None, min_length=1, description="The supervisory authority, with its address (art. 77)."
+    )
+    recipients: tuple[StrictStr, ...] = Field(
+        (),
+        description="Everybody outside who gets recordings or rows, with the country if that is outside the EU. None: "
+        "letters say that nobody does.",
+    )
+    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
 
 
 class Service(_Section):
@@ -215,10 +260,26 @@ class LedgerSection(_Section):
         "unrecorded.",
     )
 
+    numbers: WhoseNumber = Field(
+        WhoseNumber.GIVEN,
+        description="given | all | never: whose telephone number is kept. 'given': of who agreed (GDPR art. 7(1)), "
+        "or is recorded by law.",
+    )
+
     @property
     def location(self) -> str:
         """Where the ledger is: a path or a URL."""
         return self.url or str(path_of(self.path))
+
+
+class Numbers(_Section):
+    """Callers' telephone numbers."""
+
+    country: Optional[Country] = Field(  # noqa: UP045
+        None,
+        description="Where calls come in, such as DE: so that +49..., 0049... and 0... are one person. Without it they "
+        "are three; nothing is guessed.",
+    )
 
 
 class RetentionSection(_Section):
@@ -408,6 +469,12 @@ class Unanswered(_Section):
 class Retention(_Section):
     """How long a queue's calls are kept after their end. Without a number: for ever."""
 
+    refusals_days: Optional[StrictInt] = Field(  # noqa: UP045
+        None,
+        ge=0,
+        le=36_500,
+        description="The same for calls of who did not agree, where nothing was recorded. Without it: rows_days.",
+    )
     audio_days: Optional[StrictInt] = Field(  # noqa: UP045
         None, ge=0, le=36_500, description="Days until a call's recordings are erased."
     )
@@ -422,7 +489,7 @@ class Retention(_Section):
 
     def terms(self) -> RetentionTerms:
         """For core.retention."""
-        return RetentionTerms(self.audio_days, self.rows_days)
+        return RetentionTerms(self.audio_days, self.rows_days, self.refusals_days)
 
 
 class Recording(_Section):
@@ -507,8 +574,10 @@ class LineConfiguration(_Section):
 class Configuration(_Section):
     """Everything an administrator can choose."""
 
+    controller: ControllerSection = Field(default_factory=ControllerSection)
     service: Service = Field(default_factory=Service)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
+    numbers: Numbers = Field(default_factory=Numbers)
     recordings: Recordings = Field(default_factory=Recordings)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     agents: Agents = Field(default_factory=Agents)

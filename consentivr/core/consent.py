@@ -41,6 +41,8 @@ class Reason(str, Enum):
     LATE_CONSENT_KEYS = "late_consent_keys"
     OBJECTION_AFTER_CONSENT = "objection_after_consent"
     BY_WORD = "by_word"
+    BY_LETTER = "by_letter"
+    BY_MAIL = "by_mail"
 
 
 class AnswerOutcome(str, Enum):

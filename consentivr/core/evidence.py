@@ -93,7 +93,9 @@ AFTERWARDS = frozenset(
         Turn.AUDIO_CHECKED,
     }
 )
-"""Turns that are not the call's own: they do not make it any younger."""
+"""Turns that are not the call's own: they do not make it any younger. Nor does a yes taken back afterwards, which says
+when that was declared.
+"""
 
 
 class Row(Protocol):
@@ -243,7 +245,7 @@ def summarize(rows: Iterable[Row]) -> CallSummary:
             raise ValueError(f"these are the rows of several calls: {call.call}, {row.visit or row.channel_uuid}")
         if not call.queue and row.queue:
             call = replace(call, line=row.line, queue=row.queue, mode=row.mode)
-        if row.turn not in AFTERWARDS:
+        if row.turn not in AFTERWARDS and "declared_on" not in row.evidence:
             call = replace(call, ended_at=row.at)
         call = _told(call, row)
         _recorded(recordings, row)

@@ -9,6 +9,7 @@ from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
 from consentivr.custody.rights import ErasedPerson, calls_of_person, erase_calls
 from consentivr.custody.sealing import Sealer, seal
+from consentivr.custody.withdrawing import Withdrawal, withdraw
 
 __all__ = [
     "Quarantined",
@@ -23,10 +24,12 @@ __all__ = [
     "Report",
     "Retention",
     "Sealer",
+    "Withdrawal",
     "agree",
     "calls_of_person",
     "erase_calls",
     "hold",
     "seal",
     "take_back",
+    "withdraw",
 ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from consentivr.core.evidence import CallSummary, Turn, summarize
-from consentivr.ledger import NOT_CALLS, Ledger, Search
+from consentivr.ledger import NO_CALLS, Ledger, Search
 
 
 def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
     """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
     call, or nothing to do; receipts and registers are none.
     """
-    if name in NOT_CALLS:
+    if name in NO_CALLS:
         return False
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
     rows = [

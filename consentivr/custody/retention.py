@@ -16,7 +16,7 @@ from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
 from consentivr.custody.quarantine import Refused, erase_quarantined, is_due, quarantined
 from consentivr.custody.report import Report
-from consentivr.ledger import NOT_CALLS, Entry, Ledger, Search
+from consentivr.ledger import NO_CALLS, Entry, Ledger, Search
 from consentivr.recordings import Places
 
 _AT_ONCE = 500
@@ -121,11 +121,11 @@ class Retention:
         return self._now - call.ended_at >= UNDER_WAY
 
     def _erase_rows(self, queue: str, terms: RetentionTerms) -> None:
-        if terms.rows_days is None:
+        if terms.rows_from_days is None:
             return
-        old = Search(queue=queue, until=self._now - timedelta(days=terms.rows_days))
+        old = Search(queue=queue, until=self._now - timedelta(days=terms.rows_from_days))
         for calls in self._due(queue, self._ledger.visits(old), terms, Due.ROWS):
-            why = f"retention: {terms.rows_days} days"
+            why = f"retention: {terms.rows_said}"
             gone = [call.call for call in self._erase_files([*calls, *self._left_behind(calls)], why, forget=True)]
             self.report.calls_erased += gone
             if not self.report.dry_run:
@@ -143,7 +143,7 @@ class Retention:
 
     def _due(self, queue: str, visits: Sequence[str], terms: RetentionTerms, what: Due) -> Iterator[list[CallSummary]]:
         """The calls of this queue for which ``what`` is due, in portions."""
-        visits = [visit for visit in visits if visit not in NOT_CALLS]
+        visits = [visit for visit in visits if visit not in NO_CALLS]
         for some in _portions(visits):
             calls = [summarize(rows) for rows in self._ledger.rows_of_visits(some)]
             ours = [call for call in calls if call.queue == queue]  # a talk may go on in another queue

@@ -3,7 +3,8 @@ paper, to other systems.
 """
 
 from consentivr.disclosure.export import HandedOver, NothingThere, hand_over
+from consentivr.disclosure.letter import Controller, Letter
 from consentivr.disclosure.sheet import evidence_sheet
 from consentivr.disclosure.words import LANGUAGES
 
-__all__ = ["LANGUAGES", "HandedOver", "NothingThere", "evidence_sheet", "hand_over"]
+__all__ = ["LANGUAGES", "Controller", "HandedOver", "Letter", "NothingThere", "evidence_sheet", "hand_over"]

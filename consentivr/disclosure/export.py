@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO
@@ -13,7 +13,7 @@ from typing import IO, TextIO
 from consentivr.core.evidence import summarize
 from consentivr.disclosure.vcon import vcon
 from consentivr.ledger import Ledger, Search
-from consentivr.ledger.export import FORMAT, IN_ARCHIVE, write_csv, write_json
+from consentivr.ledger.export import FORMAT, IN_ARCHIVE, RECORDINGS, write_csv, write_json
 
 
 class NothingThere(Exception):
@@ -29,8 +29,18 @@ class HandedOver:
     unreadable: tuple[str, ...] = ()
 
 
-def hand_over(ledger: Ledger, search: Search, form: str, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
-    """Write an export; ``form`` is json, csv or vcon. With ``audio`` JSON becomes an archive (zip).
+def hand_over(
+    ledger: Ledger,
+    search: Search,
+    form: str,
+    out: IO[bytes],
+    folder: Path,
+    *,
+    audio: bool,
+    letters: Mapping[str, str] | None = None,
+) -> HandedOver:
+    """Write an export; ``form`` is json, csv or vcon. With ``audio`` JSON becomes an archive (zip), in which
+    ``letters`` lie too, by their names.
 
     ``folder`` is where recordings lie; nothing outside it is handed over. Raises NothingThere,
     ValueError for a vCon of more than one call, LedgerError, OSError.
@@ -46,10 +56,12 @@ def hand_over(ledger: Ledger, search: Search, form: str, out: IO[bytes], folder:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open(IN_ARCHIVE, "w", force_zip64=True) as file:
             written = _text(file, lambda text: write_json(text, ledger, search))
+        for name, text in (letters or {}).items():
+            archive.writestr(name, text)
         unreadable, recordings = [], 0
         for file_path, path in _audio_of(ledger, search, folder):
             try:
-                archive.write(file_path, f"recordings/{file_path.name}")
+                archive.write(file_path, f"{RECORDINGS}{file_path.name}")
                 recordings += 1
             except OSError:
                 unreadable.append(path)

@@ -1,6 +1,6 @@
 """The append-only store of who decided what, and what followed."""
 
-from consentivr.ledger.entry import NO_CALL, NOT_CALLS, REGISTER, CallRef, Entry
+from consentivr.ledger.entry import NO_CALL, NO_CALLS, REGISTER, CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.head import HeadFile, check_head
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
@@ -11,7 +11,7 @@ from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [
     "NO_CALL",
-    "NOT_CALLS",
+    "NO_CALLS",
     "REGISTER",
     "CallRef",
     "Entry",

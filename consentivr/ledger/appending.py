@@ -22,8 +22,8 @@ from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 
-FIRST_TURN = Turn.DECISION.value
-"""The turn that brings a caller's personal data into the ledger: later turns must not bring back what was erased."""
+BRING_A_NUMBER = (Turn.DECISION.value, Turn.AGREED_LATE.value)
+"""The turns that bring a caller's personal data into the ledger."""
 
 CHECKPOINT_ROWS = 1000
 """A batch that passes a multiple of so many rows ends in a signed checkpoint."""
@@ -145,9 +145,9 @@ class Appending:
     def _keys_of_callers(self, connection: sa.Connection, batch: Sequence[Entry]) -> dict[str, tuple[str, str]]:
         """For each call of the batch whose caller is known: the commitment's key and the number.
 
-        The first row of a call brings both into the table; later rows find them, unless they were erased.
+        A decision brings both into the table; later rows find them, unless they were erased.
         """
-        new = {entry.channel_uuid: entry for entry in batch if entry.caller_id_number and entry.turn == FIRST_TURN}
+        new = {entry.channel_uuid: entry for entry in batch if entry.caller_id_number and entry.turn in BRING_A_NUMBER}
         if new:
             people = [
                 {

@@ -37,7 +37,7 @@ def count(ledger: Opened, by: Sequence[str], search: Search) -> list[tuple[Any, 
     ``by`` out of hour, day, month, queue, line, reason, agent; times are UTC.
     """
     source: Any = entries
-    wanted = [entries.c.decision.isnot(None), *conditions(replace(search, agent=None))]
+    wanted = [entries.c.decision.isnot(None), *conditions(replace(search, agent=None), ledger.country)]
     if "agent" in by or search.agent is not None:
         source = entries.join(_TAKEN, _TAKEN.c.call == entries.c.call, isouter=search.agent is None)
         wanted += [_TAKEN.c.agent == search.agent] if search.agent is not None else []

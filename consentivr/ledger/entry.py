@@ -21,8 +21,9 @@ REGISTER = "register"
 NO_CALL = "-"
 """Stands for the channel in rows of no call, kept for ever: receipts for erased rows, stray files, wordings."""
 
-NOT_CALLS = frozenset({NO_CALL, REGISTER})
-"""Rows of these prove others: neither retention, nor an erasure, nor a hold is ever about them."""
+
+NO_CALLS = {REGISTER: "the agents' register", NO_CALL: "receipts, which are kept for ever"}
+"""What stands for a channel in rows that are no call's: neither held, nor anybody's to be erased."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no database takes in a text: NUL and lone surrogates. A hostile switch can send both (promise P7)."""

@@ -12,7 +12,7 @@ from consentivr.core.evidence import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
-from consentivr.ledger.entry import NO_CALL, NOT_CALLS, CallRef, Entry
+from consentivr.ledger.entry import NO_CALL, CallRef, Entry
 from consentivr.ledger.schema import ERASED, callers, entries
 from consentivr.ledger.searching import Searching, counted, portions
 
@@ -27,10 +27,10 @@ class Erasing:
     def people(self, channels: Sequence[str], evidence: dict[str, Any]) -> None:
         """Erase the personal data of channels and leave a receipt for each of their visits (GDPR art. 17).
 
-        ``overwrite_freed`` belongs to it. Raises LedgerUnavailable; nothing is erased then. ValueError for what is no
-        call.
+        Raises LedgerUnavailable; nothing is erased then. ``overwrite_freed`` belongs to it. Raises LedgerError for
+        what is no call.
         """
-        _refuse_what_proves_others(channels)
+        self._ledger.must_be_calls(channels)
         receipts = [rows[-1].about.row(Turn.ERASURE, evidence) for rows in self._ledger.rows_of(channels)]
         with self._ledger.writing() as connection:
             for some in portions(channels):
@@ -40,11 +40,11 @@ class Erasing:
     def rows(self, visits: Sequence[str], evidence: dict[str, Any]) -> int:
         """Erase all rows of calls (as ``rows_of_visits`` names them); one receipt names the rows.
 
-        The personal data go with the last call of their channel. Returns the number of rows. The chain keeps
+        The personal data go with the last row that is bound to them. Returns the number of rows. The chain keeps
         their digests, which tell nothing without the keys that are erased with them. Calls of one queue
         belong into one receipt: it names the queue of the first. Raises ValueError for what is no call.
         """
-        _refuse_what_proves_others(visits)
+        self._ledger.must_be_calls(visits)
         with self._ledger.writing() as connection:
             positions: list[int] = []
             counts: dict[str, int] = {}
@@ -59,9 +59,8 @@ class Erasing:
                     channels.add(row.channel_uuid)
                 counts |= {name: max(count, counts.get(name, 0)) for name, count in counted(connection, of_calls)}
                 connection.execute(entries.update().where(of_calls).values(ERASED))
-                left = sa.exists().where(
-                    entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None)
-                )
+                bound = (entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None))
+                left = sa.exists().where(*bound)
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))
                 foreign.forget(connection, channels)
             if positions:
@@ -79,8 +78,3 @@ class Erasing:
             return self._ledger.database.overwrite_freed()
         except DatabaseError as error:
             return f"what was erased is not overwritten yet: {self._ledger.explained(error)}"
-
-
-def _refuse_what_proves_others(names: Sequence[str]) -> None:
-    if NOT_CALLS.intersection(names):
-        raise ValueError("receipts and registers are no calls: they are never erased, others' rows rest on them")

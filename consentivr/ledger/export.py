@@ -25,7 +25,9 @@ from consentivr.ledger.signing import SignedCheckpoint
 
 FORMAT = "consentivr-ledger-export-1"
 IN_ARCHIVE = "export.json"
-"""The export's name in an archive; recordings lie beside it in ``recordings/``."""
+"""The export's name in an archive."""
+RECORDINGS = "recordings/"
+"""Where recordings lie in an archive; what else lies in it is a letter."""
 
 _CSV_COLUMNS = (
     "position",
@@ -172,7 +174,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         with zipfile.ZipFile(path) as archive:
             data = json.loads(archive.read(IN_ARCHIVE))
             for name in archive.namelist():
-                if name != IN_ARCHIVE:
+                if name.startswith(RECORDINGS):
                     with archive.open(name) as file:
                         digest = hashlib.sha256()
                         while block := file.read(1 << 20):

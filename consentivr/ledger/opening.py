@@ -19,6 +19,9 @@ class Opened:
     ``patience_s`` is how many seconds a lock is waited for. Raises LedgerError with a remedy when it cannot be opened.
     """
 
+    country: str | None = None
+    """Where calls come in (ISO 3166): tells which spellings of a number are one person's."""
+
     def __init__(
         self, location: str | Path, *, create: bool = True, patience_s: float = 0.25, any_schema: bool = False
     ) -> None:

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from consentivr.ledger.entry import as_text
 from consentivr.ledger.schema import callers, entries
+from consentivr.numbers import spellings
 
 
 @dataclass(frozen=True)
 class Search:
     """Which rows. Everything named must fit; ``since`` is included, ``until`` is not; both are UTC.
 
-    As a ``visit``, a channel's UUID stands for its rows that name no visit.
+    ``caller`` is a number, however it is written. As a ``visit``, a channel's UUID stands for its rows that name none.
     """
 
     channel: str | None = None
@@ -34,8 +35,13 @@ class Search:
 EVERYTHING = Search()
 
 
-def conditions(search: Search) -> list[Any]:
-    """What the rows must fulfil."""
+def spelled(number: str, country: str | None) -> Any:
+    """The callers whose number this is, however it is written."""
+    return callers.c.caller_id_number.in_(sorted(spellings(number, country)))
+
+
+def conditions(search: Search, country: str | None) -> list[Any]:
+    """What the rows must fulfil; ``country`` as in ``Opened``."""
     found: list[Any] = [
         entries.c[column] == value
         for column, value in (
@@ -50,7 +56,7 @@ def conditions(search: Search) -> list[Any]:
         if value is not None
     ]
     if search.caller is not None:
-        theirs = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == search.caller)
+        theirs = sa.select(callers.c.channel_uuid).where(spelled(search.caller, country))
         found.append(entries.c.channel_uuid.in_(theirs))
     if search.since is not None:
         found.append(entries.c.at >= as_text(search.since))

@@ -14,10 +14,11 @@ from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.counting import count
-from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed, tally_name
+from consentivr.ledger.entry import ENTRY_COLUMNS, NO_CALLS, REGISTER, Entry, as_text, entry_of, hashed, tally_name
+from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, foreign_files, notices, tallies
-from consentivr.ledger.search import EVERYTHING, Search, conditions, order
+from consentivr.ledger.search import EVERYTHING, Search, conditions, order, spelled
 from consentivr.ledger.signing import SignedCheckpoint
 
 _ROWS_AT_ONCE = 1000
@@ -36,7 +37,7 @@ class Searching(Opened):
 
     def read(self, search: Search = EVERYTHING, limit: int | None = None) -> Iterator[Entry]:
         """Rows in the order in which they were written; with ``limit`` the newest ones of them."""
-        query = _ENTRIES.where(entries.c.channel_uuid.isnot(None), *conditions(search))
+        query = _ENTRIES.where(entries.c.channel_uuid.isnot(None), *conditions(search, self.country))
         if limit is not None:
             newest = query.order_by(entries.c.seq.desc()).limit(limit).subquery()
             query = sa.select(newest).order_by(newest.c.seq)
@@ -56,8 +57,19 @@ class Searching(Opened):
         return list(self.read(self.search_of(name)))
 
     def calls_named(self, name: str) -> list[list[Entry]]:
-        """The same, the rows of each call apart: a channel may have several visits."""
+        """The same, the rows of each call apart: a channel may have several visits.
+
+        Raises LedgerError for what is no call.
+        """
+        self.must_be_calls([name])
         return _apart(self.call(name))
+
+    @staticmethod
+    def must_be_calls(names: Iterable[str]) -> None:
+        """Raises LedgerError when the register or receipts are among them."""
+        for name in names:
+            if name in NO_CALLS:
+                raise LedgerError(f"'{name}' is no call: it holds {NO_CALLS[name]}")
 
     def calls(self, search: Search, limit: int | None = None) -> Iterator[list[Entry]]:
         """The rows of each visit whose decision fits, oldest first; with ``limit`` the newest ones.
@@ -66,7 +78,7 @@ class Searching(Opened):
         """
         wanted = (
             sa.select(entries.c.seq, entries.c.call)
-            .where(*conditions(replace(search, agent=None, turn=None)), entries.c.decision.isnot(None))
+            .where(*conditions(replace(search, agent=None, turn=None), self.country), entries.c.decision.isnot(None))
             .order_by(entries.c.at.desc(), entries.c.seq.desc())
         )
         if search.agent is not None:
@@ -108,7 +120,7 @@ class Searching(Opened):
         Each by its visit, else by its channel's UUID.
         """
         wanted = replace(search, turn=turn.value) if turn is not None else search
-        query = sa.select(entries.c.call).where(entries.c.call.isnot(None), *conditions(wanted))
+        query = sa.select(entries.c.call).where(entries.c.call.isnot(None), *conditions(wanted, self.country))
         if without:
             others = sa.select(entries.c.call).where(entries.c.turn.in_([other.value for other in without]))
             query = query.where(entries.c.call.notin_(others))
@@ -178,8 +190,8 @@ class Searching(Opened):
         return [newest[agent] for agent in sorted(newest)]
 
     def channels_of(self, caller_id_number: str) -> list[str]:
-        """The calls of one caller."""
-        query = sa.select(callers.c.channel_uuid).where(callers.c.caller_id_number == caller_id_number)
+        """The calls of one caller, however the number is written."""
+        query = sa.select(callers.c.channel_uuid).where(spelled(caller_id_number, self.country))
         with self.reading() as connection:
             return list(connection.execute(query).scalars())
 
@@ -219,7 +231,7 @@ class Searching(Opened):
         query = (
             sa.select(entries, callers.c.key.label("caller_key"), callers.c.caller_id_number)
             .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
-            .where(*conditions(search))
+            .where(*conditions(search, self.country))
             .order_by(order(search))
         )
         for row in self._rows(query):

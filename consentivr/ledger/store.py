@@ -24,13 +24,21 @@ from consentivr.ledger.verification import verify_ledger
 class Ledger(Searching):
     """An open ledger that is searched, continued, erased from and copied: a path, or a postgresql:// URL.
 
-    ``patience_s`` is how many seconds a lock is waited for. Raises LedgerError with a remedy when it cannot be opened.
+    ``patience_s`` is how many seconds a lock is waited for, ``country`` as in ``Opened``. Raises LedgerError with a
+    remedy when it cannot be opened.
     """
 
     def __init__(
-        self, location: str | Path, *, create: bool = True, patience_s: float = 0.25, signer: Signer | None = None
+        self,
+        location: str | Path,
+        *,
+        create: bool = True,
+        patience_s: float = 0.25,
+        signer: Signer | None = None,
+        country: str | None = None,
     ) -> None:
         super().__init__(location, create=create, patience_s=patience_s)
+        self.country = country
         self._appending = Appending(self, signer)
         self._erasing = Erasing(self, self._appending)
 

@@ -10,8 +10,9 @@ from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
+from consentivr.disclosure import Controller
 from consentivr.files import read_secret
-from consentivr.ledger import HeadFile, Ledger, Signer
+from consentivr.ledger import HeadFile, Ledger, LedgerError, Signer
 from consentivr.ledger.stamping import Roots, Stamper
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.recordings import Places
@@ -102,7 +103,21 @@ def head_file(configuration: Configuration) -> HeadFile:
 def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:
     """The ledger, for the command line. Only who writes needs the key. Raises LedgerError."""
     key = signer(configuration) if signs else None
-    return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key)
+    country = configuration.numbers.country
+    return Ledger(configuration.ledger.location, create=create, patience_s=5.0, signer=key, country=country)
+
+
+def controller(configuration: Configuration) -> Controller:
+    """Who answers for the recordings, for letters. Raises LedgerError with what is missing."""
+    section = configuration.controller
+    if section.name is None:
+        raise LedgerError("who answers to the person? Set controller.name, and the rest of that section")
+    return Controller(
+        **{**section.model_dump(), "name": section.name},
+        whose_number=configuration.ledger.numbers,
+        terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
+        lines={name: line.number for name, line in configuration.lines.items()},
+    )
 
 
 def places(configuration: Configuration) -> Places:
@@ -168,6 +183,7 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
             recordings_folder=configuration.recordings.folder,
             stereo=configuration.recordings.stereo,
             sounds=sounds,
+            whose_number=configuration.ledger.numbers,
         )
     if problems:
         raise CannotServe("\n".join(sorted(set(problems))))
@@ -208,6 +224,7 @@ def house(configuration: Configuration, lines: dict[str, Line]) -> House:
         sweep_s=configuration.watch.sweep_s,
         remind_paused_s=agents.remind_paused_s,
         resume_after_s=agents.resume_after_s,
+        whose_number=configuration.ledger.numbers,
     )
 
 

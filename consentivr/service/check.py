@@ -35,6 +35,8 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings = _check_sounds(configuration)
     findings.append(_check_ledger(configuration))
     findings += _check_private(configuration)
+    findings.append(_check_numbers(configuration))
+    findings += _check_retention(configuration)
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
     findings.append(_check_descriptors(configuration))
@@ -98,6 +100,31 @@ def _check_private(configuration: Configuration) -> list[Finding]:
             said = f"{path}: others than its owner may read or change it ({others:04o}): run 'chmod 600 {path}'"
             findings.append(Finding(f"mode of {path.name}", "bad", said))
     return findings or [Finding("modes", "good", f"{len(files)} files of the ledger and keys are their owner's alone")]
+
+
+def _check_numbers(configuration: Configuration) -> Finding:
+    country = configuration.numbers.country
+    if country is None:
+        return Finding("numbers", "warning", "+49..., 0049... and 0... count as three people: see numbers.country")
+    return Finding("numbers", "good", f"are read as in {country}; withheld ones are not kept")
+
+
+def _check_retention(configuration: Configuration) -> list[Finding]:
+    """What is kept without an end is kept too long (GDPR art. 5(1)(e))."""
+    findings = []
+    for name, queue in configuration.queues.items():
+        terms = queue.retention.terms()
+        what = f"retention {name}"
+        if terms.rows_days is None:
+            said = f"what is known of its calls is kept for ever: see queues.{name}.retention, audio_days and rows_days"
+            findings.append(Finding(what, "bad", said))
+        elif terms.refusals_days is None:
+            said = f"a refusal is kept as long as a yes, {terms.rows_days} days: see refusals_days"
+            findings.append(Finding(what, "warning", said))
+        else:
+            said = f"recordings {terms.audio_days} days, rows {terms.rows_days}, refusals {terms.refusals_days}"
+            findings.append(Finding(what, "good", said))
+    return findings
 
 
 def _check_recordings(configuration: Configuration) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ from consentivr import switch
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import TalkAction
+from consentivr.core.callers import keeps_number
 from consentivr.core.foreign import withheld
 from consentivr.core.switchboard import Recorder
 from consentivr.core.talk_turns import CommandFailed, LegSeen
-from consentivr.ledger import LedgerUnavailable
+from consentivr.ledger import Entry, LedgerUnavailable
 from consentivr.recordings import is_channel_uuid
 from consentivr.watch.orders import Orders
 from consentivr.watch.visit import Visit
@@ -47,10 +49,17 @@ class Doing:
     def write(self, visit: Visit, action: do.Write) -> None:
         row = action.row
         entry = visit.ref.row(row.turn, row.evidence(), tally=action.tally)
-        if action.permits:
-            self._following.beside(self._commit, visit, action.row, entry)
-            return
-        self._following.ledger.note(entry)
+        if not action.permits:
+            self._following.ledger.note(entry)
+        elif keeps_number(self._following.house.whose_number, row):
+            self._connection.bgapi(switch.dump(visit.channel), partial(self._commit_with_number, visit, row, entry))
+        else:
+            self._following.beside(self._commit, visit, row, entry)
+
+    def _commit_with_number(self, visit: Visit, row: Any, entry: Entry, channel: str) -> None:
+        """Whose yes comes in the talk was not kept before (``ledger.numbers``): the switch knows the number."""
+        numbered = replace(entry, caller_id_number=switch.caller_id_number(switch.dumped(channel)))
+        self._following.beside(self._commit, visit, row, numbered)
 
     def _commit(self, visit: Visit, row: Any, entry: Any) -> None:
         try:

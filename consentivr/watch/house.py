@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consentivr.asking.line import Line
+from consentivr.core.callers import WhoseNumber
 from consentivr.core.policy import RecordingMode, TalkPolicy
 
 
@@ -29,6 +30,7 @@ class House:
     """So long after a pause began the agent is told that it goes on; again and again."""
     resume_after_s: float | None = None
     """So long after a pause began it ends by itself; None: never."""
+    whose_number: WhoseNumber = WhoseNumber.GIVEN
 
     def policy(self, line: str, queue: str) -> TalkPolicy:
         """A queue or a line that we do not know permits nothing."""

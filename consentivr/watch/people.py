@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import gevent
@@ -104,11 +103,7 @@ class People:
         self._found(leg)  # after the name is known: else it is somebody of whom nobody can tell
 
     def _agent_in(self, said: str) -> str | None:
-        try:
-            channel = json.loads(said)
-        except ValueError:
-            return None
-        return agent_on({name: text for name, text in channel.items() if isinstance(text, str)}, self._house.users)
+        return agent_on(switch.dumped(said), self._house.users)
 
     def _permission(self, leg: str, agent: str, queue: str) -> Permission:
         """Of this talk: asked once, so that a withdrawal counts from the next one on."""

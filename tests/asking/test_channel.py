@@ -114,3 +114,23 @@ def test_how_long_a_line_may_take() -> None:
     spoken = 2 * len(Announcement)
     assert made.watchdog_s == 15 + spoken + 2 * (2 + 2 + 5), "each announcement once, and each attempt"
     assert made.asking_s(made.sounds[8000]) == spoken + 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Caller_Privacy_Hide_Number": "true"},
+        {"variable_sip_Privacy": "id"},
+        {"variable_sip_Privacy": "user;ID;critical"},
+        {"Caller_Caller_ID_Number": "anonymous"},
+        {"Caller_Caller_ID_Number": "0000000000"},
+        {"Caller_Caller_ID_Number": ""},
+    ],
+)
+def test_a_withheld_number_is_not_taken(said: dict[str, str]) -> None:
+    assert channel(**said).caller_id_number is None
+
+
+@pytest.mark.parametrize("said", [{"variable_sip_Privacy": "none"}, {"Caller_Privacy_Hide_Number": "false"}])
+def test_a_number_that_is_not_withheld_is_kept_as_it_is(said: dict[str, str]) -> None:
+    assert channel(Caller_Caller_ID_Number="030-23125000", **said).caller_id_number == "03023125000"

@@ -97,6 +97,22 @@ def test_what_is_due(audio_days: int | None, rows_days: int | None, age: int, he
         assert said is (Due.AUDIO if audio and audio_days is not None and age >= audio_days else Due.NOTHING)
 
 
+@pytest.mark.parametrize("decision", ["given", "withdrawn", "refused", "not_obtained"])
+@pytest.mark.parametrize("reason", ["", "legal_basis"])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_refusal_has_a_term_of_its_own(decision: str, reason: str, recorded: bool) -> None:
+    call = CallSummary("a", "l", "q", "m", NOON, NOON, decision=decision, reason=reason)
+    if recorded:
+        call = replace(call, recordings=(Recording("/r/a.wav", NOON, permitted=False, erased_at=NOON),))
+    terms = RetentionTerms(90, 1000, refusals_days=30)
+    refusal = decision in ("refused", "not_obtained") and not reason and not recorded
+    assert due(call, terms, NOON + timedelta(days=29)) is Due.NOTHING
+    assert due(call, terms, NOON + timedelta(days=30)) is (Due.ROWS if refusal else Due.NOTHING)
+    assert due(call, replace(terms, refusals_days=None), NOON + timedelta(days=999)) is Due.NOTHING
+    assert due(call, terms, NOON + timedelta(days=1000)) is Due.ROWS
+    assert due(replace(call, held=True), terms, NOON + timedelta(days=1000)) is Due.NOTHING
+
+
 def test_a_yes_taken_back_with_erasure_makes_the_audio_due_at_once() -> None:
     call = CallSummary("a", "l", "q", "m", NOON, NOON, recordings=(Recording("/r/a.wav", NOON),), erase=True)
     assert due(call, RetentionTerms(), NOON) is Due.AUDIO

@@ -322,3 +322,22 @@ def test_p5_what_records_the_agents_leg_of_a_no_is_stopped(laboratory: Laborator
 
 def test_who_agreed_is_not_asked_about(laboratory: Laboratory) -> None:
     assert "looked_for_recorders" not in rows(laboratory, laboratory.call(YES))
+
+
+@pytest.mark.parametrize("kept", ["given", "all", "never"])
+def test_whose_number_is_kept(configure: Callable[..., Configuration], tmp_path: Path, kept: str) -> None:
+    """GDPR art. 5(1)(c): by default of those who agreed, and of nobody else."""
+    with Laboratory(configure(numbers=kept), tmp_path, speed=20) as laboratory:
+        stored = {
+            name: {row.caller_id_number for row in rows(laboratory, laboratory.call(caller)).values()}
+            for name, caller in (("yes", YES), ("no", NO), ("silence", Caller()))
+        }
+    of_all, of_given = ({"+493023125000"} if kept in names else {None} for names in (("all",), ("all", "given")))
+    assert stored == {"yes": of_given, "no": of_all, "silence": of_all}
+
+
+def test_who_is_recorded_by_law_can_be_found(configure: Callable[..., Configuration], tmp_path: Path) -> None:
+    configuration = configure("permanent", legal_basis="WpHG § 83", numbers="given")
+    with Laboratory(configuration, tmp_path, speed=20) as laboratory:
+        found = rows(laboratory, laboratory.call(Caller()))
+    assert found["decision"].caller_id_number == "+493023125000"

@@ -101,6 +101,19 @@ def test_a_late_yes(talks: Make, when: str, must_agree: bool) -> None:
     assert channel.broadcasts[0][0] == "accepted"
 
 
+@pytest.mark.parametrize("kept", ["given", "all", "never"])
+def test_the_number_of_a_late_yes(talks: Make, kept: str) -> None:
+    made = talks(**LATE, ledger={"numbers": kept})
+    channel = made.talking(NO)
+    before = [row.caller_id_number for row in made.rows(channel)]
+    assert set(before) == ({"+493023125000"} if kept == "all" else {None}), "a refusal stores none"
+    press(channel, "*1")
+    until(lambda: channel.recorders)
+    made.ended(channel)
+    late = next(row for row in made.rows(channel) if row.turn == "agreed_late")
+    assert late.caller_id_number == (None if kept == "never" else "+493023125000")
+
+
 def _caller() -> object:
     from consentivr.lab.caller import Caller
 

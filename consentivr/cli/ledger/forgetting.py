@@ -14,7 +14,7 @@ from consentivr.ledger import LedgerError
 @click.command("erase")
 @CONFIG
 @click.option("--channel", "name", metavar="UUID", help="One channel, by its own UUID or that of a visit.")
-@click.option("--caller", "caller_id_number", help="All calls of this number, written as in the ledger.")
+@click.option("--caller", "caller_id_number", help="All calls of this number, however it is written.")
 @click.option("--why", default="request of the person", show_default=True, help="For the receipt; no personal data.")
 @click.option(
     "--gone",

@@ -34,7 +34,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     configuration = load_configuration(config_path)
     folder = Path(configuration.recordings.folder)
     try:
-        with opened(configuration) as book, _new_file(out) as file:
+        with opened(configuration) as book, new_file(out) as file:
             done = hand_over(book, named(book, search), form, file, folder, audio=audio)
     except NothingThere:
         nothing("nothing to export")
@@ -50,7 +50,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
 
 
 @contextmanager
-def _new_file(out: Path | None) -> Iterator[Any]:
+def new_file(out: Path | None) -> Iterator[Any]:
     """A new file that only its owner can read, gone again if it cannot be finished; or standard output."""
     if out is None:
         yield sys.stdout.buffer
@@ -86,7 +86,7 @@ def sheet(config_path: Path, name: str, language: str, public_keys: tuple[Path, 
             page = evidence_sheet(book, rows, folder, Verifier.of_files(public_keys), language)
     except LedgerError as error:
         raise Refused(str(error)) from None
-    with _new_file(out) as file:
+    with new_file(out) as file:
         file.write(page.encode())
     click.echo(f"written: {out}")
 

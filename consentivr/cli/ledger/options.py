@@ -20,7 +20,7 @@ KEYS = click.option("--public-key", "public_keys", type=FILE, multiple=True, hel
 
 _SEARCH = {
     "channel": click.option("--channel", metavar="UUID", help="One channel, with all its visits; or one visit."),
-    "caller": click.option("--caller", metavar="NUMBER", help="All calls of this number, written as in the ledger."),
+    "caller": click.option("--caller", metavar="NUMBER", help="All calls of this number, however it is written."),
     "turn": click.option("--turn", help="Only this turn, such as 'decision'."),
     "line": click.option("--line", help="A line, by its name in the configuration."),
     "queue": click.option("--queue", help="A queue, by its name in mod_callcenter."),

@@ -1,0 +1,65 @@
+"""A yes that is taken back after the call: by word, by letter, by mail (GDPR art. 7(3))."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from consentivr.core.confirmations import WITHDRAWN
+from consentivr.core.consent import Reason
+from consentivr.core.evidence import CallSummary, Turn
+from consentivr.custody.files import erase_files
+from consentivr.custody.holds import Holds
+from consentivr.ledger import CallRef, Ledger
+from consentivr.recordings import Places
+
+
+@dataclass
+class Withdrawal:
+    """What became of it: calls by their visits."""
+
+    calls: list[str] = field(default_factory=list)
+    """Whose consent is taken back now."""
+    erased: list[str] = field(default_factory=list)
+    """Paths."""
+    left: dict[str, str] = field(default_factory=dict)
+    """Recordings that should be erased and are there, and why."""
+
+
+def withdraw(
+    ledger: Ledger,
+    places: Places,
+    calls: Sequence[CallSummary],
+    reason: Reason,
+    identity: str,
+    on: date,
+    *,
+    erase_in: Collection[str],
+) -> Withdrawal:
+    """Take the yes of these calls back, and erase what was recorded of calls of the queues ``erase_in``.
+
+    ``identity`` says how it was made sure that the caller said so, and goes into each row. What is on legal hold is not
+    erased (art. 17(3)(e)). Interrupted, it can be run again. Raises LedgerError.
+    """
+    done = Withdrawal()
+    holds = Holds(ledger)
+    for call in calls:
+        erase = call.queue in erase_in
+        if call.decision == "given":
+            said = {"reason": reason.value, "identity": identity, "declared_on": on.isoformat(), "erase": erase}
+            ledger.append([CallRef.of(call).row(Turn.WITHDRAWN, {**said, "by": "command", "withdrawn": True})])
+            done.calls.append(call.call)
+        if erase:
+            _erase(ledger, places, call, holds, done)
+    return done
+
+
+def _erase(ledger: Ledger, places: Places, call: CallSummary, holds: Holds, done: Withdrawal) -> None:
+    if holds.keep(call):
+        done.left |= {recording.path: f"call {call.call} is on legal hold" for recording in call.audio}
+        return
+    files = erase_files(places, call, holds)
+    ledger.append(files.rows(WITHDRAWN))
+    done.erased += [recording.path for recording in files.erased]
+    done.left |= files.left

@@ -1,0 +1,318 @@
+"""What somebody may ask for whose calls there are: a letter, data, erasure, a yes taken back (GDPR art. 7, 15-17)."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from click.testing import CliRunner, Result
+
+from consentivr import custody
+from consentivr.cli import main
+from consentivr.config import ConfigError, loads
+from consentivr.core.callers import WhoseNumber
+from consentivr.core.consent import NoticeVersion, Reason
+from consentivr.core.evidence import summarize
+from consentivr.core.retention import RetentionTerms
+from consentivr.disclosure import Controller, Letter
+from consentivr.disclosure.letter_words import WORDS
+from consentivr.ledger import CallRef, Entry, Ledger
+from consentivr.resources import shipped
+from tests.ledgers import NUMBER, UUIDS, opened, whole
+
+QUEUE = "support@default"
+AT = datetime(2026, 11, 2, 9, 30, tzinfo=timezone.utc)
+NOTICE = NoticeVersion("de", "Dürfen wir dieses Gespräch <aufzeichnen>?", "aa", 4000)
+CONTROLLER = Controller(
+    "Muster & Söhne GmbH",
+    ("Musterstraße 1", "10115 Berlin"),
+    authority="Aufsicht X",
+    time_zone="Europe/Berlin",
+    terms={QUEUE: RetentionTerms(90, 1095, 60)},
+    lines={"support": "5000"},
+)
+VISITS = [uuid.replace("26c9", "36c9", 1) for uuid in UUIDS[:20]]
+
+
+def row_of(about: CallRef, turn: str, evidence: dict, at: datetime, caller: str | None = None) -> Entry:
+    return Entry(
+        about.channel_uuid, turn, about.line, about.queue, about.mode, evidence, caller, at=at, visit=about.visit
+    )
+
+
+def conversation(
+    ledger: Ledger, folder: Path, number: int, decision: str = "given", caller: str = NUMBER, **more: object
+) -> Path:
+    """A call of who agreed, with a recording, or of who did not."""
+    about = CallRef(UUIDS[number], VISITS[number], "support", QUEUE, "permanent_opt_out")
+    reason = {"given": "consent_key", "refused": "objection_key"}.get(decision, "silence")
+    attempts = [{"outcome": "key", "key": "1", "heard_ms": 4000, "answered_at": "2026-11-02T09:30:05.000+00:00"}]
+    said = {"decision": decision, "reason": reason, "key": "1", "attempts": attempts, "notice": NOTICE.digest}
+    rows = [
+        row_of(about, "arrived", {}, AT),
+        row_of(about, "decision", said | {"purpose": "Schulung"} | more, AT + timedelta(seconds=6), caller),
+    ]
+    path = folder / "2026" / f"{VISITS[number]}.wav"
+    if decision == "given":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(str(path), np.zeros((8000, 2)), 8000, subtype="PCM_16")
+        for turn in ("recording_started", "recording_stopped"):
+            rows.append(row_of(about, turn, {"path": str(path), "duration_ms": 83_000}, AT + timedelta(seconds=20)))
+        rows.append(row_of(about, "recording_sealed", custody.seal(folder, str(path)) | {"duration_ms": 83_000}, AT))
+        rows.append(row_of(about, "agent_answered", {"agent": "1001@default", "agent_uuid": "x"}, AT))
+    rows.append(
+        row_of(about, "call_ended", {"hangup_cause": "NORMAL_CLEARING", "agent": None}, AT + timedelta(minutes=3))
+    )
+    ledger.append(rows)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "recordings"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def ledger(location: str | Path) -> Iterator[Ledger]:
+    with opened(location, country="DE") as made:
+        made.add_notice(NOTICE)
+        yield made
+    whole(location)
+
+
+# --- the letter ------------------------------------------------------------------------------
+
+
+def test_both_languages_have_the_same_words_and_one_for_each_answer() -> None:
+    assert WORDS["de"].keys() == WORDS["en"].keys()
+    for reason in Reason:
+        assert f"answer_{reason.value}" in WORDS["en"] or reason.value in WORDS["en"], reason
+    for whose in WhoseNumber:
+        assert f"kept_{whose.value}" in WORDS["en"]
+    for name, text in WORDS["en"].items():
+        placeholders = [part.partition("}")[0] for part in text.split("{")[1:]]
+        others = [part.partition("}")[0] for part in WORDS["de"][name].split("{")[1:]]
+        assert sorted(placeholders) == sorted(others), name
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "de",
+            (
+                "2. November 2026, 10:30:00 Uhr",
+                "5000 (support)",
+                "Um 10:30:05 Uhr haben Sie die 1 gedrückt und damit in die Aufzeichnung eingewilligt.",
+                "1 min 23 s; vorhanden",
+                "Aufzeichnung: 31. Januar 2027",
+                "Eintrag über den Anruf: 1. November 2029",
+                "Sie und eine Person aus unserem Haus",
+                "Schulung",
+                "Aufsicht X",
+                "Art. 77 DSGVO",
+            ),
+        ),
+        ("en", ("2 November 2026, 10:30:00", "you pressed 1, and so agreed", "Article 77 GDPR", "Aufsicht X")),
+    ],
+)
+def test_the_letter_says_what_article_15_wants(
+    ledger: Ledger, folder: Path, language: str, words: tuple[str, ...]
+) -> None:
+    conversation(ledger, folder, 0)
+    conversation(ledger, folder, 1, "refused", "03023125000")
+    conversation(ledger, folder, 2, caller="+493023125001")
+    letter = Letter(ledger, "0049 30 231-25000", CONTROLLER, folder, language)
+    assert [call.call for call, _ in letter.calls] == VISITS[:2]
+    text = " ".join(letter.render("txt").split())
+    for word in words:
+        assert word in text
+    page = letter.render("html")
+    assert "Muster &amp; Söhne GmbH" in page
+    assert "&lt;aufzeichnen&gt;" in page, "P7: what others wrote is no code"
+    assert "http" not in page, "nothing from outside"
+    assert "1001@default" not in page + text, "art. 15(4)"
+
+
+def test_a_letter_of_nothing_says_so(ledger: Ledger, folder: Path) -> None:
+    conversation(ledger, folder, 0)
+    letter = Letter(ledger, "+493099999", CONTROLLER, folder, "de")
+    text = " ".join(letter.render("txt").split())
+    assert "keinen Anruf gespeichert" in text
+    assert "Art. 11 DSGVO" in text, "whose number is not kept cannot be found"
+    assert letter.calls == []
+
+
+def test_the_letter_of_what_became_of_a_call(ledger: Ledger, folder: Path) -> None:
+    path = conversation(ledger, folder, 0)
+    calls = [summarize(rows) for rows in ledger.calls_named(VISITS[0])]
+    custody.withdraw(ledger, folder, calls, Reason.BY_MAIL, "asked back", date(2026, 11, 5), erase_in=[QUEUE])
+    assert not path.exists()
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "en").render("txt").split())
+    assert "On 5 November 2026 you took your consent back by e-mail." in text
+    assert "How we made sure that it was you: asked back." in text
+    assert "erased on" in text
+    assert "It ended: 2 November 2026, 10:33:00" in text, "taking it back makes the call no younger"
+    custody.hold(ledger, VISITS[0], "lawsuit")
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "en").render("txt").split())
+    assert "Kept until: further notice" in text
+
+
+def test_the_letter_of_a_call_recorded_by_law(ledger: Ledger, folder: Path) -> None:
+    conversation(ledger, folder, 0, "not_obtained", reason="legal_basis", legal_basis="WpHG § 83")
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "de").render("txt").split())
+    assert "Was Ihnen gesagt wurde" in text
+    assert "WpHG § 83; Art. 6 Abs. 1 lit. c DSGVO" in text
+
+
+# --- a yes taken back ------------------------------------------------------------------------
+
+
+def test_a_yes_taken_back_by_letter(ledger: Ledger, folder: Path) -> None:
+    paths = [conversation(ledger, folder, number) for number in range(3)]
+    custody.hold(ledger, VISITS[1], "lawsuit")
+    calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:3])]
+    done = custody.withdraw(ledger, folder, calls, Reason.BY_LETTER, "signature", date(2026, 11, 5), erase_in=[QUEUE])
+    assert done.calls == VISITS[:3], "the yes ends, whatever is kept"
+    assert done.erased == [str(paths[0]), str(paths[2])]
+    assert list(done.left) == [str(paths[1])]
+    assert [path.exists() for path in paths] == [False, True, False]
+    row = next(row for row in ledger.call(VISITS[0]) if row.turn == "withdrawn")
+    assert row.evidence == {
+        "reason": "by_letter",
+        "identity": "signature",
+        "declared_on": "2026-11-05",
+        "erase": True,
+        "by": "command",
+        "withdrawn": True,
+    }
+    custody.hold(ledger, VISITS[1], "over", release=True)
+    calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:3])]
+    assert {call.decision for call in calls} == {"withdrawn"}
+    again = custody.withdraw(ledger, folder, calls, Reason.BY_LETTER, "x", date(2026, 11, 6), erase_in=[QUEUE])
+    assert (again.calls, again.erased, again.left) == ([], [str(paths[1])], {}), "what was held is erased, once"
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def path(location: str | Path, folder: Path, tmp_path: Path) -> Path:
+    data = yaml.safe_load((shipped("config") / "consentivr.yaml").read_text(encoding="utf-8"))
+    data["controller"] = {"name": "Muster GmbH", "time_zone": "Europe/Berlin"}
+    data["numbers"] = {"country": "DE"}
+    data["ledger"] |= {"url" if isinstance(location, str) else "path": str(location)}
+    data["recordings"]["folder"] = str(folder)
+    data["queues"]["support"]["recording"]["erase_withdrawn"] = True
+    made = tmp_path / "consentivr.yaml"
+    made.write_text(yaml.safe_dump(data), encoding="utf-8")
+    with opened(location) as ledger:
+        ledger.add_notice(NOTICE)
+        conversation(ledger, folder, 0)
+        conversation(ledger, folder, 1, caller="03023125000")
+        conversation(ledger, folder, 2, "refused", caller="+493023125001")
+    return made
+
+
+def test_report_and_export(path: Path, tmp_path: Path) -> None:
+    out, archive = tmp_path / "letter.html", tmp_path / "person.zip"
+    done = run("person", "030 23125000", "report", "-c", str(path), "--to", "Erika Muster", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert "2 call(s), 2 recording(s)" in done.output
+    assert "Erika Muster" in out.read_text(encoding="utf-8")
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert run("person", NUMBER, "report", "-c", str(path), "--out", str(out)).exit_code == 2, "it is there already"
+    assert run("person", NUMBER, "report", "-c", str(path), "--out", str(tmp_path / "x.pdf")).exit_code == 2
+    done = run("person", "004930 23125000", "export", "-c", str(path), "--language", "en", "--out", str(archive))
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(archive) as made:
+        names = made.namelist()
+        assert "Copies are enclosed" in made.read("letter.txt").decode()
+        data = json.loads(made.read("export.json"))
+    assert {name.partition("/")[0] for name in names} == {"letter.html", "letter.txt", "export.json", "recordings"}
+    assert {row["visit"] for row in data["rows"]} == set(VISITS[:2])
+    assert run("ledger", "verify", "--export", str(archive)).exit_code == 0, "a letter beside it is no recording"
+    done = run("person", "030 99", "export", "-c", str(path), "--out", str(tmp_path / "y.zip"))
+    assert (done.exit_code, (tmp_path / "y.zip").exists()) == (1, False)
+
+
+def test_erase_shows_first_and_then_does_it(path: Path, location: str | Path, folder: Path) -> None:
+    with opened(location) as ledger:
+        custody.hold(ledger, VISITS[1], "lawsuit")
+    done = run("person", "03023125000", "erase", "-c", str(path))
+    assert done.exit_code == 0, done.output
+    assert "number and 1 recording(s) erased" in done.output
+    assert "kept, with the number: legal hold" in done.output
+    assert len(list(folder.rglob("*.wav"))) == 2, "nothing was erased"
+    with opened(location) as ledger:
+        custody.hold(ledger, VISITS[1], "over", release=True)
+    assert run("person", "03023125000", "erase", "-c", str(path), "--yes").exit_code == 0
+    assert list(folder.rglob("*.wav")) == []
+    with opened(location, country="DE") as ledger:
+        assert ledger.channels_of(NUMBER) == []
+        assert ledger.channels_of("+493023125001") == UUIDS[2:3], "nobody else's"
+    assert run("person", "03023125000", "erase", "-c", str(path)).exit_code == 1
+    assert whole(location)
+
+
+def test_withdraw_shows_first_and_then_does_it(path: Path, location: str | Path, folder: Path) -> None:
+    what = ("person", "03023125000", "withdraw", "-c", str(path), "--by", "mail", "--identity", "asked back")
+    assert run(*what[:-2]).exit_code == run(*what[:-1], " ").exit_code == 2, "how it was checked must be said"
+    done = run(*what)
+    assert (done.exit_code, len(list(folder.rglob("*.wav")))) == (0, 2), done.output
+    done = run(*what, "--yes", "--on", "2026-11-20")
+    assert "taken back: 2 call(s), 2 recording(s) erased" in done.output
+    assert (done.exit_code, list(folder.rglob("*.wav"))) == (0, [])
+    assert run(*what, "--yes").exit_code == 1, "there is nothing left to take back"
+    assert run("person", "+493023125001", *what[2:]).exit_code == 1, "who refused has none"
+    with opened(location) as ledger:
+        said = [row.evidence["declared_on"] for row in ledger.call(VISITS[0]) if row.turn == "withdrawn"]
+    assert said == ["2026-11-20"]
+    assert whole(location)
+
+
+def test_a_call_under_way_that_cannot_be_reached_is_said_to_go_on(path: Path, location: str | Path) -> None:
+    about = CallRef(UUIDS[5], VISITS[5], "support", QUEUE, "permanent_opt_out")
+    with opened(location) as ledger:
+        ledger.append([row_of(about, "decision", {"decision": "given", "reason": "consent_key"}, AT, NUMBER)])
+    done = run("person", NUMBER, "withdraw", "-c", str(path), "--by", "word", "--identity", "on the telephone", "--yes")
+    assert done.exit_code == 1
+    assert f"NOT STOPPED: call {VISITS[5]} is under way" in done.output
+    with opened(location) as ledger:
+        assert summarize(ledger.call(VISITS[5])).decision == "given", "nothing is said that is not so (P6)"
+        assert summarize(ledger.call(VISITS[0])).decision == "withdrawn"
+
+
+@pytest.mark.parametrize("number", ["anonymous", "unknown", "0000000000", " "])
+def test_nobodys_number(path: Path, number: str) -> None:
+    done = run("person", number, "erase", "-c", str(path), "--yes")
+    assert (done.exit_code, "nobody's number" in done.output) == (2, True)
+
+
+def test_who_answers_must_be_known(path: Path, tmp_path: Path) -> None:
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    del data["controller"]["name"]
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    done = run("person", NUMBER, "report", "-c", str(path), "--out", str(tmp_path / "a.txt"))
+    assert (done.exit_code, "controller.name" in done.output) == (2, True)
+    data["controller"]["time_zone"] = "Mars/Olympus"
+    with pytest.raises(ConfigError, match="is no time zone"):
+        loads(yaml.safe_dump(data))
+    data["controller"], data["numbers"] = {"name": "x"}, {"country": "XX"}
+    with pytest.raises(ConfigError, match="two capital letters"):
+        loads(yaml.safe_dump(data))
+    data["numbers"] = {"country": False}
+    assert loads(yaml.safe_dump(data)).numbers.country == "NO", "Norway, as YAML reads it"
