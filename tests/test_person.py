@@ -24,6 +24,7 @@ from consentivr.core.retention import RetentionTerms
 from consentivr.disclosure import Controller, Letter
 from consentivr.disclosure.letter_words import WORDS
 from consentivr.ledger import CallRef, Entry, Ledger
+from consentivr.recordings import Places
 from consentivr.resources import shipped
 from tests.ledgers import NUMBER, UUIDS, opened, whole
 
@@ -65,7 +66,9 @@ def conversation(
         soundfile.write(str(path), np.zeros((8000, 2)), 8000, subtype="PCM_16")
         for turn in ("recording_started", "recording_stopped"):
             rows.append(row_of(about, turn, {"path": str(path), "duration_ms": 83_000}, AT + timedelta(seconds=20)))
-        rows.append(row_of(about, "recording_sealed", custody.seal(folder, str(path)) | {"duration_ms": 83_000}, AT))
+        rows.append(
+            row_of(about, "recording_sealed", custody.seal(Places(folder), str(path)) | {"duration_ms": 83_000}, AT)
+        )
         rows.append(row_of(about, "agent_answered", {"agent": "1001@default", "agent_uuid": "x"}, AT))
     rows.append(
         row_of(about, "call_ended", {"hangup_cause": "NORMAL_CLEARING", "agent": None}, AT + timedelta(minutes=3))
@@ -155,7 +158,7 @@ def test_a_letter_of_nothing_says_so(ledger: Ledger, folder: Path) -> None:
 def test_the_letter_of_what_became_of_a_call(ledger: Ledger, folder: Path) -> None:
     path = conversation(ledger, folder, 0)
     calls = [summarize(rows) for rows in ledger.calls_named(VISITS[0])]
-    custody.withdraw(ledger, folder, calls, Reason.BY_MAIL, "asked back", date(2026, 11, 5), erase_in=[QUEUE])
+    custody.withdraw(ledger, Places(folder), calls, Reason.BY_MAIL, "asked back", date(2026, 11, 5), erase_in=[QUEUE])
     assert not path.exists()
     text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "en").render("txt").split())
     assert "On 5 November 2026 you took your consent back by e-mail." in text
@@ -181,7 +184,9 @@ def test_a_yes_taken_back_by_letter(ledger: Ledger, folder: Path) -> None:
     paths = [conversation(ledger, folder, number) for number in range(3)]
     custody.hold(ledger, VISITS[1], "lawsuit")
     calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:3])]
-    done = custody.withdraw(ledger, folder, calls, Reason.BY_LETTER, "signature", date(2026, 11, 5), erase_in=[QUEUE])
+    done = custody.withdraw(
+        ledger, Places(folder), calls, Reason.BY_LETTER, "signature", date(2026, 11, 5), erase_in=[QUEUE]
+    )
     assert done.calls == VISITS[:3], "the yes ends, whatever is kept"
     assert done.erased == [str(paths[0]), str(paths[2])]
     assert list(done.left) == [str(paths[1])]
@@ -198,7 +203,7 @@ def test_a_yes_taken_back_by_letter(ledger: Ledger, folder: Path) -> None:
     custody.hold(ledger, VISITS[1], "over", release=True)
     calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:3])]
     assert {call.decision for call in calls} == {"withdrawn"}
-    again = custody.withdraw(ledger, folder, calls, Reason.BY_LETTER, "x", date(2026, 11, 6), erase_in=[QUEUE])
+    again = custody.withdraw(ledger, Places(folder), calls, Reason.BY_LETTER, "x", date(2026, 11, 6), erase_in=[QUEUE])
     assert (again.calls, again.erased, again.left) == ([], [str(paths[1])], {}), "what was held is erased, once"
 
 

@@ -25,6 +25,7 @@ from consentivr.ledger.export import read_export
 from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.schema import ERASED
 from consentivr.ledger.verification import verify_ledger
+from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, as_administrator
 
 QUEUE, BY_LAW = "support@default", "trading@default"
@@ -64,13 +65,13 @@ def test_eight_years_of_retention_and_whole_each_time(ledger: Ledger, tmp_path: 
             ledger.append(call(number, today, queue, tally="agent:1001@default"))
             number += 1
         if quarter % 8 == 0:
-            custody.erase_calls(ledger, folder, [UUIDS[number - 1]], "request")
+            custody.erase_calls(ledger, Places(folder), [UUIDS[number - 1]], "request")
             assert custody.hold(ledger, UUIDS[number - 2], "lawsuit")
             stray = folder / f"stray{quarter}.wav"
             stray.write_bytes(b"RIFF")
             os.utime(stray, (1, 1))
         for again in range(2):
-            report = custody.Retention(ledger, folder, TERMS, at=today + timedelta(days=90 + again)).run()
+            report = custody.Retention(ledger, Places(folder), TERMS, at=today + timedelta(days=90 + again)).run()
             erased += report.rows_erased
             assert said(ledger) == [], f"quarter {quarter}, run {again}"
     assert erased > 4 * 32
