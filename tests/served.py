@@ -28,6 +28,7 @@ def localize(configuration: Configuration, folder: Path, port: int, **queue: obj
     """Write the configuration with everything below ``folder``; ``queue`` changes the queue 'support'."""
     data = configuration.model_dump(mode="json", exclude_none=True)
     data["service"] |= {"listen": f"127.0.0.1:{port}", "hosts": [f"127.0.0.1:{port}"]}
+    data["service"]["secret_file"] = str(folder / "dialplan.secret")
     data["ledger"]["path"] = str(folder / "ledger.sqlite3")
     data["recordings"]["folder"] = str(folder / "recordings")
     data["queues"]["support"] |= queue

@@ -157,8 +157,19 @@ class Service(_Section):
     allowed_peers: tuple[PeerNetwork, ...] = Field(
         ("127.0.0.1",),
         min_length=1,
-        description="Addresses or networks that may connect. The protocol has no password: anyone on this "
-        "list can play a switch.",
+        description="Addresses or networks that may connect. The protocol has no password.",
+    )
+    peer_user: Optional[StrictStr] = Field(  # noqa: UP045 - pydantic on Python 3.10 evaluates this
+        None,
+        min_length=1,
+        description="FreeSWITCH's user on this machine: connections of others are refused. Without it: 'freeswitch', "
+        "where there is one, and the user that serves. '*': any.",
+    )
+    secret_file: Optional[StrictStr] = Field(  # noqa: UP045
+        "/var/lib/consentivr/dialplan.secret",
+        min_length=1,
+        description="A secret by which the rendered dialplan proves that it calls; made by 'render' or 'serve' where "
+        "it is missing. null: the dialplan proves nothing, and whoever else may connect can play a switch.",
     )
     max_connections: StrictInt = Field(
         2000, ge=1, le=100_000, description="Calls at once; one more goes to its queue at once, unrecorded."

@@ -13,12 +13,22 @@ from consentivr.config.model import endpoint, path_of
 from consentivr.core import events as ev
 from consentivr.core.policy import AgentWish, Announcement
 from consentivr.custody import DailyRetention, Sealer
+from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
 from consentivr.resources import large_blocks_go_back, room_for_calls
-from consentivr.service.build import CannotServe, build_lines, house, retain, signer, switches
+from consentivr.service.build import (
+    CannotServe,
+    build_lines,
+    dialplan_secret,
+    house,
+    peer_users,
+    retain,
+    signer,
+    switches,
+)
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
 from consentivr.watch import Alarm, Lease, Watch
@@ -42,6 +52,7 @@ class Application:
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
+        self._secret = dialplan_secret(configuration)
         self._asked: dict[str, Call] = {}
         self._max_connections = configuration.service.max_connections
         self._web = self._web_server(configuration)
@@ -67,8 +78,19 @@ class Application:
             listen or endpoint(configuration.service.listen),
             self._serve_call,
             allowed_peers=configuration.service.allowed_peers,
+            peer_users=self._peer_users(configuration),
             max_connections=self._max_connections,
         )
+
+    @staticmethod
+    def _peer_users(configuration: Configuration) -> frozenset[int] | None:
+        users = peer_users(configuration)
+        if users is None or is_told():
+            return users
+        if configuration.service.peer_user is not None:
+            raise CannotServe("this kernel does not say whose a connection is: set service.peer_user to '*'")
+        log.warning("users on this machine are not told apart: this kernel does not say whose a connection is")
+        return None
 
     @staticmethod
     def _lease(configuration: Configuration, address: tuple[str, int]) -> Lease:
@@ -155,7 +177,10 @@ class Application:
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched).run(self._asked)
+        call = Call(
+            session, self._lines, self.ledger, self._commit_timeout, self._secret, self._may_ask, self._is_watched
+        )
+        call.run(self._asked)
 
     def _may_ask(self, channel_uuid: str) -> bool:
         """Whether nobody asks or follows this channel, or a switch has it and does not say that it is on a visit.
@@ -197,6 +222,7 @@ class Application:
             self.ledger.failure,
             all(watch.blind_since is None or watch.stands_by for watch in self._watches),
             self._alarm.incidents,
+            self._server.refused,
             self.ledger.rows,
             self.ledger.transactions,
         )
