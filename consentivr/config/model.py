@@ -355,14 +355,22 @@ class Http(_Section):
     """The HTTP interface for agents' desktops and for monitoring."""
 
     listen: Optional[Endpoint] = Field(None, description="Address and port; without it there is none.")  # noqa: UP045
+    tokens_file: StrictStr = Field(
+        "/var/lib/consentivr/agents.tokens",
+        min_length=1,
+        description="The agents' tokens, hashed; 'consentivr agents token' writes it.",
+    )
     token_file: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="A file that holds the token, readable by its owner only."
+        None,
+        min_length=1,
+        description="A file that holds one token for everybody besides, readable by its owner only. The rows do not "
+        "say then which agent it was, and whoever has it may ask of every talk.",
     )
 
     @model_validator(mode="after")
-    def _with_a_token(self) -> Http:
-        if (self.listen is None) != (self.token_file is None):
-            raise ValueError("'listen' and 'token_file' go together: without a token anyone could stop a recording")
+    def _listens(self) -> Http:
+        if self.listen is None and self.token_file is not None:
+            raise ValueError("'token_file' goes with 'listen'")
         return self
 
 

@@ -26,7 +26,6 @@ BACKLOG = 4096
 """Depth of the accept queue: a full one blocks the switch for minutes (FREESWITCH.md, section 1)."""
 
 _TURN_AWAY_SECONDS = 2.0
-_TURN_AWAY_AT_ONCE = 1000
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -77,12 +76,14 @@ class OutboundServer:
         allowed_peers: Sequence[str] = ("127.0.0.1",),
         peer_users: frozenset[int] | None = None,
         max_connections: int = 2000,
+        turned_away_at_once: int = 1000,
     ) -> None:
         self._application = application
         self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(peer) for peer in allowed_peers)
         self._is_allowed = functools.lru_cache(maxsize=256)(self._is_in_a_network)
         self._peer_users = peer_users
         self._max_connections = max_connections
+        self._turned_away_at_once = turned_away_at_once
         self.refused = 0
         """Connections of whoever is no switch of ours."""
         self._calls = gevent.pool.Group()
@@ -132,7 +133,7 @@ class OutboundServer:
             self._refuse(sock, peer, stranger)
         elif len(self._calls) >= self._max_connections:
             log.error("call turned away", calls=len(self._calls), hint="raise service.max_connections")
-            if len(self._turned_away) >= _TURN_AWAY_AT_ONCE:
+            if len(self._turned_away) >= self._turned_away_at_once:
                 sock.close()
             else:
                 self._turned_away.spawn(self._turn_away, sock)

@@ -73,6 +73,7 @@ class Laboratory:
             update={
                 "ledger": configuration.ledger.model_copy(update={"path": str(folder / "ledger.sqlite3")}),
                 "service": configuration.service.model_copy(update={"secret_file": str(folder / "dialplan.secret")}),
+                "http": configuration.http.model_copy(update={"tokens_file": str(folder / "agents.tokens")}),
                 "recordings": configuration.recordings.model_copy(update={"folder": str(folder / "recordings")}),
             }
         )

@@ -19,6 +19,7 @@ from consentivr.prompts import AudioProblem, Spoken, inspect
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
 from consentivr.watch import House
+from consentivr.web import Tokens
 
 FREESWITCH = "freeswitch"
 """The user that its packages run it as."""
@@ -209,6 +210,18 @@ def house(configuration: Configuration, lines: dict[str, Line]) -> House:
         remind_paused_s=agents.remind_paused_s,
         resume_after_s=agents.resume_after_s,
     )
+
+
+def tokens(configuration: Configuration) -> Tokens:
+    """Who may ask over HTTP. Raises CannotServe."""
+    http = configuration.http
+    try:
+        shared = None if http.token_file is None else read_secret(path_of(http.token_file), shortest=16)
+        made = Tokens(path_of(http.tokens_file), shared)
+        made.agents()
+    except OSError as error:
+        raise CannotServe(f"{error}; see 'http'") from error
+    return made
 
 
 def switches(configuration: Configuration) -> list[tuple[tuple[str, int], str]]:

@@ -82,7 +82,12 @@ def _check_ledger(configuration: Configuration) -> Finding:
 
 def private_files(configuration: Configuration) -> list[Path]:
     """What nobody but its owner may read, as far as it is there: keys, the ledger, what lies beside it."""
-    named = [configuration.ledger.signing_key, configuration.http.token_file, configuration.service.secret_file]
+    named = [
+        configuration.ledger.signing_key,
+        configuration.http.token_file,
+        configuration.http.tokens_file,
+        configuration.service.secret_file,
+    ]
     named += [switch.password_file for switch in configuration.switches]
     files = [path_of(name) for name in named if name is not None]
     if configuration.ledger.url is None:
@@ -160,7 +165,7 @@ def _check_descriptors(configuration: Configuration) -> Finding:
     wanted = configuration.service.max_connections
     room = room_for_calls(wanted)
     if room < wanted:
-        return Finding("descriptors", "warning", too_few(wanted, room))
+        return Finding("descriptors", "warning" if room else "bad", too_few(wanted, room))
     return Finding("descriptors", "good", f"enough for service.max_connections, {wanted} calls")
 
 

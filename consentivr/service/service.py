@@ -16,9 +16,8 @@ from consentivr.custody import DailyRetention, Sealer
 from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
-from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
-from consentivr.resources import large_blocks_go_back, room_for_calls
+from consentivr.resources import large_blocks_go_back, room_for_calls, room_to_turn_away
 from consentivr.service.build import (
     CannotServe,
     build_lines,
@@ -28,6 +27,7 @@ from consentivr.service.build import (
     retain,
     signer,
     switches,
+    tokens,
 )
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
@@ -54,7 +54,12 @@ class Application:
         self.ledger = LedgerWriter(configuration.ledger.location, signer=key, slow_s=max(1.0, self._commit_timeout))
         self._secret = dialplan_secret(configuration)
         self._asked: dict[str, Call] = {}
-        self._max_connections = configuration.service.max_connections
+        wanted = configuration.service.max_connections
+        self._max_connections = room_for_calls(wanted)
+        if self._max_connections < wanted:
+            log.warning("too few descriptors", why=too_few(wanted, self._max_connections))
+        if self._max_connections == 0:
+            raise CannotServe(too_few(wanted, 0))
         self._web = self._web_server(configuration)
         others = [path_of(path) for path in configuration.watch.erase_below]
         self._sealer = Sealer(Path(configuration.recordings.folder), self.ledger, others)
@@ -80,6 +85,7 @@ class Application:
             allowed_peers=configuration.service.allowed_peers,
             peer_users=self._peer_users(configuration),
             max_connections=self._max_connections,
+            turned_away_at_once=room_to_turn_away(self._max_connections),
         )
 
     @staticmethod
@@ -99,11 +105,7 @@ class Application:
     def _web_server(self, configuration: Configuration) -> WebServer | None:
         if configuration.http.listen is None:
             return None
-        try:
-            token = read_secret(path_of(configuration.http.token_file or ""), shortest=16)
-        except OSError as error:
-            raise CannotServe(str(error)) from error
-        return WebServer(endpoint(configuration.http.listen), self, token)
+        return WebServer(endpoint(configuration.http.listen), self, tokens(configuration))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -135,9 +137,6 @@ class Application:
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         large_blocks_go_back()
-        room = room_for_calls(self._max_connections)
-        if room < self._max_connections:
-            log.warning("too few descriptors", why=too_few(self._max_connections, room))
         try:
             self._server.start()
         except OSError as error:
@@ -198,9 +197,9 @@ class Application:
 
     # --- for the agents' desktops ------------------------------------------------------------
 
-    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> str:
-        """What became of a wish; see ``Watch.ask``."""
-        return self._ask(lambda watch: watch.ask(wish, by, channel_uuid=channel_uuid))
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str, *, agent: str | None = None) -> str:
+        """What became of a wish; see ``Watch.ask``. With ``agent`` only of a talk that this one is in."""
+        return self._ask(lambda watch: watch.ask(wish, by, channel_uuid=channel_uuid, agent=agent))
 
     def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str:
         """The same for the talk that an agent is in."""
