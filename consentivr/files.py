@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -83,21 +84,50 @@ def read_secret(path: Path, shortest: int = 1) -> str:
     return secret
 
 
+def make_folder(path: Path) -> None:
+    """A folder, and those above it, where they are missing; made by root they belong to whom the one above belongs.
+
+    Raises OSError.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        for folder in reversed(missing):
+            above = folder.parent.stat()
+            os.chown(folder, above.st_uid, above.st_gid)
+
+
+def kept_secret(path: Path) -> str:
+    """The secret of such a file, which is made where there is none yet. Raises OSError with a remedy."""
+    try:
+        make_folder(path.parent)
+        with new_private(path) as file:
+            file.write(secrets.token_hex(32).encode() + b"\n")
+    except FileExistsError:
+        pass
+    secret = read_secret(path, shortest=32)
+    if not (secret.isascii() and secret.isalnum()):
+        raise OSError(f"{path} holds something else than letters and digits: take it away, and a new one is made")
+    return secret
+
+
 # --- whole -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to; what is there takes the place of ``path`` when it is complete and on disk, for all to read.
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
+    """A name to write to; what is there takes the place of ``path`` when it is complete and on disk.
 
-    Raises OSError; ``path`` is as it was then.
+    Made by root it belongs to whom its folder belongs. Raises OSError; ``path`` is as it was then.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         yield temporary
         os.fsync(descriptor)
-        temporary.chmod(0o644)
+        if os.geteuid() == 0:
+            _as_its_folder(descriptor, path.parent)
+        temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -23,17 +23,29 @@ def shipped(folder: str) -> Path:
 
 
 DESCRIPTORS_BESIDE_CALLS = 200
-"""For the ledger, logs, recordings being sealed, desktops, peers being turned away."""
+"""Kept back from calls: 50 for HTTP (``web.connections``), 100 for calls that are turned away, the rest for the ledger,
+the switches' event sockets, logs, recordings being sealed."""
+
+TURNED_AWAY_AT_ONCE = 1000
+"""So many calls are given back at once, where there are descriptors for it."""
 
 
 def room_for_calls(wanted: int) -> int:
     """How many calls this process has descriptors for, one each; its limit is raised for ``wanted`` where it may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + DESCRIPTORS_BESIDE_CALLS
+    needed = wanted + DESCRIPTORS_BESIDE_CALLS + TURNED_AWAY_AT_ONCE
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - DESCRIPTORS_BESIDE_CALLS)
+    return wanted if soft == resource.RLIM_INFINITY else max(0, min(wanted, soft - DESCRIPTORS_BESIDE_CALLS))
+
+
+def room_to_turn_away(calls: int) -> int:
+    """How many more, besides so many calls, can be given back at once."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return TURNED_AWAY_AT_ONCE
+    return max(0, min(TURNED_AWAY_AT_ONCE, soft - calls - DESCRIPTORS_BESIDE_CALLS + 100))
 
 
 _M_MMAP_THRESHOLD = -3

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from consentivr.numbers import as_received
 from consentivr.recordings import is_channel_uuid
 
+PROOF, CALLED_AT = "consent_proof", "consent_called_at"
+"""That the dialplan which we rendered has called, and when (Unix time, seconds)."""
 VISIT = "consent_visit"
 LINE = "consent_line"
 DECISION = "consent_decision"

@@ -38,6 +38,8 @@ def prepare(folder: Path) -> None:
         event_socket_password="lab-only",  # noqa: S106 - loopback of the lab's containers
         agents=AGENTS,
     )
+    for file in folder.rglob("*.xml"):
+        file.chmod(0o644)  # in its container FreeSWITCH may be any user
     shutil.copytree(shipped("sounds"), folder / "sounds", dirs_exist_ok=True)
     for name in ("recordings", "db", "log", "run"):
         (folder / name).mkdir(exist_ok=True)
@@ -49,7 +51,7 @@ def localized(folder: Path) -> tuple[Path, Configuration]:
     text = (HERE / "consentivr.yaml").read_text(encoding="utf-8").replace("/lab/", f"{folder}/")
     data = yaml.safe_load(text)
     address = f"127.0.0.1:{free_port()}"
-    data["service"] = {"listen": address, "hosts": [address]}
+    data["service"] |= {"listen": address, "hosts": [address]}
     path = folder / "consentivr.yaml"
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
     return path, load(path)

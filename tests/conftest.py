@@ -23,6 +23,7 @@ from tests.postgres import Server, find_postgres
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
 YAML = """
+service: {{secret_file: {secret_file}}}
 sounds: {{folder: {sounds}}}
 ledger: {{commit_timeout_ms: {commit_timeout_ms}, numbers: {numbers}}}
 agents: {{must_agree: {must_agree}}}
@@ -101,6 +102,7 @@ def configure_once(sounds: Path, event_socket_password: Path) -> Callable[..., C
                 min_heard_ms=min_heard_ms,
                 numbers=numbers,
                 password_file=event_socket_password,
+                secret_file=event_socket_password.with_name("dialplan.secret"),
                 hear_to_end=str(hear_to_end).lower(),
                 unanswered=unanswered,
                 commit_timeout_ms=commit_timeout_ms,

@@ -29,6 +29,8 @@ def localize(configuration: Configuration, folder: Path, port: int, **queue: obj
     data = configuration.model_dump(mode="json", exclude_none=True)
     data["service"] |= {"listen": f"127.0.0.1:{port}", "hosts": [f"127.0.0.1:{port}"]}
     data["ledger"] |= {"path": str(folder / "ledger.sqlite3"), "head_file": str(folder / "ledger.head")}
+    data["http"] |= {"tokens_file": str(folder / "agents.tokens")}
+    data["service"]["secret_file"] = str(folder / "dialplan.secret")
     data["recordings"]["folder"] = str(folder / "recordings")
     data["queues"]["support"] |= queue
     path = folder / "consentivr.yaml"
@@ -36,9 +38,11 @@ def localize(configuration: Configuration, folder: Path, port: int, **queue: obj
     return path
 
 
-def serve(path: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Start ``consentivr serve``; its log goes beside the configuration."""
+def serve(path: Path, *options: str, descriptors: int | None = None) -> subprocess.Popen[bytes]:
+    """Start ``consentivr serve``; its log goes beside the configuration. It may have so many ``descriptors``."""
     command = [sys.executable, "-m", "consentivr", "serve", "--config", str(path), *options]
+    if descriptors is not None:
+        command = ["/bin/sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
     return subprocess.Popen(command, stderr=(path.parent / "serve.log").open("a"))
 
 
@@ -46,8 +50,14 @@ class Served:
     """Everything lies in ``folder``; ``end`` it."""
 
     def __init__(
-        self, configuration: Configuration, folder: Path, speed: float = SPEED, ledger_path: str | Path | None = None
+        self,
+        configuration: Configuration,
+        folder: Path,
+        speed: float = SPEED,
+        ledger_path: str | Path | None = None,
+        descriptors: int | None = None,
     ) -> None:
+        self._descriptors = descriptors
         self.port = free_port()
         self.folder = folder
         event_socket_port = free_port()
@@ -66,7 +76,7 @@ class Served:
 
     def start(self, *options: str, watching: bool = True) -> None:
         """Returns when it answers for calls, and, with ``watching``, hears both streams of the switch."""
-        self.process = serve(self.yaml, *options)
+        self.process = serve(self.yaml, *options, descriptors=self._descriptors)
         self._until(self._answers, 20)
         if watching:
             self._until(lambda: self.event_socket.connections == 2, 20)

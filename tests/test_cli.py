@@ -22,7 +22,7 @@ from consentivr.config import Configuration, load
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.laboratory import Laboratory, simulated_switch
-from consentivr.resources import room_for_calls
+from consentivr.resources import room_for_calls, room_to_turn_away
 from tests.ledgers import as_administrator
 
 
@@ -173,9 +173,12 @@ def few_descriptors() -> Iterator[None]:
 
 def test_descriptors_are_made_room_for(few_descriptors: None) -> None:
     assert room_for_calls(500) == 500
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1000, "enough as it was"
-    assert room_for_calls(1500) == 1500
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1700
+    assert room_for_calls(500) == 500
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1700, "enough as it was"
+    assert room_to_turn_away(500) == 1000
+    assert room_for_calls(1500) == 1500
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 2700
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY:
         assert room_for_calls(hard) == hard - 200

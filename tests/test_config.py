@@ -129,7 +129,7 @@ announcements:
         ("lines:", "question: {consent_key: '9'}\nlines:", "question", "the same key"),
         ("lines:", "question: {late_consent_keys: '*9'}\nlines:", "question", "the same keys"),
         ("lines:", "question: {withdrawal_keys: '9'}\nlines:", "question.withdrawal_keys", "single keys are for"),
-        ("lines:", "http: {listen: '127.0.0.1:8185'}\nlines:", "http", "go together"),
+        ("lines:", "http: {token_file: /x}\nlines:", "http", "goes with 'listen'"),
         ("lines:", "agents: {must_agree: maybe}\nlines:", "agents.must_agree", "found 'maybe'"),
         ("lines:", "lines: {}\nlines:", "lines", "stands in line 1 already"),
         ("lines:", "ledger: {url: 'mysql://x'}\nlines:", "ledger.url", "is not postgresql://"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -36,7 +37,10 @@ def queue(**changes: object) -> Queue:
     return Queue(**{**values, **changes})
 
 
-def files(line: DialplanLine | None = None, **changes: object) -> dict[str, str]:
+SECRET = "5ec2e7" * 8
+
+
+def files(line: DialplanLine | None = None, *, secret: str | None = SECRET, **changes: object) -> dict[str, str]:
     made = queue(**changes)
     line = line or DialplanLine("support", "5000", made, "/s/unanswered.wav")
     return render(
@@ -46,6 +50,7 @@ def files(line: DialplanLine | None = None, **changes: object) -> dict[str, str]
         context="public",
         hosts=["127.0.0.1:8184", "127.0.0.1:8185"],
         watchdog_s=20,
+        secret=secret,
     )
 
 
@@ -70,7 +75,10 @@ def test_the_dialplan_never_loses_a_call_and_never_records_by_accident() -> None
             "consent_watchdog=${sched_api(+20 consentivr-${uuid} uuid_transfer ${uuid} "
             "consentivr-fallback-support XML public)}",
         ),
+        ("set", "consent_called_at=${strepoch()}"),
+        ("set", "consent_proof=${md5(${uuid}:${consent_called_at}:${consent_secret})}"),
         ("socket", "127.0.0.1:8184|127.0.0.1:8185 async full"),
+        ("unset", "consent_proof"),
         ("transfer", "consentivr-fallback-support XML public"),
     ]
     assert actions(text, "consentivr-support-to-queue") == [
@@ -114,8 +122,15 @@ def test_the_record_template_that_a_mode_needs(mode: RecordingMode, template: st
 
 
 def test_a_call_that_never_met_us_has_a_path_that_cannot_be_created() -> None:
-    (preset,) = ElementTree.fromstring(files()[VARS])
+    preset = ElementTree.fromstring(files()[VARS])[0]
     assert preset.attrib == {"cmd": "set", "data": "consent_record_file=/dev/null/no-record/never-asked.wav"}
+
+
+def test_the_secret_is_in_one_file_and_on_no_channel() -> None:
+    made = files()
+    assert ElementTree.fromstring(made[VARS])[1].attrib == {"cmd": "set", "data": f"consent_secret={SECRET}"}
+    assert [name for name, text in made.items() if SECRET in text] == [VARS]
+    assert not any("consent_secret" in text or "consent_proof" in text for text in files(secret=None).values())
 
 
 def test_a_permanent_line_is_not_flagged() -> None:
@@ -138,6 +153,7 @@ def test_no_value_breaks_out_of_its_attribute(text: str) -> None:
         context="public",
         hosts=[text],
         watchdog_s=20,
+        secret=SECRET,
     )
     plain = files(unanswered_extension="6000")
     for name in (DIALPLAN, QUEUES):
@@ -168,10 +184,27 @@ def test_write_and_diff(tmp_path: Path) -> None:
     assert write(tmp_path, {"a/x.xml": "<b/>\n"}) == [tmp_path / "a/x.xml"]
     assert differences(tmp_path, {"a/x.xml": "<b/>\n"}) == ""
     assert write(tmp_path, {"a/x.xml": "<b/>\n"}) == [], "what is the same is not touched"
-    assert (tmp_path / "a/x.xml").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "a/x.xml").stat().st_mode & 0o777 == 0o640
     changed = differences(tmp_path, {"a/x.xml": "<c/>\n"})
     assert "-<b/>" in changed
     assert "+<c/>" in changed
+
+
+def test_a_difference_shows_no_secret(tmp_path: Path) -> None:
+    write(tmp_path, files())
+    shown = differences(tmp_path, files(secret="a" * 64))
+    assert SECRET not in shown
+    assert "a" * 64 not in shown
+    assert '-  <X-PRE-PROCESS cmd="set" data="consent_secret=..."/>' in shown
+    assert '+  <X-PRE-PROCESS cmd="set" data="consent_secret=..."/>' in shown
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_renders_is_for_whom_the_folder_is(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65533)
+    (path,) = write(tmp_path, {"made/with/it/x.xml": "new"})
+    for each in (path, *list(path.parents)[:3]):
+        assert (each.stat().st_uid, each.stat().st_gid) == (65534, 65533), each
 
 
 def test_never_a_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from consentivr.asking import proof
 from consentivr.asking.channel import Channel
 from consentivr.asking.doing import Doing
 from consentivr.asking.hearing import Hearing
@@ -44,10 +45,13 @@ class Call:
         lines: Mapping[str, Line],
         ledger: LedgerWriter,
         commit_timeout: float,
+        secret: str | None,
         may_ask: Callable[[str], bool],
         is_watched: Callable[[], bool],
     ) -> None:
-        """``may_ask``: whether a channel is new to us, or has arrived anew by the switch's own word.
+        """``secret`` of the dialplan; None: it need not prove itself.
+
+        ``may_ask``: whether a channel is new to us, or has arrived anew by the switch's own word.
 
         ``is_watched``: whether somebody will follow what is recorded. Nobody: a yes is not recorded.
         """
@@ -55,6 +59,7 @@ class Call:
         self._lines = lines
         self._ledger = ledger
         self._commit_timeout = commit_timeout
+        self._secret = secret
         self._may_ask = may_ask
         self._is_watched = is_watched
         self._state = AskingState()
@@ -66,9 +71,12 @@ class Call:
     def run(self, asked: dict[str, Call]) -> None:
         """Serve the call. ``asked`` are the calls under way, by channel.
 
-        Raises ESLError when the peer is no FreeSWITCH with one of our lines, or hands over a channel that it has not.
+        Raises PeerRefused when the dialplan is not ours, ESLError when the peer is no FreeSWITCH with one of our lines,
+        or hands over a channel that it has not.
         """
         headers = self._session.connect(CONNECT_SECONDS)
+        if self._secret is not None:
+            proof.check(self._secret, headers)
         channel = Channel.of(headers, self._lines, str(uuid.uuid4()))
         if not self._may_ask(channel.uuid):
             raise RemoteProtocolError("this channel is on a visit already, and the switch knows of no other")

@@ -51,7 +51,12 @@ class Doing:
         line = channel.line
         session.decline(*UNHEEDED, *(() if line.hear_to_end else ("playback",)))
         # At once, not after what is executed: whoever finds the channel from here on knows that its visit has a row.
-        variables = {switch.VISIT: channel.visit, "playback_terminators": "none"}
+        variables = {
+            switch.VISIT: channel.visit,
+            "playback_terminators": "none",
+            switch.PROOF: "",
+            switch.CALLED_AT: "",
+        }
         session.api(switch.set_variables(channel.uuid, variables))
         session.api(switch.no_watchdog(channel.uuid))
         session.api(switch.watchdog(channel.uuid, line.watchdog_s, line.fallback, line.context))

@@ -32,7 +32,7 @@ OURS_ON_POSTGRESQL = "consentivr on PostgreSQL"
 PEERS = ("greenswitch", "genesis")
 
 _YAML = """
-service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 19000}}
+service: {{listen: "127.0.0.1:{port}", hosts: ["127.0.0.1:{port}"], max_connections: 19000, secret_file: null}}
 switches: {switches}
 ledger: {{{ledger}, head_file: {folder}/ledger.head}}
 recordings: {{folder: {folder}/recordings}}

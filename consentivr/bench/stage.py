@@ -33,7 +33,7 @@ KEY_AFTER_MS = SOUNDS_MS["welcome"] + 1200
 START_SECONDS = 30.0
 
 _YAML = """
-service: {{listen: "{address}:{port}", hosts: ["{address}:{port}"]}}
+service: {{listen: "{address}:{port}", hosts: ["{address}:{port}"], secret_file: {folder}/dialplan.secret}}
 switches: [{{address: "{address}:{event_socket}", password_file: {folder}/password}}]
 ledger: {{path: {folder}/ledger.sqlite3}}
 recordings: {{folder: {folder}/recordings}}

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from consentivr.cli.common import AS_JSON, CONFIG, load_configuration, nothing, opened, print_json_value, print_table
+from consentivr.cli.common import (
+    AS_JSON,
+    CONFIG,
+    Refused,
+    load_configuration,
+    nothing,
+    opened,
+    print_json_value,
+    print_table,
+)
+from consentivr.config.model import path_of
+
+if TYPE_CHECKING:
+    from consentivr.web import Tokens
 
 
 @click.group()
@@ -78,3 +94,56 @@ def withdraw(config_path: Path, agent: str) -> None:
     if not done:
         nothing(f"{agent} has not agreed")
     click.echo(f"{agent} has taken it back")
+
+
+@agents.group("token")
+def token() -> None:
+    """Tokens by which agents' desktops, and monitoring, are known over HTTP; see http.tokens_file."""
+
+
+@contextmanager
+def _tokens(config_path: Path) -> Iterator[Tokens]:
+    from consentivr.web import Tokens
+
+    try:
+        yield Tokens(path_of(load_configuration(config_path).http.tokens_file))
+    except (OSError, ValueError) as error:
+        raise Refused(f"{error}; see http.tokens_file") from None
+
+
+@token.command("new")
+@CONFIG
+@click.argument("agent")
+def token_new(config_path: Path, agent: str) -> None:
+    """Make a token for AGENT, in place of an earlier one, and print it: it is shown this once.
+
+    It is good for the talks of this agent, and for /v1/status and /metrics: give monitoring one of its own, such as
+    'prometheus'. At once, also while 'serve' runs.
+    """
+    with _tokens(config_path) as tokens:
+        click.echo(tokens.new(agent))
+
+
+@token.command("list")
+@CONFIG
+@AS_JSON
+def token_list(config_path: Path, print_json: bool) -> None:
+    """List who has one."""
+    with _tokens(config_path) as tokens:
+        names = tokens.agents()
+    if print_json:
+        print_json_value(names)
+    else:
+        print_table(["agent"], [[name] for name in names])
+
+
+@token.command("revoke")
+@CONFIG
+@click.argument("agent")
+def token_revoke(config_path: Path, agent: str) -> None:
+    """Make AGENT's token worthless, at once."""
+    with _tokens(config_path) as tokens:
+        had = tokens.revoke(agent)
+    if not had:
+        nothing(f"{agent} has no token")
+    click.echo(f"{agent} has no token any more")

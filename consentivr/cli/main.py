@@ -117,16 +117,19 @@ def check(config_path: Path, print_json: bool, no_port: bool) -> None:
 def render(config_path: Path, out: Path, only_diff: bool) -> None:
     """Write FreeSWITCH's XML: dialplan, queues, and the default that makes calls unrecordable."""
     from consentivr import rendering
-    from consentivr.service.build import rendered
+    from consentivr.service.build import CannotServe, rendered
 
-    files = rendered(load_configuration(config_path))
+    try:
+        files = rendered(load_configuration(config_path))
+    except CannotServe as error:
+        raise Refused(str(error)) from None
     try:
         changes = rendering.differences(out, files)
         click.echo(changes or "nothing to change\n", nl=False)
         if only_diff:
             sys.exit(1 if changes else 0)
         for path in rendering.write(out, files):
-            click.echo(f"written: {path}")
+            click.echo(f"written: {path}, for {path.owner()} and the group {path.group()}")
     except OSError as error:
         raise Refused(f"cannot write below {out}: {error}") from None
 

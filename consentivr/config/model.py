@@ -211,8 +211,19 @@ class Service(_Section):
     allowed_peers: tuple[PeerNetwork, ...] = Field(
         ("127.0.0.1",),
         min_length=1,
-        description="Addresses or networks that may connect. The protocol has no password: anyone on this "
-        "list can play a switch.",
+        description="Addresses or networks that may connect. The protocol has no password.",
+    )
+    peer_user: Optional[StrictStr] = Field(  # noqa: UP045 - pydantic on Python 3.10 evaluates this
+        None,
+        min_length=1,
+        description="FreeSWITCH's user on this machine: connections of others are refused. Without it: 'freeswitch', "
+        "where there is one, and the user that serves. '*': any.",
+    )
+    secret_file: Optional[StrictStr] = Field(  # noqa: UP045
+        "/var/lib/consentivr/dialplan.secret",
+        min_length=1,
+        description="A secret by which the rendered dialplan proves that it calls; made by 'render' or 'serve' where "
+        "it is missing. null: the dialplan proves nothing, and whoever else may connect can play a switch.",
     )
     max_connections: StrictInt = Field(
         2000, ge=1, le=100_000, description="Calls at once; one more goes to its queue at once, unrecorded."
@@ -440,14 +451,22 @@ class Http(_Section):
     """The HTTP interface for agents' desktops and for monitoring."""
 
     listen: Optional[Endpoint] = Field(None, description="Address and port; without it there is none.")  # noqa: UP045
+    tokens_file: StrictStr = Field(
+        "/var/lib/consentivr/agents.tokens",
+        min_length=1,
+        description="The agents' tokens, hashed; 'consentivr agents token' writes it.",
+    )
     token_file: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="A file that holds the token, readable by its owner only."
+        None,
+        min_length=1,
+        description="A file that holds one token for everybody besides, readable by its owner only. The rows do not "
+        "say then which agent it was, and whoever has it may ask of every talk.",
     )
 
     @model_validator(mode="after")
-    def _with_a_token(self) -> Http:
-        if (self.listen is None) != (self.token_file is None):
-            raise ValueError("'listen' and 'token_file' go together: without a token anyone could stop a recording")
+    def _listens(self) -> Http:
+        if self.listen is None and self.token_file is not None:
+            raise ValueError("'token_file' goes with 'listen'")
         return self
 
 

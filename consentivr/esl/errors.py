@@ -13,6 +13,10 @@ class RemoteProtocolError(ESLError):
     """The peer sent something that a FreeSWITCH does not send."""
 
 
+class PeerRefused(ESLError):
+    """Whoever dialled is not a switch of ours."""
+
+
 class SessionClosed(ESLError):
     """The connection is gone. Every wait on it ends with this."""
 

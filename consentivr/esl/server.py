@@ -16,7 +16,8 @@ import gevent.socket
 import structlog
 from gevent.server import StreamServer
 
-from consentivr.esl.errors import ESLError
+from consentivr.esl.errors import ESLError, PeerRefused
+from consentivr.esl.peer import user_of
 from consentivr.esl.session import OutboundSession
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,6 @@ BACKLOG = 4096
 """Depth of the accept queue: a full one blocks the switch for minutes (FREESWITCH.md, section 1)."""
 
 _TURN_AWAY_SECONDS = 2.0
-_TURN_AWAY_AT_ONCE = 1000
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -62,7 +62,7 @@ class OutboundServer:
     """Accepts connections of the switch and runs ``application(session)`` in a greenlet for each.
 
     - A peer outside ``allowed_peers`` is closed at once: the outbound socket has no authentication
-      (FREESWITCH.md, section 2).
+      (FREESWITCH.md, section 2). So is one on this machine that belongs to none of ``peer_users``, if these are given.
     - Above ``max_connections`` a call is taken and given back in the same breath, because a connection
       that is merely closed would park the channel until the watchdog (section 1).
     - Whatever ``application`` raises is logged, and the socket is closed: the dialplan goes on (row M).
@@ -74,12 +74,18 @@ class OutboundServer:
         application: Callable[[OutboundSession], None],
         *,
         allowed_peers: Sequence[str] = ("127.0.0.1",),
+        peer_users: frozenset[int] | None = None,
         max_connections: int = 2000,
+        turned_away_at_once: int = 1000,
     ) -> None:
         self._application = application
         self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(peer) for peer in allowed_peers)
         self._is_allowed = functools.lru_cache(maxsize=256)(self._is_in_a_network)
+        self._peer_users = peer_users
         self._max_connections = max_connections
+        self._turned_away_at_once = turned_away_at_once
+        self.refused = 0
+        """Connections of whoever is no switch of ours."""
         self._calls = gevent.pool.Group()
         self._turned_away = gevent.pool.Group()
         self._server = _Listener(address, self._admit)
@@ -122,16 +128,36 @@ class OutboundServer:
 
     def _admit(self, sock: gevent.socket.socket, peer: Any) -> None:
         if not self._is_allowed(peer[0]):
-            log.warning("peer refused", peer=peer[0], hint="add it to service.allowed_peers if it is yours")
-            sock.close()
+            self._refuse(sock, peer, "it is not in service.allowed_peers")
+        elif (stranger := self._stranger(sock, peer)) is not None:
+            self._refuse(sock, peer, stranger)
         elif len(self._calls) >= self._max_connections:
             log.error("call turned away", calls=len(self._calls), hint="raise service.max_connections")
-            if len(self._turned_away) >= _TURN_AWAY_AT_ONCE:
+            if len(self._turned_away) >= self._turned_away_at_once:
                 sock.close()
             else:
                 self._turned_away.spawn(self._turn_away, sock)
         else:
             self._calls.spawn(self._run, OutboundSession(peer, sock))
+
+    def _refuse(self, sock: gevent.socket.socket, peer: Any, why: str) -> None:
+        self.refused += 1
+        log.warning("peer refused", peer=peer[0], why=why)
+        sock.close()
+
+    def _stranger(self, sock: gevent.socket.socket, peer: Any) -> str | None:
+        """Why a peer on this machine is nobody whom we know; None when it is, or is on another machine."""
+        if self._peer_users is None:
+            return None
+        try:
+            uid = user_of(peer, sock.getsockname())
+        except OSError as error:
+            return f"the kernel does not say whose it is: {error}"
+        if uid is None:
+            return "its socket is gone already" if ipaddress.ip_address(peer[0]).is_loopback else None
+        if uid not in self._peer_users:
+            return f"it belongs to the user {uid}, who is not service.peer_user"
+        return None
 
     def _is_in_a_network(self, host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -141,6 +167,9 @@ class OutboundServer:
     def _run(self, session: OutboundSession) -> None:
         try:
             self._application(session)
+        except PeerRefused as error:
+            self.refused += 1
+            log.warning("peer refused", peer=session.client_address[0], why=str(error))
         except ESLError as error:
             log.warning("call dropped to the dialplan", peer=session.client_address[0], why=str(error))
         except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import gevent
 
@@ -30,8 +31,10 @@ def simulated_switch(
     """A simulated switch with the dialplan and the queues that we render, and ``more`` extensions."""
     files = rendered(configuration)
     dialplan = next(text for name, text in files.items() if name.startswith("dialplan/"))
+    variables = ElementTree.fromstring(files["vars/consentivr.xml"])  # noqa: S314 - our own rendering
+    known = dict(str(each.get("data")).split("=", 1) for each in variables)
     templates = {queue.name: queue.record_template for queue in queues(configuration).values()}
-    return SimulatedSwitch(dialplan, templates, speed=speed, observer=observer, more=more)
+    return SimulatedSwitch(dialplan, templates, known, speed=speed, observer=observer, more=more)
 
 
 def with_switch(configuration: Configuration, address: tuple[str, int], password_file: Path) -> Configuration:
@@ -71,6 +74,8 @@ class Laboratory:
                 "ledger": configuration.ledger.model_copy(
                     update={"path": str(folder / "ledger.sqlite3"), "head_file": str(folder / "ledger.head")}
                 ),
+                "service": configuration.service.model_copy(update={"secret_file": str(folder / "dialplan.secret")}),
+                "http": configuration.http.model_copy(update={"tokens_file": str(folder / "agents.tokens")}),
                 "recordings": configuration.recordings.model_copy(update={"folder": str(folder / "recordings")}),
             }
         )

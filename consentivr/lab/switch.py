@@ -34,13 +34,15 @@ __all__ = ["Channel", "Leg", "SimulatedSwitch"]
 class SimulatedSwitch:
     """A switch with one context. ``speed`` is how many simulated seconds pass in a real one.
 
-    ``queues`` maps a queue's name to its record-template (None: it has none); ``more`` are extensions besides.
+    ``queues`` maps a queue's name to its record-template (None: it has none); ``variables`` are global;
+    ``more`` are extensions besides.
     """
 
     def __init__(
         self,
         dialplan: str,
         queues: dict[str, str | None],
+        variables: dict[str, str],
         *,
         speed: float = 1.0,
         observer: Callable[[Channel, str], None] = lambda channel, what: None,
@@ -50,7 +52,7 @@ class SimulatedSwitch:
         self.dialplan = Dialplan(dialplan, more)
         self.queues = queues
         self._speed, self._since, self._until_then_ms = speed, time.monotonic(), 0.0
-        self.globals = {"consent_record_file": "/dev/null/no-record/never-asked.wav"}
+        self.globals = dict(variables)
         self.core_uuid = str(uuid.uuid4())
         self.alive = True
         self.legs: dict[str, Leg] = {}

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from consentivr.files import open_private
+from consentivr.files import make_folder, open_private
 from consentivr.ledger.errors import LedgerError
 
 WRITES = {"consentivr_writes": True}
@@ -123,7 +123,7 @@ class Sqlite(Database):
         self.name = str(path)
         self._path = path
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             # WAL and shared memory take their mode from it. One that is there is not opened: closing it would end the
             # locks that SQLite has on it elsewhere in this process. Why it cannot be made, SQLite says.
             with contextlib.suppress(OSError):

@@ -76,14 +76,19 @@ def render(
     context: str,
     hosts: Sequence[str],
     watchdog_s: int,
+    secret: str | None,
 ) -> dict[str, str]:
-    """The files for an existing FreeSWITCH, by their path below its configuration folder."""
+    """The files for an existing FreeSWITCH, by their path below its configuration folder.
+
+    By ``secret`` the dialplan proves itself.
+    """
     values = {
         "lines": lines,
         "queues": queues,
         "context": context,
         "hosts": "|".join(hosts),
         "watchdog_s": watchdog_s,
+        "secret": secret,
     }
     return {
         "vars/consentivr.xml": _fill(templates, "vars/consentivr.xml.j2", values),

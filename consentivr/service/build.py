@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.disclosure import Controller
-from consentivr.files import read_secret
+from consentivr.files import kept_secret, read_secret
 from consentivr.ledger import HeadFile, Ledger, LedgerError, Signer
 from consentivr.ledger.stamping import Roots, Stamper
 from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
@@ -19,6 +22,10 @@ from consentivr.recordings import Places
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
 from consentivr.watch import House
+from consentivr.web import Tokens
+
+FREESWITCH = "freeswitch"
+"""The user that its packages run it as."""
 
 
 class CannotServe(Exception):
@@ -77,7 +84,34 @@ def rendered(configuration: Configuration) -> dict[str, str]:
         context=configuration.freeswitch.context,
         hosts=configuration.service.hosts,
         watchdog_s=configuration.freeswitch.connect_watchdog_s,
+        secret=dialplan_secret(configuration),
     )
+
+
+def dialplan_secret(configuration: Configuration) -> str | None:
+    """By which the dialplan proves itself, made if need be; None when it need not. Raises CannotServe."""
+    file = configuration.service.secret_file
+    try:
+        return None if file is None else kept_secret(path_of(file))
+    except OSError as error:
+        raise CannotServe(f"the dialplan's secret: {error}; see service.secret_file") from error
+
+
+def peer_users(configuration: Configuration) -> frozenset[int] | None:
+    """The users (uid) on this machine who may hand over calls; None for any. Raises CannotServe."""
+    name = configuration.service.peer_user
+    if name == "*":
+        return None
+    if name is not None:
+        try:
+            return frozenset({pwd.getpwnam(name).pw_uid})
+        except KeyError:
+            raise CannotServe(f"there is no user '{name}' on this machine: see service.peer_user") from None
+    # Whoever is the user that serves can do all that we can: that one is no stranger.
+    users = {os.geteuid()}
+    with contextlib.suppress(KeyError):
+        users.add(pwd.getpwnam(FREESWITCH).pw_uid)
+    return frozenset(users)
 
 
 # --- the ledger ------------------------------------------------------------------------------
@@ -226,6 +260,18 @@ def house(configuration: Configuration, lines: dict[str, Line]) -> House:
         resume_after_s=agents.resume_after_s,
         whose_number=configuration.ledger.numbers,
     )
+
+
+def tokens(configuration: Configuration) -> Tokens:
+    """Who may ask over HTTP. Raises CannotServe."""
+    http = configuration.http
+    try:
+        shared = None if http.token_file is None else read_secret(path_of(http.token_file), shortest=16)
+        made = Tokens(path_of(http.tokens_file), shared)
+        made.agents()
+    except OSError as error:
+        raise CannotServe(f"{error}; see 'http'") from error
+    return made
 
 
 def switches(configuration: Configuration) -> list[tuple[tuple[str, int], str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import pwd
 import socket
 import stat
 from dataclasses import dataclass
@@ -11,14 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 from consentivr.config import Configuration
-from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
+from consentivr.config.model import SAMPLE_RATES, Switch, endpoint, path_of
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.peer import is_told, user_of
 from consentivr.files import open_to_others, read_secret
 from consentivr.ledger import Ledger, LedgerError, check_head
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
-from consentivr.service.build import head_file, signer, sounds_folder
+from consentivr.service.build import CannotServe, dialplan_secret, head_file, peer_users, signer, sounds_folder
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings.append(_check_numbers(configuration))
     findings += _check_retention(configuration)
     findings.append(_check_recordings(configuration))
-    findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
+    findings += [_check_switch(configuration, switch) for switch in configuration.switches]
+    findings.append(_check_secret(configuration))
     findings.append(_check_descriptors(configuration))
     if port:
         findings.append(_check_port(configuration))
@@ -83,7 +86,12 @@ def _check_ledger(configuration: Configuration) -> Finding:
 
 def private_files(configuration: Configuration) -> list[Path]:
     """What nobody but its owner may read, as far as it is there: keys, the ledger, what lies beside it."""
-    named = [configuration.ledger.signing_key, configuration.http.token_file]
+    named = [
+        configuration.ledger.signing_key,
+        configuration.http.token_file,
+        configuration.http.tokens_file,
+        configuration.service.secret_file,
+    ]
     named += [switch.password_file for switch in configuration.switches]
     files = [path_of(name) for name in named if name is not None]
     if configuration.ledger.url is None:
@@ -146,25 +154,47 @@ def _check_recordings(configuration: Configuration) -> Finding:
     )
 
 
-def _check_switch(address: str, password_file: str) -> Finding:
-    what = f"switch {address}"
+def _check_switch(configuration: Configuration, switch: Switch) -> Finding:
+    what = f"switch {switch.address}"
     try:
-        connection = InboundConnection(endpoint(address), read_secret(path_of(password_file)))
+        users = peer_users(configuration)
+    except CannotServe:
+        users = None  # said elsewhere
+    try:
+        connection = InboundConnection(endpoint(switch.address), read_secret(path_of(switch.password_file)))
         connection.connect()
+        runs_as = user_of(connection.sock.getpeername(), connection.sock.getsockname()) if is_told() else None
         connection.stop()
     except (OSError, ESLError) as error:
         said = (
             f"{error}; conversations cannot be followed, so nothing is recorded: see event_socket.conf.xml, 'switches'"
         )
         return Finding(what, "bad", said)
+    if runs_as is not None and users is not None and runs_as not in users:
+        name = pwd.getpwuid(runs_as).pw_name
+        said = f"it runs as {name}, whose calls would be refused: set service.peer_user to {name}"
+        return Finding(what, "bad", said)
     return Finding(what, "good", "its event socket lets us in")
+
+
+def _check_secret(configuration: Configuration) -> Finding:
+    try:
+        secret, users = dialplan_secret(configuration), peer_users(configuration)
+    except CannotServe as error:
+        return Finding("peers", "bad", str(error))
+    if secret is None or users is None:
+        what = "prove nothing (service.secret_file)" if secret is None else "may be any user's (service.peer_user)"
+        return Finding("peers", "warning", f"calls {what}: whoever reaches service.listen can play a switch")
+    if not is_told():
+        return Finding("peers", "warning", "users are not told apart: this kernel does not say whose a connection is")
+    return Finding("peers", "good", "calls are taken of FreeSWITCH's user, with the dialplan's secret")
 
 
 def _check_descriptors(configuration: Configuration) -> Finding:
     wanted = configuration.service.max_connections
     room = room_for_calls(wanted)
     if room < wanted:
-        return Finding("descriptors", "warning", too_few(wanted, room))
+        return Finding("descriptors", "warning" if room else "bad", too_few(wanted, room))
     return Finding("descriptors", "good", f"enough for service.max_connections, {wanted} calls")
 
 

@@ -8,25 +8,28 @@ import structlog
 
 from consentivr.asking import Call
 from consentivr.config import Configuration
-from consentivr.config.model import endpoint, path_of
+from consentivr.config.model import endpoint
 from consentivr.core import events as ev
 from consentivr.core.policy import AgentWish, Announcement
 from consentivr.custody import DailyRetention, Sealer
+from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
-from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
-from consentivr.resources import large_blocks_go_back, room_for_calls
+from consentivr.resources import large_blocks_go_back, room_for_calls, room_to_turn_away
 from consentivr.service.build import (
     CannotServe,
     build_lines,
+    dialplan_secret,
     head_file,
     house,
+    peer_users,
     places,
     retain,
     signer,
     stamper,
     switches,
+    tokens,
 )
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
@@ -64,8 +67,14 @@ class Application:
             post_to=configuration.ledger.post_checkpoints_to,
             stamper=authority,
         )
+        self._secret = dialplan_secret(configuration)
         self._asked: dict[str, Call] = {}
-        self._max_connections = configuration.service.max_connections
+        wanted = configuration.service.max_connections
+        self._max_connections = room_for_calls(wanted)
+        if self._max_connections < wanted:
+            log.warning("too few descriptors", why=too_few(wanted, self._max_connections))
+        if self._max_connections == 0:
+            raise CannotServe(too_few(wanted, 0))
         self._web = None if watch_only else self._web_server(configuration)
         self._sealer = Sealer(places(configuration), self.ledger)
         self._alarm = Alarm(configuration.watch.command)
@@ -90,8 +99,20 @@ class Application:
             listen or endpoint(configuration.service.listen),
             self._serve_call,
             allowed_peers=configuration.service.allowed_peers,
+            peer_users=self._peer_users(configuration),
             max_connections=self._max_connections,
+            turned_away_at_once=room_to_turn_away(self._max_connections),
         )
+
+    @staticmethod
+    def _peer_users(configuration: Configuration) -> frozenset[int] | None:
+        users = peer_users(configuration)
+        if users is None or is_told():
+            return users
+        if configuration.service.peer_user is not None:
+            raise CannotServe("this kernel does not say whose a connection is: set service.peer_user to '*'")
+        log.warning("users on this machine are not told apart: this kernel does not say whose a connection is")
+        return None
 
     @staticmethod
     def _lease(configuration: Configuration, address: tuple[str, int]) -> Lease:
@@ -100,11 +121,7 @@ class Application:
     def _web_server(self, configuration: Configuration) -> WebServer | None:
         if configuration.http.listen is None:
             return None
-        try:
-            token = read_secret(path_of(configuration.http.token_file or ""), shortest=16)
-        except OSError as error:
-            raise CannotServe(str(error)) from error
-        return WebServer(endpoint(configuration.http.listen), self, token)
+        return WebServer(endpoint(configuration.http.listen), self, tokens(configuration))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -137,9 +154,6 @@ class Application:
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         large_blocks_go_back()
-        room = room_for_calls(self._max_connections)
-        if room < self._max_connections:
-            log.warning("too few descriptors", why=too_few(self._max_connections, room))
         if not self._watch_only:
             self._listen()
         for watch in self._watches:
@@ -187,7 +201,10 @@ class Application:
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched).run(self._asked)
+        call = Call(
+            session, self._lines, self.ledger, self._commit_timeout, self._secret, self._may_ask, self._is_watched
+        )
+        call.run(self._asked)
 
     def _may_ask(self, channel_uuid: str) -> bool:
         """Whether nobody asks or follows this channel, or a switch has it and does not say that it is on a visit.
@@ -205,9 +222,9 @@ class Application:
 
     # --- for the agents' desktops ------------------------------------------------------------
 
-    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> str:
-        """What became of a wish; see ``Watch.ask``."""
-        return self._ask(lambda watch: watch.ask(wish, by, channel_uuid=channel_uuid))
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str, *, agent: str | None = None) -> str:
+        """What became of a wish; see ``Watch.ask``. With ``agent`` only of a talk that this one is in."""
+        return self._ask(lambda watch: watch.ask(wish, by, channel_uuid=channel_uuid, agent=agent))
 
     def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str:
         """The same for the talk that an agent is in."""
@@ -229,6 +246,7 @@ class Application:
             self.ledger.failure,
             all(watch.blind_since is None or watch.stands_by for watch in self._watches),
             self._alarm.incidents,
+            self._server.refused,
             self.ledger.rows,
             self.ledger.transactions,
         )

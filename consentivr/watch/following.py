@@ -378,12 +378,12 @@ class Following:
     # --- from outside ------------------------------------------------------------------------
 
     def ask(self, channel_uuid: str | None, agent: str | None) -> Visit | None:
-        """The visit on a channel, or the one whose talk an agent is in."""
-        if channel_uuid is not None:
-            return self.visits.get(channel_uuid)
-        for leg in self.people.legs_of(agent or ""):
+        """The visit on a channel, or the one whose talk an agent is in; given both, only if it is the same."""
+        if agent is None:
+            return self.visits.get(channel_uuid or "")
+        for leg in self.people.legs_of(agent):
             for member in self.board.room(leg):
-                if member in self.visits:
+                if member in self.visits and channel_uuid in (None, member):
                     return self.visits[member]
         return None
 

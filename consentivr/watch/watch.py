@@ -206,6 +206,12 @@ class Watch:
         return None if said.startswith("-ERR") else said.strip()
 
 
+def _settled(state: TalkState) -> bool:
+    """Whether nothing is on its way to silence, or out of it: who resumes and pauses in one breath must not be told of
+    the wish before."""
+    return not (state.masking or state.unmasking or state.starting)
+
+
 def _nothing_records(state: TalkState) -> bool:
     return state.withdrawal is None
 
@@ -213,7 +219,7 @@ def _nothing_records(state: TalkState) -> bool:
 _SO = {
     AgentWish.START: lambda state: not state.starting and bool(state.unclosed),
     AgentWish.STOP: lambda state: state.stop_by is None,
-    AgentWish.PAUSE: lambda state: state.paused and state.pause_by is None,
-    AgentWish.RESUME: lambda state: not state.paused and state.pause_by is None,
+    AgentWish.PAUSE: lambda state: state.paused and state.pause_by is None and _settled(state),
+    AgentWish.RESUME: lambda state: not (state.paused or state.pause_by or state.mute) and _settled(state),
     AgentWish.WITHDRAW: _nothing_records,
 }

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+import gevent
 import structlog
-from flask import Flask, Response, abort, jsonify, request
-from gevent.pywsgi import WSGIServer
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from flask import Flask, Response, abort, g, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 from werkzeug.exceptions import HTTPException
 
 from consentivr.core.policy import AgentWish
+from consentivr.web.connections import BoundedServer
+from consentivr.web.tokens import Tokens
 
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 4096
+
+WRONG_TOKEN_SECONDS = 1.0
+"""So long whoever shows a wrong token waits for the answer."""
 
 
 @dataclass(frozen=True)
 class Status:
     """How the service is: calls that are being asked, conversations that are followed, rows that are not durable yet,
     why rows cannot be written, whether every switch is watched (here, or by another process); since the start: how many
-    incidents there were, how many rows were made durable, in how many transactions."""
+    incidents there were, how many connections of who is no switch of ours, how many rows were made durable, in how many
+    transactions."""
 
     calls: int
     conversations: int
@@ -31,6 +37,7 @@ class Status:
     ledger_failure: str | None
     watching: bool
     incidents: int
+    refused: int
     ledger_rows: int
     ledger_transactions: int
 
@@ -38,7 +45,7 @@ class Status:
 class Desk(Protocol):
     """What the desktops may ask of; the answers are those of ``Watch.ask``."""
 
-    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str) -> str: ...
+    def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str, *, agent: str | None) -> str: ...
     def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str: ...
     def status(self) -> Status: ...
 
@@ -46,8 +53,8 @@ class Desk(Protocol):
 class WebServer:
     """Serves on an address; port 0 takes a free one."""
 
-    def __init__(self, address: tuple[str, int], desk: Desk, token: str) -> None:
-        self._server = WSGIServer(address, application(desk, token), log=None, error_log=None)
+    def __init__(self, address: tuple[str, int], desk: Desk, tokens: Tokens) -> None:
+        self._server = BoundedServer(address, application(desk, tokens, lambda: self._server.known()))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -63,8 +70,8 @@ class WebServer:
         self._server.stop(timeout=1)
 
 
-def application(desk: Desk, token: str) -> Flask:
-    """The WSGI application."""
+def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
+    """The WSGI application; ``known`` is called when a request has shown a token that is good."""
     app = Flask("consentivr")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     metrics = CollectorRegistry()
@@ -73,17 +80,34 @@ def application(desk: Desk, token: str) -> Flask:
     talks = Gauge("consentivr_conversations", "Conversations that are followed", registry=metrics)
     watching = Gauge("consentivr_watching", "1 while every switch is watched, 0 while one is not", registry=metrics)
     incidents = Gauge("consentivr_incidents", "Incidents since the start", registry=metrics)
+    strangers = Gauge("consentivr_refused", "Connections of who is no switch of ours", registry=metrics)
     rows = Gauge("consentivr_ledger_rows", "Rows made durable since the start", registry=metrics)
     transactions = Gauge("consentivr_ledger_transactions", "Transactions that took them there", registry=metrics)
+    wrong = Counter("consentivr_http_refused", "HTTP requests without a good token", registry=metrics)
     writable = Gauge("consentivr_ledger_writable", "1 while rows can be written", registry=metrics)
 
     @app.before_request
     def who_asks() -> None:
         if request.path == "/health":
             return
-        given = request.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+        try:
+            asker = tokens.asker(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        except OSError as error:
+            log.error("nobody's token can be looked at: see http.tokens", why=str(error))
+            abort(503, "tokens cannot be looked at now")
+        if asker is None:
+            wrong.inc()
+            log.warning("wrong token", peer=request.remote_addr, path=request.path)
+            gevent.sleep(WRONG_TOKEN_SECONDS)
             abort(401, "the header 'Authorization: Bearer TOKEN' is missing or wrong")
+        known()
+        g.asker = asker
+
+    @app.after_request
+    def once(response: Response) -> Response:
+        """A connection that waits for another request would hold a place."""
+        response.headers["Connection"] = "close"
+        return response
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[Response, int]:
@@ -107,6 +131,7 @@ def application(desk: Desk, token: str) -> Flask:
         talks.set(now.conversations)
         watching.set(now.watching)
         incidents.set(now.incidents)
+        strangers.set(now.refused)
         rows.set(now.ledger_rows)
         transactions.set(now.ledger_transactions)
         writable.set(now.ledger_failure is None)
@@ -114,11 +139,14 @@ def application(desk: Desk, token: str) -> Flask:
 
     @app.post("/v1/calls/<channel_uuid>/recording")
     def call(channel_uuid: str) -> tuple[Response, int]:
-        return answer(desk.ask_of_call(channel_uuid, wish(), "http"))
+        """With an agent's own token: of a talk that this agent is in."""
+        return answer(desk.ask_of_call(channel_uuid, wish(), g.asker.by, agent=g.asker.agent))
 
     @app.post("/v1/agents/<agent>/recording")
     def agent(agent: str) -> tuple[Response, int]:
-        return answer(desk.ask_of_agent(agent, wish(), "http"))
+        if g.asker.agent not in (None, agent):
+            abort(403, "this token is of another agent")
+        return answer(desk.ask_of_agent(agent, wish(), g.asker.by))
 
     def wish() -> AgentWish:
         data: Any = request.get_json(silent=True)

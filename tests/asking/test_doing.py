@@ -67,7 +67,8 @@ def test_taking_over_moves_the_watchdog_in_a_group_of_its_own() -> None:
     declined = [command.removeprefix("filter Application -") for command in sent if "filter Application" in command]
     assert declined == [*UNHEEDED, "playback"]
     assert [command for command in sent if not command.startswith("filter")] == [
-        f"api uuid_setvar_multi {UUID} consent_visit={VISIT};playback_terminators=none",
+        f"api uuid_setvar_multi {UUID} consent_visit={VISIT};playback_terminators=none;consent_proof=;"
+        "consent_called_at=",
         f"api sched_del consentivr-{UUID}",
         f"api sched_api +{made.line.watchdog_s} consentivr-{UUID} uuid_transfer {UUID} "
         "consentivr-support-fallback XML public",

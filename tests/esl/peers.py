@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
 import gevent.socket
 
+from consentivr.asking.proof import proof
+from consentivr.config import Configuration
 from consentivr.esl.inbound import InboundConnection
 from consentivr.esl.session import SUBSCRIPTIONS, OutboundSession
+from consentivr.service.build import dialplan_secret
 
 CONNECT_REPLY = (
     b"Event-Name: CHANNEL_DATA\nUnique-ID: 26c9d23f-fed1-4cfe-b05e-66ccabca7936\n"
@@ -95,3 +100,22 @@ def within(seconds: float, what: Callable[[], object]) -> object:
     if greenlet.exception is not None:
         raise greenlet.exception
     return greenlet.value
+
+
+def proven(connected: bytes, configuration: Configuration) -> bytes:
+    """What ``connect`` answered, with what the dialplan proves by its secret; it ends with its Content-Type."""
+    secret = dialplan_secret(configuration)
+    found = re.search(rb"Unique-ID: (\S+)", connected)
+    assert secret is not None
+    assert found is not None
+    now = str(int(time.time()))
+    made = proof(secret, found[1].decode(), now)
+    said = f"variable_consent_called_at: {now}\nvariable_consent_proof: {made}\nContent-Type: command/reply"
+    return connected.replace(b"Content-Type: command/reply", said.encode(), 1)
+
+
+def handed_over(configuration: Configuration, channel_uuid: str = "26c9d23f-fed1-4cfe-b05e-66ccabca7936") -> bytes:
+    """A call on the line 5000, and what follows: the answers to our subscriptions."""
+    said = CONNECT_REPLY.replace(b"26c9d23f-fed1-4cfe-b05e-66ccabca7936", channel_uuid.encode())
+    said = said.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller", 1)
+    return proven(said, configuration) + OK * len(SUBSCRIPTIONS)

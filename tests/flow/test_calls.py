@@ -184,7 +184,7 @@ def test_a_wideband_caller_hears_the_wideband_recording(laboratory: Laboratory) 
 
 # --- at every step ---------------------------------------------------------------------------
 
-STEPS_IN_THE_DIALPLAN = ["set", "set", "set", "unset", "unset", "set", "set", "set", "set", "socket"]
+STEPS_IN_THE_DIALPLAN = ["set", "set", "set", "unset", "unset", "set", "set", "set", "set", "set", "set", "socket"]
 STEPS_OF_A_YES = [
     "answer", "playback", "multiset", "flush_dtmf", "play_and_get_digits", "play_and_get_digits", "multiset",
     "record_session", "multiset", "callcenter",

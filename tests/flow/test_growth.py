@@ -23,7 +23,7 @@ from consentivr.lab.simulated import words
 from consentivr.lab.simulated.faults import Faults
 from consentivr.ledger import Ledger
 from consentivr.service.service import Application
-from tests.esl.peers import OK, event
+from tests.esl.peers import OK, event, proven
 from tests.flow.calling import until, visits
 from tests.served import PASSWORD, Served
 
@@ -36,7 +36,8 @@ KINDS = ("yes", "no", "withdrawn", "foreign", "colleague", "conference", "listen
 class PassingSwitch:
     """A switch of calls that are over at once: what it tells is all that is told of a call, and it knows no channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
         self.core_uuid = str(uuid.uuid4())
         self.faults = Faults()
         self.listeners: list[Callable[[words.Event], None]] = []
@@ -129,11 +130,12 @@ def whole_call(address: tuple[str, int], switch: PassingSwitch, kind: str) -> No
         return say("CHANNEL_EXECUTE_COMPLETE", **{"Application-UUID": found[1].decode(), **headers})
 
     with gevent.socket.create_connection(address, timeout=30) as sock:
-        sock.sendall(
+        connected = (
             f"Event-Name: CHANNEL_DATA\nUnique-ID: {channel}\nCaller-Destination-Number: 5000\n"
             f"FreeSWITCH-Switchname: {words.SWITCHNAME}\nCore-UUID: {switch.core_uuid}\n"
-            "Caller-Caller-ID-Number: %2B493023125000\nContent-Type: command/reply\nReply-Text: %2BOK%0A\n\n".encode()
+            "Caller-Caller-ID-Number: %2B493023125000\nContent-Type: command/reply\nReply-Text: %2BOK%0A\n\n"
         )
+        sock.sendall(proven(connected.encode(), switch.configuration))
         heard = until_heard(sock, b"play_and_get_digits")
         visit = re.search(rb"consent_visit=([^;\n]+)", heard)
         assert visit
@@ -203,7 +205,7 @@ def every_visit_is_whole(location: str | Path, calls: int) -> None:
 
 def test_no_descriptor_and_no_memory_stays_behind(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     served = Served(configure(), tmp_path)
-    switch = PassingSwitch()
+    switch = PassingSwitch(served.configuration)
     served.event_socket.attach(switch)
     process = Path("/proc") / str(served.process.pid)
     address = ("127.0.0.1", served.port)
@@ -228,7 +230,7 @@ def test_no_descriptor_and_no_memory_stays_behind(configure: Callable[..., Confi
 
 @contextmanager
 def serving(configuration: Configuration, folder: Path) -> Iterator[tuple[Application, PassingSwitch]]:
-    switch = PassingSwitch()
+    switch = PassingSwitch(configuration)
     socket = SimulatedEventSocket(switch, PASSWORD)
     configuration = with_switch(configuration, socket.address, password_file(folder, PASSWORD))
     application = Application(configuration, listen=("127.0.0.1", 0))

@@ -12,7 +12,7 @@ import pytest
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
-from tests.esl.peers import CONNECT_REPLY, OK, event
+from tests.esl.peers import event, handed_over
 from tests.flow.calling import YES, decision, rows
 
 # --- hostile text ----------------------------------------------------------------------------
@@ -57,10 +57,10 @@ while True:
 
 
 def test_p9_a_peer_that_never_stops_talking_starves_nobody(laboratory: Laboratory) -> None:
-    hello = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller") + OK * 4
     flood = event("DTMF", **{"DTMF-Digit": "1"})
     port = str(laboratory.application.address[1])
-    hellos = [hello.replace(b"26c9d23f", b"%08x" % number) for number in range(2)]  # each a channel of its own
+    channels = [f"{number:08x}-fed1-4cfe-b05e-66ccabca7936" for number in range(2)]
+    hellos = [handed_over(laboratory.configuration, channel) for channel in channels]
     command = [sys.executable, "-c", TALKER, port]
     talkers = [subprocess.Popen([*command, said.hex(), flood.hex()], stderr=subprocess.DEVNULL) for said in hellos]
     try:
@@ -88,9 +88,10 @@ def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.
 
 @pytest.mark.parametrize("number", [b"\xff%41", b"%ff%fe", b"%ED%B3%BF", b"%00"])
 def test_p9_a_number_that_is_no_text_harms_nobody(laboratory: Laboratory, number: bytes) -> None:
-    strange = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5000\nCaller-Caller")
     with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
-        peer.sendall(strange.replace(b"+493023125000", number) + OK * 4 + event("CHANNEL_HANGUP_COMPLETE"))
+        peer.sendall(
+            handed_over(laboratory.configuration).replace(b"+493023125000", number) + event("CHANNEL_HANGUP_COMPLETE")
+        )
         gevent.sleep(0.1)
     assert len(laboratory.call(YES).recorded) == 1
     assert laboratory.application.ledger.failure is None

@@ -19,7 +19,7 @@ from consentivr.esl.codec import Decoder, Message
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import SimulatedSwitch
-from tests.esl.peers import event
+from tests.esl.peers import event, proven
 from tests.flow.calling import until
 from tests.recorded import NAMES, blocks, from_switch, messages, to_switch
 
@@ -61,10 +61,12 @@ class RecordedSwitch:
         self._uuids: dict[str, list[str]] = {}
         self._wake = gevent.event.Event()
 
-    def play(self, address: tuple[str, int], chunk: int) -> None:
+    def play(self, laboratory: Laboratory, chunk: int) -> None:
+        address = laboratory.application.address
         with gevent.socket.create_connection(address, timeout=5) as sock:
             reader = gevent.spawn(self._read, sock)
-            self._send(sock, self.raw_channel.replace(b": 5003\n", b": 5000\n"), chunk)
+            connected = proven(self.raw_channel.replace(b": 5003\n", b": 5000\n"), laboratory.configuration)
+            self._send(sock, connected, chunk)
             for message in self.messages:
                 if message.content_type == "text/event-json" and not self.let_go:
                     event = self._event(message)
@@ -134,7 +136,7 @@ def test_a_recorded_call_is_decided_as_the_caller_wanted(laboratory: Laboratory,
     if tries == 2:
         ended = next(m for m in switch.messages if b'"play_and_get_digits"' in m.body and b"COMPLETE" in m.body)
         switch.messages.insert(switch.messages.index(ended), ended)
-    switch.play(laboratory.application.address, chunk)
+    switch.play(laboratory, chunk)
     decision, reason = EXPECTED[name]
     turns = ["arrived", "decision"] + (["call_ended"] if reason == "hangup" else [])
     until(lambda: len(laboratory.rows()) == len(turns) and laboratory.application.calls == 0)
@@ -153,7 +155,7 @@ def test_a_caller_with_a_name_in_latin_1_is_asked_like_anybody_else(laboratory: 
         "granted",
         lambda body: body.replace(b"consent_digit", b"consent_key_1").replace(b"Mustermann", b"M\xfcstermann"),
     )
-    switch.play(laboratory.application.address, 1 << 20)
+    switch.play(laboratory, 1 << 20)
     assert [row.evidence.get("decision") for row in laboratory.rows()] == [None, "given"]
     assert "record_session" in switch.sent
 
@@ -167,7 +169,7 @@ def test_the_connection_breaks_anywhere_in_a_recorded_call(laboratory: Laborator
         events = [message for message in switch.messages if message.content_type == "text/event-json"]
         switch.messages = events[:kept]
         try:
-            switch.play(laboratory.application.address, 1 << 20)
+            switch.play(laboratory, 1 << 20)
         except (AssertionError, ConnectionError):
             continue
         gevent.sleep(0.01)
@@ -255,7 +257,7 @@ def test_the_simulated_switch_tells_what_the_real_one_told(name: str, sounds: Pa
     server.start()
     dialplan = DIALPLAN.replace("HOST", f"127.0.0.1:{server.server_port}")
     templates = {"support@default": "${consent_record_file}", "short@default": None}
-    switch = SimulatedSwitch(dialplan, templates, speed=20)
+    switch = SimulatedSwitch(dialplan, templates, {}, speed=20)
     channel = switch.call("5003", CALLERS[name])
     channel.greenlet.join(20)
     server.stop()

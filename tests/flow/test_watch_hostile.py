@@ -16,6 +16,7 @@ from consentivr.core.foreign import is_name
 from consentivr.esl.codec import Decoder
 from consentivr.lab.simulated import words
 from consentivr.lab.switch import Channel
+from tests.esl.peers import proven
 from tests.flow.talks import NO, SUPPORT, YES, Talks, press, stays, until
 from tests.ledgers import whole
 
@@ -29,6 +30,7 @@ class Peer:
         self._sock = gevent.socket.create_connection(talks.application.address, timeout=5)
         lines = [f"{name}: {_plain(value)}" for name, value in like.headers("CHANNEL_DATA").items()]
         self._connected = ("\n".join([*lines, "Content-Type: command/reply", "Reply-Text: %2BOK%0A"]) + "\n\n").encode()
+        self._connected = proven(self._connected, talks.configuration)  # it has read what the dialplan said
         self.said: list[str] = []
         self.closed = False
         self._greenlet = gevent.spawn(self._run)

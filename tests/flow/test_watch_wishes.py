@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import gevent
 import pytest
+from structlog.testing import capture_logs
 
 from consentivr.files import read_secret
-from tests.flow.talks import ALICE, NO, YES, Desktop, Talks, audible, masked_s, press, stays, until
+from consentivr.lab.simulated.recorders import Recorder
+from consentivr.web import Tokens
+from tests.flow.talks import ALICE, BOB, NO, TOKEN, YES, Desktop, Talks, audible, masked_s, press, stays, until
 
 Make = Callable[..., Talks]
 LATE = {"question": {"late_consent_keys": "*1"}}
@@ -269,6 +273,65 @@ def test_an_agents_desktop(talks: Make) -> None:
     made.event_socket.cut()
     until(lambda: desktop.ask("/health", None, "")[0] == 503)
     assert desktop.wishes(channel, "withdraw") == 404
+
+
+def test_an_agents_own_token(talks: Make) -> None:
+    made = talks(desktops=True)
+    desktop = Desktop(made)
+    tokens = Tokens(made.folder / "agents.tokens", TOKEN)
+    alices, bobs = tokens.new(ALICE), tokens.new(BOB)
+    channel = made.talking(YES)
+    gevent.sleep(0.05)
+    target, pause, resume = f"/v1/calls/{channel.uuid}/recording", b'{"wish": "pause"}', b'{"wish": "resume"}'
+    assert desktop.ask(target, pause, bobs)[0] == 404, "of this talk, to others, nothing is said"
+    assert desktop.ask(f"/v1/agents/{ALICE}/recording", pause, bobs)[0] == 403
+    assert desktop.ask(f"/v1/agents/{BOB}/recording", pause, bobs)[0] == 404, "in no talk"
+    assert not made.said(channel, "recording_paused")
+    assert desktop.ask(target, pause, alices)[0] == 200
+    assert desktop.ask(f"/v1/agents/{ALICE}/recording", resume, alices)[0] == 200
+    assert desktop.ask(target, pause)[0] == 200
+    assert desktop.ask("/v1/status", None, bobs)[0] == 200
+    assert [said["by"] for said in made.said(channel, "recording_paused")] == [f"http:{ALICE}", "http"]
+    assert [said["by"] for said in made.said(channel, "recording_resumed")] == [f"http:{ALICE}"]
+    assert tokens.revoke(ALICE)
+    assert desktop.ask(target, resume, alices)[0] == 401
+    made.ended(channel)
+
+
+def test_a_wrong_token_is_counted_slow_and_told_of(talks: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentivr.web.server.WRONG_TOKEN_SECONDS", 0.3)
+    made = talks(desktops=True)
+    desktop = Desktop(made)
+    began = time.monotonic()
+    with capture_logs() as log:
+        assert desktop.ask("/v1/status", None, "not-a-good-token")[0] == 401
+        assert desktop.ask("/v1/status", None, "\u00e4")[0] == 401
+    assert time.monotonic() - began > 0.6
+    assert [line["event"] for line in log].count("wrong token") == 2
+    assert "not-a-good-token" not in str(log)
+    assert "consentivr_http_refused_total 2.0" in desktop.ask("/metrics")[1]
+
+
+def test_a_pause_in_the_breath_of_a_resume_is_confirmed_for_itself(talks: Make) -> None:
+    """200 says that nothing is heard: not that a pause before it once was so."""
+    made = talks(desktops=True)
+    desktop = Desktop(made)
+    channel = made.recorded()
+    assert desktop.wishes(channel, "pause") == 200
+    (recorder,) = [bug for bug in channel.bugs if isinstance(bug, Recorder)]
+    made.switch.faults.slow(" unmask ", 0.3)
+    made.switch.faults.slow(" mask ", 0.1)
+    before = len(channel.masked)
+    resumed = gevent.spawn(desktop.wishes, channel, "resume")
+    until(lambda: " unmask " in str(made.commands))
+    assert desktop.wishes(channel, "pause") == 200
+    assert [what for what, _ in channel.masked[before:]] == ["unmask", "mask"], (
+        "it is silent, and stays so, when that is said"
+    )
+    resumed.kill()
+    gevent.sleep(1)
+    assert recorder.masked
+    made.ended(channel)
 
 
 def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:

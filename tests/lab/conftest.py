@@ -99,7 +99,7 @@ def _is_late(event: dict) -> bool:
 
 @pytest.fixture
 def switch() -> Iterator[SimulatedSwitch]:
-    made = SimulatedSwitch(DIALPLAN, {QUEUE: None, OTHER: None}, speed=SPEED)
+    made = SimulatedSwitch(DIALPLAN, {QUEUE: None, OTHER: None}, {}, speed=SPEED)
     yield made
     for leg in list(made.legs.values()):
         leg.hang_up()

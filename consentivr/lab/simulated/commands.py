@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import uuid
@@ -190,6 +191,9 @@ class Commands:
 
     def _do_strepoch(self, rest: str) -> str:
         return str(int(time.time()))
+
+    def _do_md5(self, rest: str) -> str:
+        return hashlib.md5(rest.encode()).hexdigest()  # noqa: S324 - FreeSWITCH's own
 
     def _do_strftime(self, rest: str) -> str:
         return time.strftime(rest)
