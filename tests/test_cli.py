@@ -151,6 +151,17 @@ def test_check_warns_of_too_few_descriptors(path: Path) -> None:
     assert "raise LimitNOFILE" in done.output
 
 
+def test_check_warns_of_a_question_that_does_not_tell_the_way_back(path: Path) -> None:
+    data = yaml.safe_load(path.read_text())
+    data["announcements"]["de"]["question"] = "Ja ist die 1.| Zurück mit Stern und 9."
+    path.write_text(yaml.safe_dump(data, allow_unicode=True))
+    found = {one["said"] for one in json.loads(run("check", "-c", str(path), "--no-port", "--json").output)
+             if one["what"] == "question of line support" and one["level"] == "warning"}  # fmt: skip
+    assert len(found) == 2
+    assert any("before the key 9 was named" in said for said in found)
+    assert any("before hearing that *9 takes it back" in said for said in found)
+
+
 def test_check_warns_of_audio_that_says_something_else(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "own"
     copy = f"import sys, shutil; shutil.copy('{sounds_of(path)[0]}', sys.argv[1])"

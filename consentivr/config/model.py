@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from consentivr.config import wording
 from consentivr.core.policy import (
     AgentWish,
     Announcement,
@@ -404,7 +405,12 @@ class Recording(_Section):
         description="Only with 'every_nth', and required there: of each agent's consenting calls.",
     )
     erase_withdrawn: StrictBool = Field(
-        False, description="Whether a yes that is taken back erases what was recorded; else it only stops."
+        True, description="Whether a yes that is taken back erases what was recorded (GDPR art. 17(1)(b))."
+    )
+    kept_because: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        description="Only with 'erase_withdrawn: false', and required there: the other legal ground on which what was "
+        "recorded is kept (GDPR art. 17(1)(b), 17(3)). It goes into the row of each withdrawal.",
     )
     purpose: SwitchText = Field("quality assurance", description="What the recordings are for (GDPR art. 5(1)(b)).")
     legal_basis: Optional[SwitchText] = Field(  # noqa: UP045
@@ -417,6 +423,18 @@ class Recording(_Section):
     def _every_goes_with_every_nth(self) -> Recording:
         if (self.mode is RecordingMode.EVERY_NTH) != (self.every is not None):
             raise ValueError("'every' goes with mode 'every_nth', and only with it")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_kept_has_a_ground(self) -> Recording:
+        stated = self.kept_because is not None and bool(self.kept_because.strip())
+        if self.mode.asks and not self.erase_withdrawn and not stated:
+            raise ValueError(
+                "'erase_withdrawn: false' needs 'kept_because': the legal ground on which a recording is kept although "
+                "its consent was taken back (GDPR art. 17(1)(b))"
+            )
+        if self.kept_because is not None and (self.erase_withdrawn or not self.mode.asks):
+            raise ValueError("'kept_because' goes with 'erase_withdrawn: false' in a mode that asks")
         return self
 
     @model_validator(mode="after")
@@ -525,6 +543,7 @@ class Configuration(_Section):
             legal_basis=recording.legal_basis,
             every=recording.every or 1,
             erase_withdrawn=recording.erase_withdrawn,
+            kept_because=recording.kept_because,
             withdrawal_keys=question.withdrawal_keys,
             late_consent_keys=question.late_consent_keys,
             agents_must_agree=self.agents.must_agree,
@@ -535,21 +554,26 @@ class Configuration(_Section):
         )
 
     def enough_of(self, line_name: str) -> float:
-        """How much of the question, of 1, must be heard to know what is asked (promise P2).
+        """How much of the question, of 1, must be heard to know what is asked (promise P2): ``wording.enough``."""
+        question = self.question_of(line_name)
+        keys = (question.consent_key, question.objection_key)
+        return wording.enough(
+            self.question_text(line_name), self.language_of(line_name), keys, question.withdrawal_keys
+        )
 
-        Up to the mark in its text; without one until the second of the two keys has been named; a question that
-        names them otherwise must be heard to its end. A text takes as long as its share of the letters.
-        """
-        line, question = self.lines[line_name], self.question_of(line_name)
+    def untold_of(self, line_name: str) -> list[str]:
+        """The keys that its question does not name before a yes counts: ``wording.untold``."""
+        question = self.question_of(line_name)
+        keys = (question.consent_key, question.objection_key)
+        return wording.untold(
+            self.question_text(line_name), self.language_of(line_name), keys, question.withdrawal_keys
+        )
+
+    def question_text(self, line_name: str) -> str:
+        """What a line's callers are asked, with the mark; empty where there is no question."""
         texts = self.announcements.get(self.language_of(line_name), {})
-        text = line.announcements.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
-        if ENOUGH in text:
-            return text.index(ENOUGH) / max(1, len(text) - 1)
-        named = [
-            re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text) for key in (question.consent_key, question.objection_key)
-        ]
-        ends = [found.end() for found in named if found is not None]
-        return max(ends) / len(text) if len(ends) == 2 else 1.0
+        own = self.lines[line_name].announcements
+        return own.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
 
     def question_of(self, line_name: str) -> Question:
         """How callers of a line are asked."""
@@ -563,11 +587,11 @@ class Configuration(_Section):
         """For each announcement of a line its file's stem and its text."""
         line = self.lines[line_name]
         texts = {
-            announcement: (announcement.value, spoken(text))
+            announcement: (announcement.value, wording.spoken(text))
             for announcement, text in self.announcements.get(self.language_of(line_name), {}).items()
         }
         own = {
-            announcement: (f"{line_name}-{announcement.value}", spoken(text))
+            announcement: (f"{line_name}-{announcement.value}", wording.spoken(text))
             for announcement, text in line.announcements.items()
         }
         return {**texts, **own}
@@ -575,7 +599,7 @@ class Configuration(_Section):
     def sound_files(self) -> dict[tuple[str, str], str]:
         """Every announcement in use, as (language, file's stem) -> text."""
         files = {
-            (language, announcement.value): spoken(text)
+            (language, announcement.value): wording.spoken(text)
             for language, texts in self.announcements.items()
             for announcement, text in texts.items()
         }
@@ -625,15 +649,6 @@ class Configuration(_Section):
                 mistakes.append((("queues", key, "name"), f"queue '{names[queue.name]}' has this name already", ""))
             names.setdefault(queue.name, key)
         return mistakes
-
-
-ENOUGH = "|"
-"""In a question's text: here the caller knows what is asked. It is not spoken."""
-
-
-def spoken(text: str) -> str:
-    """A text as it is said."""
-    return text.replace(ENOUGH, "")
 
 
 def endpoint(value: str) -> tuple[str, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consentivr.core.consent import Attempt, ConsentDecision
+from consentivr.core.consent import Attempt, ConsentDecision, Notice
 from consentivr.core.policy import AgentWish
 from consentivr.core.switchboard import Recorder, Tap
-from consentivr.core.turns import LegSeen, Notice, Row
+from consentivr.core.turns import LegSeen, Row
 from consentivr.core.verdict import Permission
 
 # --- to both ---------------------------------------------------------------------------------

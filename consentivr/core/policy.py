@@ -106,8 +106,10 @@ class TalkPolicy:
     legal_basis: str | None = None
     every: int = 1
     """With EVERY_NTH: of each agent's consenting calls, every so many is recorded."""
-    erase_withdrawn: bool = False
-    """Whether taking a yes back erases what was recorded."""
+    erase_withdrawn: bool = True
+    """Whether taking a yes back erases what was recorded (GDPR art. 17(1)(b))."""
+    kept_because: str | None = None
+    """Where it does not: the ground for that."""
     withdrawal_keys: str = "*9"
     """What takes a yes back, at any time (GDPR art. 7(3))."""
     late_consent_keys: str | None = None

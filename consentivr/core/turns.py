@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from consentivr.core.consent import Attempt, Consent
+from consentivr.core.consent import Attempt, Consent, Notice
 from consentivr.core.evidence import Turn
 from consentivr.core.verdict import Verdict
 
@@ -18,23 +18,17 @@ class Row:
     """One turn; its fields are the evidence."""
 
     turn: ClassVar[Turn]
+    if_known: ClassVar[tuple[str, ...]] = ()
+    """Fields that are left out when they are None."""
 
     def evidence(self) -> dict[str, Any]:
         """For the ledger: JSON."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        said = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {name: value for name, value in said.items() if value is not None or name not in self.if_known}
 
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True)
-class Notice:
-    """The wording that this caller is asked or told with: digest (``NoticeVersion``), length, language."""
-
-    digest: str
-    duration_ms: int
-    language: str
 
 
 @dataclass(frozen=True)
@@ -97,15 +91,20 @@ class Withheld(Row):
 
 @dataclass(frozen=True)
 class Withdrawn(Row):
-    """The yes was taken back, and nothing records any more: how, and how long that took, in milliseconds."""
+    """The yes was taken back, and nothing records any more: how, and how long that took, in milliseconds.
+
+    ``erase``: what was recorded is erased; else ``kept_because`` may say on which ground it is kept.
+    """
 
     turn: ClassVar[Turn] = Turn.WITHDRAWN
+    if_known: ClassVar = ("kept_because",)
     reason: str
     keys: str | None
     by: str
     erase: bool
     stopped_ms: int | None
     withdrawn: bool = True
+    kept_because: str | None = None
 
 
 @dataclass(frozen=True)
@@ -291,10 +290,7 @@ class CallEnded(Row):
     """The visit is over: ``hangup_cause`` of the channel, or ``why`` when that is not how it ended."""
 
     turn: ClassVar[Turn] = Turn.CALL_ENDED
+    if_known: ClassVar = ("why",)
     hangup_cause: str | None
     agent: str | None
     why: str | None = None
-
-    def evidence(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"hangup_cause": self.hangup_cause, "agent": self.agent}
-        return told if self.why is None else told | {"why": self.why}

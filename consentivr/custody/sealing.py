@@ -12,7 +12,7 @@ import gevent
 import gevent.queue
 import structlog
 
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.core.unwatched import spans
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerWriter
 from consentivr.recordings import (
@@ -150,7 +150,8 @@ class Sealer:
     def _erase_all(self) -> None:
         while True:
             about, path, why, since = self._to_erase.get()
-            if self._is_held(about):
+            call = self._known_of(about)
+            if call is not None and call.held:
                 log.warning("on legal hold: not erased before it is released", channel=about.channel_uuid, path=path)
                 self._to_erase.task_done()
                 continue
@@ -159,21 +160,30 @@ class Sealer:
                 if not away:
                     if self._worker.run(_erase, self._erasable, path).erased:
                         self._ledger.note(about.row(Turn.RECORDING_ERASED, {"why": why, "path": path}))
+                    elif since is None and not _accounted_for(call, path):  # a talk that never began: sealed as such
+                        self._ledger.note(about.row(Turn.RECORDING_SEALED, seal(self._folder, path)))
                 elif (place := self._worker.run(_put_away, self._folder, path)) is not None:
                     self._ledger.note(about.row(Turn.QUARANTINED, {"why": why, "path": path, "to": place}))
             except (OSError, ValueError) as error:
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=str(error))
             self._to_erase.task_done()
 
-    def _is_held(self, about: CallRef) -> bool:
-        """Whether the visit that asks for it is under a legal hold: retention erases it once that is released."""
+    def _known_of(self, about: CallRef) -> CallSummary | None:
+        """The visit that asks for it: under a legal hold, retention erases it once that is released."""
         if about.visit is None:
-            return False
+            return None
         try:
-            return any(summarize(rows).held for rows in self._ledger.rows_of_visits([about.visit]))
+            return next((summarize(rows) for rows in self._ledger.rows_of_visits([about.visit])), None)
         except LedgerError as error:
             log.warning("whether a call is on hold cannot be read; it is erased", why=str(error))
-            return False
+            return None
+
+
+def _accounted_for(call: CallSummary | None, path: str) -> bool:
+    return call is not None and any(
+        recording.path == path and (recording.sealed or recording.erased_at is not None)
+        for recording in call.recordings
+    )
 
 
 def _may_be_evidence(folder: Path, path: str, since: float) -> bool:

@@ -31,6 +31,7 @@ class Finding:
 def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     """Whether ``serve`` could work: sound files, ledger, recordings folder, port."""
     findings = _check_sounds(configuration)
+    findings += _check_questions(configuration)
     findings.append(_check_ledger(configuration))
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
@@ -59,6 +60,27 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
                 findings.append(
                     Finding(what, "good", f"{spoken.duration_ms / 1000:.1f} s, version {spoken.notice.digest[:12]}")
                 )
+    return findings
+
+
+def _check_questions(configuration: Configuration) -> list[Finding]:
+    """Both keys and the way back are told before the yes (GDPR art. 7(3))."""
+    findings = []
+    for name, line in configuration.lines.items():
+        if not configuration.queues[line.queue].recording.mode.asks:
+            continue
+        what = f"question of line {name}"
+        back = configuration.question_of(name).withdrawal_keys
+        untold = configuration.untold_of(name)
+        if not untold:
+            findings.append(Finding(what, "good", f"names both keys, and the way back ({back})"))
+        for key in untold:
+            said = f"a caller may agree before the key {key} was named"
+            if key == back:
+                said = (
+                    f"a caller may agree before hearing that {back} takes it back; GDPR art. 7(3) wants it told before"
+                )
+            findings.append(Finding(what, "warning", f"{said}: see docs/admin.md, Announcements"))
     return findings
 
 

@@ -27,7 +27,7 @@ from consentivr.core.actions import (
     TakeOver,
     Write,
 )
-from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Reason
+from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Notice, Reason
 from consentivr.core.dialogue import step
 from consentivr.core.events import (
     Announced,
@@ -47,7 +47,7 @@ from consentivr.core.events import (
 from consentivr.core.policy import Announcement, LinePolicy, RecordingMode
 from consentivr.core.state import AskingState, Phase
 from consentivr.core.turns import Arrived as ArrivedRow
-from consentivr.core.turns import CallEnded, Decided, Notice, Withdrawn, Withheld
+from consentivr.core.turns import CallEnded, Decided, Withdrawn, Withheld
 from tests.core.rows import hold_as_json, rows
 
 MIN_HEARD = 400
