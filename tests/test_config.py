@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from consentivr.config import ConfigError, Configuration, Mistake, load, loads, wording
 from consentivr.core.policy import AgentWish, Announcement, LinePolicy, Outsiders, RecordingMode, Taps, WhileHeld
+from consentivr.core.statutes import Confirmation
 from consentivr.resources import shipped
 
 GOOD = """\
@@ -179,10 +181,13 @@ def test_one_mistake(was: str, put: str, key: str, said: str) -> None:
     [
         ("{mode: permanent}", "needs a legal_basis"),
         ("{mode: permanent, legal_basis: ' '}", "needs a legal_basis"),
-        ("{mode: permanent, legal_basis: consent of the caller}", "other than consent"),
-        ("{mode: permanent, legal_basis: Einwilligung}", "other than consent"),
-        ("{mode: permanent, legal_basis: Art. 6 (1) a GDPR}", "other than consent"),
-        ("{mode: off, legal_basis: MiFID II}", "goes with mode 'permanent' only"),
+        ("{mode: permanent, legal_basis: consent of the caller}", "who cannot decline has not agreed"),
+        ("{mode: permanent, legal_basis: HGB § 257}", "needs 'confirmed_by' and 'confirmed_on'"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A. Adler}", "go together"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A, confirmed_on: 2026-02-30}", "not a value"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: Adler, confirmed_on: 2999-01-01}", "not come yet"),
+        ("{mode: off, confirmed_by: Adler, confirmed_on: 2026-01-01}", "goes with mode 'permanent' only"),
+        ("{mode: off, legal_basis: MiFID II art. 16(7)}", "goes with mode 'permanent' only"),
         ("{erase_withdrawn: false}", "needs 'kept_because'"),
         ("{erase_withdrawn: false, kept_because: ' '}", "needs 'kept_because'"),
         ("{kept_because: art. 17(3)(e)}", "goes with 'erase_withdrawn: false'"),
@@ -201,9 +206,20 @@ def test_recording_modes(recording: str, said: str) -> None:
 
 
 def test_permanent_needs_the_announcement_that_tells() -> None:
-    law = GOOD.replace("support@default", "support@default, recording: {mode: permanent, legal_basis: MiFID II}")
+    law = GOOD.replace("support@default", "support@default, recording: {mode: permanent, legal_basis: WpHG § 83}")
     assert "no announcement 'told'" in str(mistakes(law)[0])
     assert policy(loads(law.replace("Dürfen wir", "Dürfen wir, told: Wir müssen."))).mode.value == "permanent"
+
+
+def test_another_statute_goes_with_who_confirmed_it_into_both_policies() -> None:
+    said = "{mode: permanent, legal_basis: HGB § 257, confirmed_by: A. Adler, confirmed_on: 2026-11-01}"
+    made = loads(
+        GOOD.replace("name: support@default", f"name: support@default, recording: {said}").replace(
+            "Dürfen wir", "Dürfen wir, told: Wir müssen."
+        )
+    )
+    assert policy(made).confirmed == Confirmation("A. Adler", date(2026, 11, 1))
+    assert made.talk_policy("support", "support").confirmed == policy(made).confirmed
 
 
 @pytest.mark.parametrize("written", ["off", "'off'"])

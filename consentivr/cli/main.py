@@ -23,6 +23,7 @@ from consentivr.cli.common import (
     print_table,
 )
 from consentivr.cli.ledger import ledger
+from consentivr.cli.privacy import privacy
 from consentivr.cli.retention import retention
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
@@ -159,6 +160,7 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
 main.add_command(agents)
 main.add_command(bench)
 main.add_command(ledger)
+main.add_command(privacy)
 main.add_command(retention)
 
 

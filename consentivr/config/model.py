@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -31,6 +32,7 @@ from consentivr.core.policy import (
     WhileHeld,
 )
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.statutes import Confirmation, refusal
 
 SAMPLE_RATES = (8000, 16000)
 """Each announcement is kept at the rates of narrowband and wideband calls, in Hz."""
@@ -107,6 +109,17 @@ def _time_of_day(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    """YAML reads 2026-11-28 as a day, and so does the schema."""
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("is not a day, such as 2026-11-28") from None
+    if day > datetime.now(timezone.utc).date():
+        raise ValueError("is a day that has not come yet")
+    return day
+
+
 def _directory_user(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.+\-]+@[A-Za-z0-9_.\-]+", value):
         raise ValueError("is not user@domain, as in FreeSWITCH's directory")
@@ -136,6 +149,7 @@ Number = Annotated[StrictStr, AfterValidator(_number)]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
+Day = Annotated[date, BeforeValidator(_day)]
 DirectoryUser = Annotated[StrictStr, AfterValidator(_directory_user)]
 Language = Annotated[StrictStr, Field(pattern=r"^[a-z]{2,3}$")]
 SpokenText = Annotated[StrictStr, Field(min_length=1, max_length=2000)]
@@ -415,9 +429,16 @@ class Recording(_Section):
     purpose: SwitchText = Field("quality assurance", description="What the recordings are for (GDPR art. 5(1)(b)).")
     legal_basis: Optional[SwitchText] = Field(  # noqa: UP045
         None,
-        description="Only with 'permanent', and required there: the statute that demands the recording. Consent "
-        "is no basis for a recording that the caller cannot decline.",
+        description="Only with 'permanent', and required there: the statute that demands the recording, one of "
+        "'consentivr privacy statutes'. Consent is no basis for a recording that the caller cannot decline.",
     )
+    confirmed_by: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        min_length=3,
+        description="For a statute that is not in the list: who confirmed that it demands the recording. It goes, with "
+        "the day, into every decision row.",
+    )
+    confirmed_on: Optional[Day] = Field(None, description="The day of that: YYYY-MM-DD.")  # noqa: UP045
 
     @model_validator(mode="after")
     def _every_goes_with_every_nth(self) -> Recording:
@@ -438,15 +459,27 @@ class Recording(_Section):
         return self
 
     @model_validator(mode="after")
+    def _confirmed_by_somebody_on_a_day(self) -> Recording:
+        if (self.confirmed_by is None) != (self.confirmed_on is None):
+            raise ValueError("'confirmed_by' and 'confirmed_on' go together")
+        return self
+
+    @model_validator(mode="after")
     def _permanent_needs_a_statute(self) -> Recording:
         if self.mode is RecordingMode.PERMANENT:
             if self.legal_basis is None or not self.legal_basis.strip():
                 raise ValueError("mode 'permanent' needs a legal_basis: the statute that demands the recording")
-            if re.search(r"consent|einwilligung|6\s*\(1\)\s*\(?(lit\.?\s*)?a\b", self.legal_basis, re.IGNORECASE):
-                raise ValueError("legal_basis must be other than consent: who cannot decline has not agreed")
-        elif self.legal_basis is not None:
+            if (why := refusal(self.legal_basis, self.confirmation() is not None)) is not None:
+                raise ValueError(f"legal_basis {why}")
+        elif self.legal_basis is not None or self.confirmed_by is not None:
             raise ValueError("legal_basis goes with mode 'permanent' only; elsewhere consent is the basis")
         return self
+
+    def confirmation(self) -> Confirmation | None:
+        """Who confirmed that the law demands the recording."""
+        if self.confirmed_by is None or self.confirmed_on is None:
+            return None
+        return Confirmation(self.confirmed_by, self.confirmed_on)
 
 
 class QueueConfiguration(_Section):
@@ -526,6 +559,7 @@ class Configuration(_Section):
             mode=recording.mode,
             purpose=recording.purpose,
             legal_basis=recording.legal_basis,
+            confirmed=recording.confirmation(),
             consent_key=question.consent_key,
             objection_key=question.objection_key,
             max_attempts=question.attempts,
@@ -541,6 +575,7 @@ class Configuration(_Section):
             mode=recording.mode,
             purpose=recording.purpose,
             legal_basis=recording.legal_basis,
+            confirmed=recording.confirmation(),
             every=recording.every or 1,
             erase_withdrawn=recording.erase_withdrawn,
             kept_because=recording.kept_because,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from consentivr.core.consent import Attempt, Consent, Notice
 from consentivr.core.evidence import Turn
+from consentivr.core.statutes import Confirmation
 from consentivr.core.verdict import Verdict
 
 CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"
@@ -54,6 +55,7 @@ class Decided(Row):
     legal_basis: str | None
     arrived_at: str | None
     notice: Notice | None
+    confirmed: Confirmation | None = None
 
     def evidence(self) -> dict[str, Any]:
         """Flat, as the ledger has always had it."""
@@ -72,7 +74,7 @@ class Decided(Row):
         notice = self.notice
         if notice is not None:
             told |= {"notice": notice.digest, "notice_ms": notice.duration_ms, "language": notice.language}
-        return told
+        return told | (self.confirmed.evidence() if self.confirmed else {})
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
