@@ -280,6 +280,17 @@ class Question(_Section):
         return self
 
 
+class Statistics(_Section):
+    """Counting by agent."""
+
+    agreement: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        min_length=3,
+        description="The agreement that allows it, such as the works agreement and its day (BetrVG § 87(1) no. 6). "
+        "Without it nothing is counted by agent; with it each such query is a row.",
+    )
+
+
 class Agents(_Section):
     """The agents' side of a recording."""
 
@@ -303,6 +314,7 @@ class Agents(_Section):
         default_factory=dict,
         description="What agents press in a talk for start, stop, pause and resume; withdraw: the caller said it.",
     )
+    statistics: Statistics = Field(default_factory=Statistics)
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Agents:
@@ -520,6 +532,31 @@ class LineConfiguration(_Section):
     )
 
 
+class Privacy(_Section):
+    """What the documents of 'consentivr privacy' say of the house; what is left out stands there as a gap."""
+
+    controller: Optional[SwitchText] = Field(None, description="Name and address (GDPR art. 4(7)).")  # noqa: UP045
+    contact: Optional[SwitchText] = Field(None, description="How the controller is reached.")  # noqa: UP045
+    dpo: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="The data protection officer and how to reach them, or why there is none (art. 37)."
+    )
+    authority: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="The supervisory authority (art. 55, 77)."
+    )
+    recipients: Optional[tuple[SwitchText, ...]] = Field(  # noqa: UP045
+        None, description="Who gets recordings or evidence, processors too (art. 28); [] for nobody."
+    )
+    third_countries: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="Transfers to third countries and on what they rest (art. 44 to 49), or 'none'."
+    )
+    notice_at: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="Where callers find the whole notice (art. 13), such as an address of the web."
+    )
+    measures: tuple[SwitchText, ...] = Field(
+        (), description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups."
+    )
+
+
 class Configuration(_Section):
     """Everything an administrator can choose."""
 
@@ -538,6 +575,7 @@ class Configuration(_Section):
     watch: Watch = Field(default_factory=Watch)
     http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
+    privacy: Privacy = Field(default_factory=Privacy)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
     question: Question = Field(default_factory=Question)

@@ -14,6 +14,7 @@ from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
 from consentivr.files import read_secret
 from consentivr.ledger import Ledger, LedgerError
+from consentivr.privacy import missing
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
 from consentivr.service.build import signer, sounds_folder
@@ -33,6 +34,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings = _check_sounds(configuration)
     findings += _check_questions(configuration)
     findings.append(_check_ledger(configuration))
+    findings += _check_privacy(configuration)
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
     findings.append(_check_descriptors(configuration))
@@ -94,6 +96,14 @@ def _check_ledger(configuration: Configuration) -> Finding:
         return Finding("ledger", "bad", str(error))
     signed = f"checkpoints are signed by {key.key_id}" if key else "checkpoints are not signed"
     return Finding("ledger", "good", f"{ledger.name} can be written; {signed}")
+
+
+def _check_privacy(configuration: Configuration) -> list[Finding]:
+    """What the documents of 'consentivr privacy' want and do not find."""
+    gaps = missing(configuration)
+    if not gaps:
+        return [Finding("privacy", "good", "'consentivr privacy' has everything that its documents want")]
+    return [Finding(f"privacy.{name}", "warning", f"is missing: {what}") for name, what in gaps.items()]
 
 
 def _check_recordings(configuration: Configuration) -> Finding:
