@@ -55,6 +55,8 @@ class Turn(str, Enum):
 
     AGENT_AGREED = "agent_agreed"
     AGENT_WITHDREW = "agent_withdrew"
+    AGENTS_COUNTED = "agents_counted"
+    """Somebody counted or listed by agent: what was asked, on which agreement, by whom."""
 
 
 AFTERWARDS = frozenset(

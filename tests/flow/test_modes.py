@@ -186,7 +186,7 @@ def test_an_agent_takes_it_back(configure: Configure, tmp_path: Path) -> None:
         with opened(tmp_path / "ledger.sqlite3") as ledger:
             assert custody.take_back(ledger, ALICE)
             assert not custody.take_back(ledger, ALICE)
-            custody.agree(ledger, BOB, ["other@default"])
+            custody.agree(ledger, BOB, custody.AgreedTo(wording="test"), ["other@default"])
         assert laboratory.call(caller).recorded == {}, "from the next talk on"
         elsewhere = Caller(keys=YES, talks_ms=4000, agent=BOB)
         assert laboratory.call(elsewhere).recorded == {}, "agreed for another queue only"
