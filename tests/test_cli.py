@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -194,6 +195,17 @@ def test_check_warns_of_too_few_descriptors(path: Path) -> None:
     done = run("check", "-c", str(path), "--no-port")
     assert done.exit_code == 0, "it serves, but not so many"
     assert "raise LimitNOFILE" in done.output
+
+
+def test_check_warns_of_a_question_that_does_not_tell_the_way_back(path: Path) -> None:
+    data = yaml.safe_load(path.read_text())
+    data["announcements"]["de"]["question"] = "Ja ist die 1.| Zurück mit Stern und 9."
+    path.write_text(yaml.safe_dump(data, allow_unicode=True))
+    found = {one["said"] for one in json.loads(run("check", "-c", str(path), "--no-port", "--json").output)
+             if one["what"] == "question of line support" and one["level"] == "warning"}  # fmt: skip
+    assert len(found) == 2
+    assert any("before the key 9 was named" in said for said in found)
+    assert any("before hearing that *9 takes it back" in said for said in found)
 
 
 def test_audio_that_says_something_else_is_not_spoken(path: Path, tmp_path: Path) -> None:
@@ -441,7 +453,7 @@ def test_ledger_calls_and_count(signed: Signed) -> None:
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     for arguments, expected in (
         (["--caller", "+493023125000"], [yes]),
-        (["--agent", "1001@default", "--queue", "support@default"], [yes, no]),
+        (["--queue", "support@default"], [yes, no]),
         (["--day", today], [yes, no]),
         (["--until", today], []),
         (["--since", f"{today}T00:00:00", "--line", "support", "--decision", "given"], [yes]),
@@ -454,6 +466,47 @@ def test_ledger_calls_and_count(signed: Signed) -> None:
         for decision in ("given", "refused")
     ]
     assert "50.0 %" in run("ledger", "count", "-c", str(path)).output
+
+
+def test_nothing_is_counted_or_listed_by_agent_without_an_agreement_and_with_one_it_is_a_row(signed: Signed) -> None:
+    path, _, yes, no = signed
+    queries = (["count", "--by", "agent"], ["calls", "--agent", "1001@default"], ["list", "--agent", "1001@default"])
+    for query in (*queries, ["export", "--agent", "1001@default"]):
+        refused = run("ledger", *query, "-c", str(path))
+        assert refused.exit_code == 2, query
+        assert "87(1)" in refused.output
+    counted = ["ledger", "list", "-c", str(path), "--turn", "agents_counted", "--json"]
+    assert json.loads(run(*counted).output) == []
+    data = yaml.safe_load(path.read_text())
+    data["agents"]["statistics"] = {"agreement": "works agreement of 2026-11-01"}
+    path.write_text(yaml.safe_dump(data))
+    found = json.loads(run("ledger", "calls", "-c", str(path), "--agent", "1001@default", "--json").output)
+    assert [call["channel_uuid"] for call in found] == [yes, no]
+    assert "1001@default" in run("ledger", "count", "-c", str(path), "--by", "agent", "--decision", "given").output
+    said = [row["evidence"] for row in json.loads(run(*counted).output)]
+    assert [one["query"] for one in said] == [
+        "ledger calls --agent 1001@default", "ledger count --by agent --decision given",
+    ]  # fmt: skip
+    assert {one["agreement"] for one in said} == {"works agreement of 2026-11-01"}
+    assert all(one["by"] for one in said)
+    assert run("ledger", "verify", "-c", str(path)).exit_code == 0
+
+
+def test_an_agent_agrees_to_something(path: Path, tmp_path: Path) -> None:
+    form = tmp_path / "form.pdf"
+    form.write_bytes(b"I agree")
+    for wrong in (
+        [],
+        ["--document", str(form), "--wording", "form"],
+        ["--document", str(tmp_path / "no")],
+        ["--wording", ""],
+    ):
+        assert run("agents", "agree", "-c", str(path), "1001@default", *wrong).exit_code == 2, wrong
+    assert run("agents", "agree", "-c", str(path), "1001@default", "--document", str(form)).exit_code == 0
+    assert run("agents", "agree", "-c", str(path), "1002@default", "--wording", "form-2026-10").exit_code == 0
+    first, second = json.loads(run("agents", "list", "-c", str(path), "--json").output)
+    assert first["to"] == hashlib.sha256(b"I agree").hexdigest()
+    assert (second["to"], second["by"]) == ("form-2026-10", "administrator")
 
 
 def test_ledger_checkpoints_are_kept_elsewhere(signed: Signed, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -13,8 +14,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentivr.config import ConfigError, Configuration, Mistake, load, loads
+from consentivr.config import ConfigError, Configuration, Mistake, load, loads, wording
 from consentivr.core.policy import AgentWish, Announcement, LinePolicy, Outsiders, RecordingMode, Taps, WhileHeld
+from consentivr.core.statutes import Confirmation
 from consentivr.resources import shipped
 
 GOOD = """\
@@ -179,10 +181,17 @@ def test_one_mistake(was: str, put: str, key: str, said: str) -> None:
     [
         ("{mode: permanent}", "needs a legal_basis"),
         ("{mode: permanent, legal_basis: ' '}", "needs a legal_basis"),
-        ("{mode: permanent, legal_basis: consent of the caller}", "other than consent"),
-        ("{mode: permanent, legal_basis: Einwilligung}", "other than consent"),
-        ("{mode: permanent, legal_basis: Art. 6 (1) a GDPR}", "other than consent"),
-        ("{mode: off, legal_basis: MiFID II}", "goes with mode 'permanent' only"),
+        ("{mode: permanent, legal_basis: consent of the caller}", "who cannot decline has not agreed"),
+        ("{mode: permanent, legal_basis: HGB § 257}", "needs 'confirmed_by' and 'confirmed_on'"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A. Adler}", "go together"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A, confirmed_on: 2026-02-30}", "not a value"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: Adler, confirmed_on: 2999-01-01}", "not come yet"),
+        ("{mode: off, confirmed_by: Adler, confirmed_on: 2026-01-01}", "goes with mode 'permanent' only"),
+        ("{mode: off, legal_basis: MiFID II art. 16(7)}", "goes with mode 'permanent' only"),
+        ("{erase_withdrawn: false}", "needs 'kept_because'"),
+        ("{erase_withdrawn: false, kept_because: ' '}", "needs 'kept_because'"),
+        ("{kept_because: art. 17(3)(e)}", "goes with 'erase_withdrawn: false'"),
+        ("{mode: off, erase_withdrawn: false, kept_because: art. 17(3)(e)}", "goes with 'erase_withdrawn: false'"),
         ("{mode: every_nth}", "'every' goes with mode 'every_nth'"),
         ("{mode: manual, every: 3}", "'every' goes with mode 'every_nth'"),
         ("{mode: every_nth, every: 1}", "greater than or equal to 2"),
@@ -197,9 +206,20 @@ def test_recording_modes(recording: str, said: str) -> None:
 
 
 def test_permanent_needs_the_announcement_that_tells() -> None:
-    law = GOOD.replace("support@default", "support@default, recording: {mode: permanent, legal_basis: MiFID II}")
+    law = GOOD.replace("support@default", "support@default, recording: {mode: permanent, legal_basis: WpHG § 83}")
     assert "no announcement 'told'" in str(mistakes(law)[0])
     assert policy(loads(law.replace("Dürfen wir", "Dürfen wir, told: Wir müssen."))).mode.value == "permanent"
+
+
+def test_another_statute_goes_with_who_confirmed_it_into_both_policies() -> None:
+    said = "{mode: permanent, legal_basis: HGB § 257, confirmed_by: A. Adler, confirmed_on: 2026-11-01}"
+    made = loads(
+        GOOD.replace("name: support@default", f"name: support@default, recording: {said}").replace(
+            "Dürfen wir", "Dürfen wir, told: Wir müssen."
+        )
+    )
+    assert policy(made).confirmed == Confirmation("A. Adler", date(2026, 11, 1))
+    assert made.talk_policy("support", "support").confirmed == policy(made).confirmed
 
 
 @pytest.mark.parametrize("written", ["off", "'off'"])
@@ -349,6 +369,41 @@ def test_p2_how_much_must_be_heard(question: str, enough: float) -> None:
     assert policy(made, 10_000).min_heard_ms == int(10_000 * made.enough_of("support"))
     assert "|" not in made.sound_files()["de", "question"], "the mark is not spoken"
     assert "|" not in made.announcements_of("support")[Announcement.QUESTION][1]
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "untold"),
+    [
+        ("de", "Ja: 1. Nein: 9. Zurück: Stern und dann die 9.", []),
+        ("de", "Mit Sternchen neun nehmen Sie es zurück. Ja ist die Eins, nein die Neun.", []),
+        ("de", "Ja ist die 1, zurück geht es mit *9.", ["9"]),
+        ("de", "Ja ist die 1, nein die 9.", ["*9"]),
+        ("de", "Ja ist die 1, nein die 9.| Zurück: Stern und 9.", ["*9"]),
+        ("de", "Press one or nine, star nine to take it back.", ["1", "9", "*9"]),
+        ("en", "Press one or nine, asterisk then nine to take it back.", []),
+        ("en", "Stardust 19 and 91 *99", ["1", "9", "*9"]),
+        ("fr", "Tapez 1 ou 9; *9 pour revenir.", []),
+        ("fr", "Tapez un ou neuf; étoile neuf pour revenir.", ["1", "9", "*9"]),
+        ("en", "", ["1", "9", "*9"]),
+    ],
+)
+def test_which_keys_are_told_before_a_yes_counts(language: str, question: str, untold: list[str]) -> None:
+    assert wording.untold(question, language, ("1", "9"), "*9") == untold
+
+
+def test_p2_who_agrees_has_heard_the_way_back_where_the_question_tells_it() -> None:
+    text = "Zurück mit Stern und 9. Ja ist die 1, nein die 9. Danke."
+    assert wording.enough(text, "de", ("1", "9"), "*9") == pytest.approx(text.index(". Danke") / len(text))
+    text = "Ja ist die 1, nein die 9. Zurück mit Stern und 9. Danke."
+    assert wording.enough(text, "de", ("1", "9"), "*9") == pytest.approx(text.index(". Danke") / len(text))
+
+
+def test_the_sample_tells_both_keys_and_the_way_back_before_the_yes() -> None:
+    sample = load(shipped("config") / "consentivr.yaml")
+    assert {sample.language_of(line) for line in sample.lines} == set(sample.announcements), "each language is asked"
+    for line in sample.lines:
+        assert "|" in sample.question_text(line)
+        assert sample.untold_of(line) == []
 
 
 def test_p2_how_much_must_be_heard_can_be_said() -> None:

@@ -266,8 +266,8 @@ def _broken(_since: datetime) -> list[str]:
 
 def test_agents_are_asked_about_together(location: Location) -> None:
     with opened(location) as ledger:
-        custody.agree(ledger, "1001@default")
-        custody.agree(ledger, "1002@default", [SALES])
+        custody.agree(ledger, "1001@default", custody.AgreedTo(wording="test"))
+        custody.agree(ledger, "1002@default", custody.AgreedTo(wording="test"), [SALES])
     writer = LedgerWriter(location)
     assert writer.agents_agreed(["1001@default"], QUEUE, 5) == frozenset(), "not started: a no"
     writer.start()

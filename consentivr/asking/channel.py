@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 
 from consentivr.asking.line import Line
+from consentivr.core.consent import Notice
 from consentivr.core.policy import Announcement
-from consentivr.core.turns import Notice
 from consentivr.esl.errors import RemoteProtocolError
 from consentivr.prompts import Spoken
 from consentivr.recordings import is_channel_uuid, recording_path

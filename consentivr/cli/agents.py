@@ -25,6 +25,8 @@ from consentivr.config.model import path_of
 if TYPE_CHECKING:
     from consentivr.web import Tokens
 
+FILE = click.Path(path_type=Path, dir_okay=False)
+
 
 @click.group()
 def agents() -> None:
@@ -44,6 +46,8 @@ def list_(config_path: Path, print_json: bool) -> None:
             "agreed": row.turn == "agent_agreed",
             "on": row.evidence.get("on", ""),
             "queues": row.evidence.get("queues", []),
+            "to": row.evidence.get("document") or row.evidence.get("wording"),
+            "by": row.evidence.get("by"),
             "noted_at": row.as_dict()["at"],
         }
         for row in rows
@@ -52,12 +56,14 @@ def list_(config_path: Path, print_json: bool) -> None:
         print_json_value(said)
         return
     print_table(
-        ["agent", "agreed", "on", "queues", "noted (UTC)"],
+        ["agent", "agreed", "on", "to", "by", "queues", "noted (UTC)"],
         [
             [
                 str(one["agent"]),
                 "yes" if one["agreed"] else "no",
                 str(one["on"]),
+                str(one["to"] or ("unknown" if one["agreed"] else ""))[:12],
+                str(one["by"] or ""),
                 " ".join(one["queues"]) if one["agreed"] and one["queues"] else "all" if one["agreed"] else "",
                 str(one["noted_at"])[:19],
             ]
@@ -69,16 +75,36 @@ def list_(config_path: Path, print_json: bool) -> None:
 @agents.command("agree")
 @CONFIG
 @click.argument("agent")
+@click.option("--document", type=FILE, help="The document that was agreed to: its SHA-256 is kept, not the file.")
+@click.option("--wording", help="Instead: the name or digest of the wording that was agreed to.")
 @click.option("--queue", "queues", multiple=True, help="Only on this queue; may be given several times.")
 @click.option(
     "--on", "day", type=click.DateTime(formats=["%Y-%m-%d"]), help="The day of the agreement.  [default: today]"
 )
-def agree(config_path: Path, agent: str, queues: tuple[str, ...], day: datetime | None) -> None:
-    """Note that AGENT, such as 1001@default, has agreed to be recorded. From the next talk on."""
+def agree(
+    config_path: Path,
+    agent: str,
+    document: Path | None,
+    wording: str | None,
+    queues: tuple[str, ...],
+    day: datetime | None,
+) -> None:
+    """Note that AGENT, such as 1001@default, has agreed to be recorded, and to what. From the next talk on.
+
+    Agents can also do it themselves, by phone: see agents.line.
+    """
     from consentivr import custody
 
+    if (document is None) == (wording is None):
+        raise Refused("say what was agreed to: --document FILE or --wording NAME (GDPR art. 7(1))")
+    try:
+        to = custody.AgreedTo.the_document(document.read_bytes()) if document else custody.AgreedTo(wording=wording)
+    except OSError as error:
+        raise Refused(f"{document} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise Refused(str(error)) from None
     with opened(load_configuration(config_path), signs=True, create=True) as book:
-        custody.agree(book, agent, queues, f"{day:%Y-%m-%d}" if day else None)
+        custody.agree(book, agent, to, queues, f"{day:%Y-%m-%d}" if day else None)
     click.echo(f"{agent} has agreed")
 
 

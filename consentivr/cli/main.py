@@ -22,8 +22,10 @@ from consentivr.cli.common import (
     print_json_value,
     print_table,
 )
+from consentivr.cli.incidents import incidents
 from consentivr.cli.ledger import ledger
 from consentivr.cli.person import person
+from consentivr.cli.privacy import privacy
 from consentivr.cli.retention import retention
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
@@ -173,8 +175,10 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
 
 main.add_command(agents)
 main.add_command(bench)
+main.add_command(incidents)
 main.add_command(ledger)
 main.add_command(person)
+main.add_command(privacy)
 main.add_command(retention)
 
 

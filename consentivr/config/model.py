@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -20,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from consentivr.config import wording
 from consentivr.core.callers import WhoseNumber
 from consentivr.core.policy import (
     AgentWish,
@@ -32,6 +34,7 @@ from consentivr.core.policy import (
     WhileHeld,
 )
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.statutes import Confirmation, refusal
 from consentivr.numbers import COUNTRIES
 
 SAMPLE_RATES = (8000, 16000)
@@ -109,6 +112,17 @@ def _time_of_day(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    """YAML reads 2026-11-28 as a day, and so does the schema."""
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("is not a day, such as 2026-11-28") from None
+    if day > datetime.now(timezone.utc).date():
+        raise ValueError("is a day that has not come yet")
+    return day
+
+
 def _directory_user(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.+\-]+@[A-Za-z0-9_.\-]+", value):
         raise ValueError("is not user@domain, as in FreeSWITCH's directory")
@@ -166,6 +180,7 @@ HttpUrlText = Annotated[StrictStr, AfterValidator(_http_url)]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Name = Annotated[StrictStr, AfterValidator(_name)]
+Day = Annotated[date, BeforeValidator(_day)]
 DirectoryUser = Annotated[StrictStr, AfterValidator(_directory_user)]
 TimeZone = Annotated[StrictStr, AfterValidator(_time_zone)]
 Country = Annotated[StrictStr, AfterValidator(_country), BeforeValidator(_norway_without_quotes)]
@@ -372,6 +387,17 @@ class Question(_Section):
         return self
 
 
+class Statistics(_Section):
+    """Counting by agent."""
+
+    agreement: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        min_length=3,
+        description="The agreement that allows it, such as the works agreement and its day (BetrVG § 87(1) no. 6). "
+        "Without it nothing is counted by agent; with it each such query is a row.",
+    )
+
+
 class Agents(_Section):
     """The agents' side of a recording."""
 
@@ -395,6 +421,7 @@ class Agents(_Section):
         default_factory=dict,
         description="What agents press in a talk for start, stop, pause and resume; withdraw: the caller said it.",
     )
+    statistics: Statistics = Field(default_factory=Statistics)
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Agents:
@@ -525,14 +552,26 @@ class Recording(_Section):
         description="Only with 'every_nth', and required there: of each agent's consenting calls.",
     )
     erase_withdrawn: StrictBool = Field(
-        False, description="Whether a yes that is taken back erases what was recorded; else it only stops."
+        True, description="Whether a yes that is taken back erases what was recorded (GDPR art. 17(1)(b))."
+    )
+    kept_because: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        description="Only with 'erase_withdrawn: false', and required there: the other legal ground on which what was "
+        "recorded is kept (GDPR art. 17(1)(b), 17(3)). It goes into the row of each withdrawal.",
     )
     purpose: SwitchText = Field("quality assurance", description="What the recordings are for (GDPR art. 5(1)(b)).")
     legal_basis: Optional[SwitchText] = Field(  # noqa: UP045
         None,
-        description="Only with 'permanent', and required there: the statute that demands the recording. Consent "
-        "is no basis for a recording that the caller cannot decline.",
+        description="Only with 'permanent', and required there: the statute that demands the recording, one of "
+        "'consentivr privacy statutes'. Consent is no basis for a recording that the caller cannot decline.",
     )
+    confirmed_by: Optional[SwitchText] = Field(  # noqa: UP045
+        None,
+        min_length=3,
+        description="For a statute that is not in the list: who confirmed that it demands the recording. It goes, with "
+        "the day, into every decision row.",
+    )
+    confirmed_on: Optional[Day] = Field(None, description="The day of that: YYYY-MM-DD.")  # noqa: UP045
 
     @model_validator(mode="after")
     def _every_goes_with_every_nth(self) -> Recording:
@@ -541,15 +580,39 @@ class Recording(_Section):
         return self
 
     @model_validator(mode="after")
+    def _what_is_kept_has_a_ground(self) -> Recording:
+        stated = self.kept_because is not None and bool(self.kept_because.strip())
+        if self.mode.asks and not self.erase_withdrawn and not stated:
+            raise ValueError(
+                "'erase_withdrawn: false' needs 'kept_because': the legal ground on which a recording is kept although "
+                "its consent was taken back (GDPR art. 17(1)(b))"
+            )
+        if self.kept_because is not None and (self.erase_withdrawn or not self.mode.asks):
+            raise ValueError("'kept_because' goes with 'erase_withdrawn: false' in a mode that asks")
+        return self
+
+    @model_validator(mode="after")
+    def _confirmed_by_somebody_on_a_day(self) -> Recording:
+        if (self.confirmed_by is None) != (self.confirmed_on is None):
+            raise ValueError("'confirmed_by' and 'confirmed_on' go together")
+        return self
+
+    @model_validator(mode="after")
     def _permanent_needs_a_statute(self) -> Recording:
         if self.mode is RecordingMode.PERMANENT:
             if self.legal_basis is None or not self.legal_basis.strip():
                 raise ValueError("mode 'permanent' needs a legal_basis: the statute that demands the recording")
-            if re.search(r"consent|einwilligung|6\s*\(1\)\s*\(?(lit\.?\s*)?a\b", self.legal_basis, re.IGNORECASE):
-                raise ValueError("legal_basis must be other than consent: who cannot decline has not agreed")
-        elif self.legal_basis is not None:
+            if (why := refusal(self.legal_basis, self.confirmation() is not None)) is not None:
+                raise ValueError(f"legal_basis {why}")
+        elif self.legal_basis is not None or self.confirmed_by is not None:
             raise ValueError("legal_basis goes with mode 'permanent' only; elsewhere consent is the basis")
         return self
+
+    def confirmation(self) -> Confirmation | None:
+        """Who confirmed that the law demands the recording."""
+        if self.confirmed_by is None or self.confirmed_on is None:
+            return None
+        return Confirmation(self.confirmed_by, self.confirmed_on)
 
 
 class QueueConfiguration(_Section):
@@ -590,6 +653,31 @@ class LineConfiguration(_Section):
     )
 
 
+class Privacy(_Section):
+    """What the documents of 'consentivr privacy' say of the house; what is left out stands there as a gap."""
+
+    controller: Optional[SwitchText] = Field(None, description="Name and address (GDPR art. 4(7)).")  # noqa: UP045
+    contact: Optional[SwitchText] = Field(None, description="How the controller is reached.")  # noqa: UP045
+    dpo: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="The data protection officer and how to reach them, or why there is none (art. 37)."
+    )
+    authority: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="The supervisory authority (art. 55, 77)."
+    )
+    recipients: Optional[tuple[SwitchText, ...]] = Field(  # noqa: UP045
+        None, description="Who gets recordings or evidence, processors too (art. 28); [] for nobody."
+    )
+    third_countries: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="Transfers to third countries and on what they rest (art. 44 to 49), or 'none'."
+    )
+    notice_at: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="Where callers find the whole notice (art. 13), such as an address of the web."
+    )
+    measures: tuple[SwitchText, ...] = Field(
+        (), description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups."
+    )
+
+
 class Configuration(_Section):
     """Everything an administrator can choose."""
 
@@ -610,6 +698,7 @@ class Configuration(_Section):
     watch: Watch = Field(default_factory=Watch)
     http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
+    privacy: Privacy = Field(default_factory=Privacy)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
     question: Question = Field(default_factory=Question)
@@ -632,6 +721,7 @@ class Configuration(_Section):
             mode=recording.mode,
             purpose=recording.purpose,
             legal_basis=recording.legal_basis,
+            confirmed=recording.confirmation(),
             consent_key=question.consent_key,
             objection_key=question.objection_key,
             max_attempts=question.attempts,
@@ -647,8 +737,10 @@ class Configuration(_Section):
             mode=recording.mode,
             purpose=recording.purpose,
             legal_basis=recording.legal_basis,
+            confirmed=recording.confirmation(),
             every=recording.every or 1,
             erase_withdrawn=recording.erase_withdrawn,
+            kept_because=recording.kept_because,
             withdrawal_keys=question.withdrawal_keys,
             late_consent_keys=question.late_consent_keys,
             agents_must_agree=self.agents.must_agree,
@@ -659,25 +751,14 @@ class Configuration(_Section):
         )
 
     def heard_of(self, line_name: str) -> str:
-        """The beginning of the question after which a caller knows what is asked (promise P2), as it is spoken.
-
-        Up to the mark in its text; without one until the second of the two keys has been named; a question that
-        names them otherwise must be heard to its end.
-        """
-        line, question = self.lines[line_name], self.question_of(line_name)
-        texts = self.announcements.get(self.language_of(line_name), {})
-        text = line.announcements.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
-        if ENOUGH in text:
-            return text[: text.index(ENOUGH)]
-        named = [
-            re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text) for key in (question.consent_key, question.objection_key)
-        ]
-        ends = [found.end() for found in named if found is not None]
-        return text[: max(ends)] if len(ends) == 2 else text
+        """The beginning of the question after which a caller knows what is asked (promise P2): ``wording.heard``."""
+        question = self.question_of(line_name)
+        keys = (question.consent_key, question.objection_key)
+        return wording.heard(self.question_text(line_name), self.language_of(line_name), keys, question.withdrawal_keys)
 
     def enough_of(self, line_name: str) -> float:
         """Its share of the question's letters, of 1: how long it lasts where nobody has measured it."""
-        text = self.announcements_of(line_name).get(Announcement.QUESTION, ("", ""))[1]
+        text = wording.spoken(self.question_text(line_name))
         return len(self.heard_of(line_name)) / max(1, len(text))
 
     def heard_files(self) -> dict[tuple[str, str], str]:
@@ -688,6 +769,20 @@ class Configuration(_Section):
                 file = self.language_of(name), self.announcements_of(name)[Announcement.QUESTION][0]
                 files[file] = max(files.get(file, ""), self.heard_of(name), key=len)
         return files
+
+    def untold_of(self, line_name: str) -> list[str]:
+        """The keys that its question does not name before a yes counts: ``wording.untold``."""
+        question = self.question_of(line_name)
+        keys = (question.consent_key, question.objection_key)
+        return wording.untold(
+            self.question_text(line_name), self.language_of(line_name), keys, question.withdrawal_keys
+        )
+
+    def question_text(self, line_name: str) -> str:
+        """What a line's callers are asked, with the mark; empty where there is no question."""
+        texts = self.announcements.get(self.language_of(line_name), {})
+        own = self.lines[line_name].announcements
+        return own.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
 
     def question_of(self, line_name: str) -> Question:
         """How callers of a line are asked."""
@@ -701,11 +796,11 @@ class Configuration(_Section):
         """For each announcement of a line its file's stem and its text."""
         line = self.lines[line_name]
         texts = {
-            announcement: (announcement.value, spoken(text))
+            announcement: (announcement.value, wording.spoken(text))
             for announcement, text in self.announcements.get(self.language_of(line_name), {}).items()
         }
         own = {
-            announcement: (f"{line_name}-{announcement.value}", spoken(text))
+            announcement: (f"{line_name}-{announcement.value}", wording.spoken(text))
             for announcement, text in line.announcements.items()
         }
         return {**texts, **own}
@@ -713,7 +808,7 @@ class Configuration(_Section):
     def sound_files(self) -> dict[tuple[str, str], str]:
         """Every announcement in use, as (language, file's stem) -> text."""
         files = {
-            (language, announcement.value): spoken(text)
+            (language, announcement.value): wording.spoken(text)
             for language, texts in self.announcements.items()
             for announcement, text in texts.items()
         }
@@ -766,15 +861,6 @@ class Configuration(_Section):
             said = "stamps that nobody can verify are worth nothing"
             mistakes.append((("ledger", "time_stamp_url"), said, "name the root certificates in time_stamp_roots"))
         return mistakes
-
-
-ENOUGH = "|"
-"""In a question's text: here the caller knows what is asked. It is not spoken."""
-
-
-def spoken(text: str) -> str:
-    """A text as it is said."""
-    return text.replace(ENOUGH, "")
 
 
 def endpoint(value: str) -> tuple[str, int]:

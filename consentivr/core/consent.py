@@ -110,3 +110,12 @@ class Consent:
     def heard_ms(self) -> int | None:
         """How much of the question the caller had heard when it was answered, in milliseconds."""
         return self.attempts[-1].heard_ms if self.attempts else None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The wording that this caller is asked or told with: digest (``NoticeVersion``), length, language."""
+
+    digest: str
+    duration_ms: int
+    language: str

@@ -234,5 +234,5 @@ def _decision(policy: LinePolicy, state: AskingState, *, permits: bool = False) 
         agent_wants=True,
     )
     basis = policy.legal_basis or (CONSENT_BASIS if policy.mode.asks else None)
-    row = Decided(consent, said, policy.purpose, basis, state.arrived_at, state.notice)
+    row = Decided(consent, said, policy.purpose, basis, state.arrived_at, state.notice, policy.confirmed)
     return do.Write(row, permits)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consentivr.core.consent import Attempt, ConsentDecision
+from consentivr.core.consent import Attempt, ConsentDecision, Notice
 from consentivr.core.policy import AgentWish
 from consentivr.core.switchboard import Recorder, Tap
 from consentivr.core.talk_turns import LegSeen
-from consentivr.core.turns import Notice, Row
+from consentivr.core.turns import Row
 from consentivr.core.verdict import Permission
 
 # --- to both ---------------------------------------------------------------------------------

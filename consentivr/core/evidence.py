@@ -67,6 +67,8 @@ class Turn(str, Enum):
 
     AGENT_AGREED = "agent_agreed"
     AGENT_WITHDREW = "agent_withdrew"
+    AGENTS_COUNTED = "agents_counted"
+    """Somebody counted or listed by agent: what was asked, on which agreement, by whom."""
 
     NOTICE_ADDED = "notice_added"
     """A wording is there from now on: decisions name it by its digest."""

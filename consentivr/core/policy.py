@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from consentivr.core.statutes import Confirmation
+
 
 class RecordingMode(str, Enum):
     """How a queue records (DESIGN.md, "Recording modes of a queue")."""
@@ -88,6 +90,8 @@ class LinePolicy:
     """What they are asked for (GDPR art. 5(1)(b))."""
     legal_basis: str | None = None
     """The statute that demands the recording; None where consent is the basis."""
+    confirmed: Confirmation | None = None
+    """Who confirmed that, where the statute is not in the list."""
     consent_key: str = "1"
     objection_key: str = "9"
     max_attempts: int = 3
@@ -104,10 +108,13 @@ class TalkPolicy:
     mode: RecordingMode
     purpose: str = ""
     legal_basis: str | None = None
+    confirmed: Confirmation | None = None
     every: int = 1
     """With EVERY_NTH: of each agent's consenting calls, every so many is recorded."""
-    erase_withdrawn: bool = False
-    """Whether taking a yes back erases what was recorded."""
+    erase_withdrawn: bool = True
+    """Whether taking a yes back erases what was recorded (GDPR art. 17(1)(b))."""
+    kept_because: str | None = None
+    """Where it does not: the ground for that."""
     withdrawal_keys: str = "*9"
     """What takes a yes back, at any time (GDPR art. 7(3))."""
     late_consent_keys: str | None = None

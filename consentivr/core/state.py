@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from consentivr.core.consent import Attempt, Consent, ConsentDecision
+from consentivr.core.consent import Attempt, Consent, ConsentDecision, Notice
 from consentivr.core.events import Situation
 from consentivr.core.switchboard import Recorder, Tap
-from consentivr.core.turns import Notice, Withdrawn
+from consentivr.core.turns import Withdrawn
 
 
 class Phase(str, Enum):

@@ -183,10 +183,7 @@ class CallEnded(Row):
     """The visit is over: ``hangup_cause`` of the channel, or ``why`` when that is not how it ended."""
 
     turn: ClassVar[Turn] = Turn.CALL_ENDED
+    if_known: ClassVar = ("why",)
     hangup_cause: str | None
     agent: str | None
     why: str | None = None
-
-    def evidence(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"hangup_cause": self.hangup_cause, "agent": self.agent}
-        return told if self.why is None else told | {"why": self.why}

@@ -9,8 +9,9 @@ import hashlib
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from consentivr.core.consent import Attempt, Consent, NoticeVersion
+from consentivr.core.consent import Attempt, Consent, Notice, NoticeVersion
 from consentivr.core.evidence import Turn
+from consentivr.core.statutes import Confirmation
 from consentivr.core.verdict import Verdict
 
 CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"
@@ -22,23 +23,17 @@ class Row:
     """One turn; its fields are the evidence."""
 
     turn: ClassVar[Turn]
+    if_known: ClassVar[tuple[str, ...]] = ()
+    """Fields that are left out when they are None."""
 
     def evidence(self) -> dict[str, Any]:
         """For the ledger: JSON."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        said = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {name: value for name, value in said.items() if value is not None or name not in self.if_known}
 
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True)
-class Notice:
-    """The wording that this caller is asked or told with: digest (``NoticeVersion``), length, language."""
-
-    digest: str
-    duration_ms: int
-    language: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,7 @@ class Decided(Row):
     legal_basis: str | None
     arrived_at: str | None
     notice: Notice | None
+    confirmed: Confirmation | None = None
 
     def evidence(self) -> dict[str, Any]:
         """Flat, as the ledger has always had it."""
@@ -101,7 +97,7 @@ class Decided(Row):
         notice = self.notice
         if notice is not None:
             told |= {"notice": notice.digest, "notice_ms": notice.duration_ms, "language": notice.language}
-        return told
+        return told | (self.confirmed.evidence() if self.confirmed else {})
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
@@ -120,15 +116,20 @@ class Withheld(Row):
 
 @dataclass(frozen=True)
 class Withdrawn(Row):
-    """The yes was taken back, and nothing records any more: how, and how long that took, in milliseconds."""
+    """The yes was taken back, and nothing records any more: how, and how long that took, in milliseconds.
+
+    ``erase``: what was recorded is erased; else ``kept_because`` may say on which ground it is kept.
+    """
 
     turn: ClassVar[Turn] = Turn.WITHDRAWN
+    if_known: ClassVar = ("kept_because",)
     reason: str
     keys: str | None
     by: str
     erase: bool
     stopped_ms: int | None
     withdrawn: bool = True
+    kept_because: str | None = None
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,11 @@ def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | 
     """Everything is stopped first; the row follows when it is seen to be (promise P6)."""
     if state.decision is not ConsentDecision.GIVEN and not state.agreeing_late:
         return state, ()
-    row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None)
     if policy.mode is RecordingMode.PERMANENT:
         # What the law demands goes on, and nothing is said to have ended; the next queue hears of it.
+        row = Withdrawn(reason.value, keys, by, erase=False, stopped_ms=None, kept_because=policy.legal_basis)
         return state._replace(decision=ConsentDecision.WITHDRAWN, agreeing_late=False), (do.Write(row),)
+    row = Withdrawn(reason.value, keys, by, policy.erase_withdrawn, stopped_ms=None, kept_because=policy.kept_because)
     state = state._replace(
         decision=ConsentDecision.WITHDRAWN, agreeing_late=False, withdrawal=row, erase=policy.erase_withdrawn
     )

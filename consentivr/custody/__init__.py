@@ -4,7 +4,7 @@ from consentivr.custody.checking import check_all
 from consentivr.custody.daily import DailyRetention
 from consentivr.custody.holds import Holds, hold
 from consentivr.custody.quarantine import Quarantined, Refused, adopt, erase_quarantined, quarantined
-from consentivr.custody.register import agree, take_back
+from consentivr.custody.register import AgreedTo, agree, agreement, note_statistics, take_back, withdrawal
 from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
 from consentivr.custody.rights import ErasedPerson, calls_of_person, erase_calls
@@ -12,6 +12,7 @@ from consentivr.custody.sealing import Sealer, seal
 from consentivr.custody.withdrawing import Withdrawal, withdraw
 
 __all__ = [
+    "AgreedTo",
     "Quarantined",
     "Refused",
     "adopt",
@@ -26,10 +27,13 @@ __all__ = [
     "Sealer",
     "Withdrawal",
     "agree",
+    "agreement",
     "calls_of_person",
     "erase_calls",
     "hold",
+    "note_statistics",
     "seal",
     "take_back",
     "withdraw",
+    "withdrawal",
 ]

@@ -13,7 +13,7 @@ import gevent
 import gevent.queue
 import structlog
 
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import CallSummary, Turn, summarize
 from consentivr.core.foreign import withheld
 from consentivr.core.unwatched import spans
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerWriter
@@ -153,7 +153,8 @@ class Sealer:
     def _erase_all(self) -> None:
         while True:
             about, path, why, since = self._to_erase.get()
-            if self._is_held(about):
+            call = self._known_of(about)
+            if call is not None and call.held:
                 log.warning(
                     "on legal hold: not erased before it is released",
                     channel=about.channel_uuid,
@@ -163,22 +164,30 @@ class Sealer:
                 continue
             try:
                 turn, said = self._worker.run(removed, self._places, path, why, since)
-                if "gone" not in said:  # somebody else was as quick, and says so
+                if "gone" not in said:  # else somebody else was as quick, and says so
                     self._ledger.note(about.row(turn, said))
+                elif since is None and _is_unaccounted_for(call, path):  # a talk that never began: sealed as such
+                    self._ledger.note(about.row(Turn.RECORDING_SEALED, seal(self._places, path)))
             except (OSError, ValueError) as error:
                 why_not = getattr(error, "strerror", None) or str(error)  # without the path, which may hold a number
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=why_not)
             self._to_erase.task_done()
 
-    def _is_held(self, about: CallRef) -> bool:
-        """Whether the visit that asks for it is under a legal hold: retention erases it once that is released."""
+    def _known_of(self, about: CallRef) -> CallSummary | None:
+        """The visit that asks for it: under a legal hold, retention erases it once that is released."""
         if about.visit is None:
-            return False
+            return None
         try:
-            return any(summarize(rows).held for rows in self._ledger.rows_of_visits([about.visit]))
+            return next((summarize(rows) for rows in self._ledger.rows_of_visits([about.visit])), None)
         except LedgerError as error:
             log.warning("whether a call is on hold cannot be read; it is erased", why=str(error))
-            return False
+            return None
+
+
+def _is_unaccounted_for(call: CallSummary | None, path: str) -> bool:
+    return call is not None and any(
+        recording.path == path and not recording.sealed and recording.erased_at is None for recording in call.recordings
+    )
 
 
 def removed(

@@ -127,7 +127,7 @@ class Laboratory:
         ledger = Ledger(self.configuration.ledger.location)
         try:
             for agent in agents:
-                custody.agree(ledger, agent)
+                custody.agree(ledger, agent, custody.AgreedTo(wording="laboratory"))
         finally:
             ledger.close()
 

@@ -18,6 +18,7 @@ from consentivr.esl.inbound import InboundConnection
 from consentivr.esl.peer import is_told, user_of
 from consentivr.files import open_to_others, read_secret
 from consentivr.ledger import Ledger, LedgerError, check_head
+from consentivr.privacy import missing
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
 from consentivr.service.build import CannotServe, dialplan_secret, head_file, peer_users, signer, sounds_folder
@@ -35,10 +36,12 @@ class Finding:
 def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     """Whether ``serve`` could work: sound files, ledger, recordings folder, port."""
     findings = _check_sounds(configuration)
+    findings += _check_questions(configuration)
     findings.append(_check_ledger(configuration))
     findings += _check_private(configuration)
     findings.append(_check_numbers(configuration))
     findings += _check_retention(configuration)
+    findings += _check_privacy(configuration)
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(configuration, switch) for switch in configuration.switches]
     findings.append(_check_secret(configuration))
@@ -68,6 +71,27 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
                 findings.append(
                     Finding(what, "good", f"{spoken.duration_ms / 1000:.1f} s, version {spoken.notice.digest[:12]}")
                 )
+    return findings
+
+
+def _check_questions(configuration: Configuration) -> list[Finding]:
+    """Both keys and the way back are told before the yes (GDPR art. 7(3))."""
+    findings = []
+    for name, line in configuration.lines.items():
+        if not configuration.queues[line.queue].recording.mode.asks:
+            continue
+        what = f"question of line {name}"
+        back = configuration.question_of(name).withdrawal_keys
+        untold = configuration.untold_of(name)
+        if not untold:
+            findings.append(Finding(what, "good", f"names both keys, and the way back ({back})"))
+        for key in untold:
+            said = f"a caller may agree before the key {key} was named"
+            if key == back:
+                said = (
+                    f"a caller may agree before hearing that {back} takes it back; GDPR art. 7(3) wants it told before"
+                )
+            findings.append(Finding(what, "warning", f"{said}: see docs/admin.md, Announcements"))
     return findings
 
 
@@ -133,6 +157,14 @@ def _check_retention(configuration: Configuration) -> list[Finding]:
             said = f"recordings {terms.audio_days} days, rows {terms.rows_days}, refusals {terms.refusals_days}"
             findings.append(Finding(what, "good", said))
     return findings
+
+
+def _check_privacy(configuration: Configuration) -> list[Finding]:
+    """What the documents of 'consentivr privacy' want and do not find."""
+    gaps = missing(configuration)
+    if not gaps:
+        return [Finding("privacy", "good", "'consentivr privacy' has everything that its documents want")]
+    return [Finding(f"privacy.{name}", "warning", f"is missing: {what}") for name, what in gaps.items()]
 
 
 def _check_recordings(configuration: Configuration) -> Finding:

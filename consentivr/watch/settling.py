@@ -242,6 +242,7 @@ class Settling:
             policy.legal_basis or (CONSENT_BASIS if policy.mode.asks else None),
             None,
             None,
+            policy.confirmed,
         )
 
     def _write(self, ref: CallRef, row: Row) -> None:

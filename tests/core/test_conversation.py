@@ -262,6 +262,13 @@ def test_a_late_yes_is_taken_where_it_changes_something(word: ConsentDecision, p
     assert play(room, "late_yes") == []
 
 
+def test_what_the_law_demands_is_kept_when_a_yes_is_taken_back_and_the_row_says_so() -> None:
+    room = new_room(BY_LAW, ConsentDecision.GIVEN)
+    assert play(room, "anna answers", "withdraw")[-1:] == ["withdrawn"]
+    assert (room.rows[-1].erase, room.rows[-1].kept_because) == (False, BY_LAW.legal_basis)
+    assert not room.erased
+
+
 def test_a_late_yes_that_cannot_be_proven_is_none() -> None:
     room = new_room(OPT_OUT, ConsentDecision.REFUSED)
     play(room, "anna answers")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from datetime import date
 from typing import NamedTuple
 
 import pytest
@@ -27,7 +28,7 @@ from consentivr.core.actions import (
     TakeOver,
     Write,
 )
-from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Reason
+from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Notice, Reason
 from consentivr.core.dialogue import step
 from consentivr.core.events import (
     Announced,
@@ -46,9 +47,10 @@ from consentivr.core.events import (
 )
 from consentivr.core.policy import Announcement, LinePolicy, RecordingMode
 from consentivr.core.state import AskingState, Phase
+from consentivr.core.statutes import Confirmation
 from consentivr.core.talk_turns import CallEnded
 from consentivr.core.turns import Arrived as ArrivedRow
-from consentivr.core.turns import Decided, Notice, Withdrawn, Withheld
+from consentivr.core.turns import Decided, Withdrawn, Withheld
 from tests.core.rows import hold_as_json, rows
 
 MIN_HEARD = 400
@@ -515,6 +517,11 @@ def test_permanent_tells_and_off_says_nothing() -> None:
     assert said[-1] == JoinQueue("not_obtained")
     (_, row) = rows(said)
     assert (row.evidence()["legal_basis"], row.evidence()["reason"]) == ("MiFID II", "legal_basis")
+    assert "confirmed_by" not in row.evidence()
+    confirmed = Confirmation("A. Adler", date(2026, 11, 1))
+    _, said = play(LinePolicy(RecordingMode.PERMANENT, legal_basis="HGB § 257", confirmed=confirmed))
+    (_, row) = rows(said)
+    assert row.evidence().items() >= {"confirmed_by": "A. Adler", "confirmed_on": "2026-11-01"}.items()
     _, said = play(LinePolicy(RecordingMode.OFF))
     assert not [action for action in said if isinstance(action, Ask) or action == Play(Announcement.TOLD)]
     (_, row) = rows(said)

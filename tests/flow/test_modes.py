@@ -38,7 +38,7 @@ def test_every_mode_and_decision(
     law = mode is RecordingMode.PERMANENT
     configuration = configure(
         mode.value,
-        legal_basis="MiFID II" if law else "",
+        legal_basis="MiFID II art. 16(7)" if law else "",
         must_agree=True,
         recording=", every: 2" if mode is RecordingMode.EVERY_NTH else "",
     )
@@ -142,7 +142,7 @@ def test_manual_is_started_and_stopped_by_the_agent(talks: Make) -> None:
 
 
 def test_what_is_recorded_by_law_is_left_alone(talks: Make) -> None:
-    made = talks("permanent", how={"legal_basis": "MiFID II"})
+    made = talks("permanent", how={"legal_basis": "MiFID II art. 16(7)"})
     channel = made.talking(SILENCE)
     until(lambda: channel.recorders)
     channel.record_without_asking(str(made.foreign()), agent=True)
@@ -186,7 +186,7 @@ def test_an_agent_takes_it_back(configure: Configure, tmp_path: Path) -> None:
         with opened(tmp_path / "ledger.sqlite3") as ledger:
             assert custody.take_back(ledger, ALICE)
             assert not custody.take_back(ledger, ALICE)
-            custody.agree(ledger, BOB, ["other@default"])
+            custody.agree(ledger, BOB, custody.AgreedTo(wording="test"), ["other@default"])
         assert laboratory.call(caller).recorded == {}, "from the next talk on"
         elsewhere = Caller(keys=YES, talks_ms=4000, agent=BOB)
         assert laboratory.call(elsewhere).recorded == {}, "agreed for another queue only"

@@ -25,7 +25,8 @@ LATE = {"question": {"late_consent_keys": "*1"}}
 
 @pytest.mark.parametrize("erase", [False, True], ids=["stop", "erase"])
 def test_p6_a_yes_is_taken_back_in_the_talk(talks: Make, erase: bool) -> None:
-    made = talks(queues={"support": {"recording": {"erase_withdrawn": erase}}})
+    kept = {} if erase else {"kept_because": "GDPR art. 17(3)(e), case 12/26"}
+    made = talks(queues={"support": {"recording": {"erase_withdrawn": erase, **kept}}})
     channel = made.talking(YES)
     gevent.sleep(0.1)
     assert channel.recorders
@@ -37,7 +38,7 @@ def test_p6_a_yes_is_taken_back_in_the_talk(talks: Make, erase: bool) -> None:
     (withdrawn,) = made.sees(channel, "withdrawn")
     assert withdrawn.pop("stopped_ms") < 1000
     assert withdrawn == {
-        "withdrawn": True, "reason": "withdrawal_keys", "keys": "*9", "by": "caller", "erase": erase,
+        "withdrawn": True, "reason": "withdrawal_keys", "keys": "*9", "by": "caller", "erase": erase, **kept,
     }  # fmt: skip
     until(lambda: channel.broadcasts == [("withdrawn", "both")], why="both sides hear it")
     assert channel.variables["consent_no_record"] == "true"
@@ -59,6 +60,8 @@ def test_p6_a_yes_is_taken_back_while_waiting(talks: Make) -> None:
     press(channel, "*9")
     made.sees(channel, "withdrawn")
     until(lambda: channel.broadcasts == [("withdrawn", "aleg")])
+    (sealed,) = made.sees(channel, "recording_sealed")
+    assert "sha256" not in sealed, "there was no talk, so there is no file: nothing to miss, nothing erased"
     channel.tell_itself("transfer", "queue-sales")
     made.ended(channel)
     assert channel.recorded == {}
@@ -142,7 +145,9 @@ def test_back_and_forth(talks: Make) -> None:
         made.sees(channel, "agreed_late" if recorded else "withdrawn")
     gevent.sleep(0.1)
     said = made.ended(channel)
-    assert len(channel.recorded) == len(made.sealed(channel)) == 3, "nothing is overwritten"
+    assert len(channel.recorded) == 3, "nothing is overwritten"
+    assert [int(path[-5]) for path in made.sealed(channel)] == [3], "what was taken back is erased"
+    assert said.count("recording_erased") == 2
     assert said.count("withdrawn") == said.count("agreed_late") == 2
 
 

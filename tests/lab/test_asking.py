@@ -203,7 +203,7 @@ def test_another_visit_is_another_visit(asked: SimulatedSwitch, application: App
 
 
 def test_a_line_by_law_sets_stereo(configure: Callable[..., Configuration], application: Application) -> None:
-    switch = rendered(configure("permanent", legal_basis="MiFID II"), application)
+    switch = rendered(configure("permanent", legal_basis="MiFID II art. 16(7)"), application)
     caller = arrives(switch, application)
     assert application.channels[0]["variable_RECORD_STEREO"] == "true"
     assert "variable_consent_no_record" not in application.channels[0]

@@ -24,7 +24,7 @@ def _keys(data: dict[str, Any]) -> None:
 
 def agree(world: World, agent: str = "1001@default") -> None:
     ledger = Ledger(world.configuration.ledger.location)
-    custody.agree(ledger, agent)
+    custody.agree(ledger, agent, custody.AgreedTo(wording="test"))
     ledger.close()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table
-from consentivr.cli.ledger.options import FILE, KEYS, named, searching
+from consentivr.cli.ledger.options import FILE, KEYS, looks_at_agents, named, searching
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.disclosure import LANGUAGES, NothingThere, evidence_sheet, hand_over
 from consentivr.files import new_private
@@ -35,6 +35,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     folder = Path(configuration.recordings.folder)
     try:
         with opened(configuration) as book, new_file(out) as file:
+            looks_at_agents(configuration, book, "ledger export", search)
             done = hand_over(book, named(book, search), form, file, folder, audio=audio)
     except NothingThere:
         nothing("nothing to export")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import getpass
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -11,6 +13,9 @@ from typing import Any
 
 import click
 
+from consentivr.cli.common import Refused
+from consentivr.config import Configuration
+from consentivr.custody import note_statistics
 from consentivr.ledger import Ledger, Search
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -52,6 +57,24 @@ def searching(*without: str) -> Callable[[Callable[..., None]], Callable[..., No
         return wrapped
 
     return decorate
+
+
+def looks_at_agents(
+    configuration: Configuration, book: Ledger, verb: str, search: Search, by: Sequence[str] = ()
+) -> None:
+    """Refuse what counts or lists by agent unless an agreement allows it, and note that it was done."""
+    if search.agent is None and "agent" not in by:
+        return
+    allowed_by = configuration.agents.statistics.agreement
+    if allowed_by is None:
+        raise Refused(
+            "counting or listing by agent is off: it needs an agreement (BetrVG § 87(1) no. 6), named in "
+            "agents.statistics.agreement; each such query is then a row of the ledger"
+        )
+    asked: dict[str, object] = {"agent": search.agent, "queue": search.queue, "decision": search.decision}
+    asked |= {name: f"{day:%Y-%m-%d}" for name in ("since", "until") if (day := getattr(search, name)) is not None}
+    words = [verb, *(f"--by {name}" for name in by), *(f"--{name} {value}" for name, value in asked.items() if value)]
+    note_statistics(book, " ".join(words), allowed_by, os.environ.get("SUDO_USER") or getpass.getuser())
 
 
 def named(book: Ledger, search: Search) -> Search:

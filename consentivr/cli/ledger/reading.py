@@ -18,7 +18,7 @@ from consentivr.cli.common import (
     print_table,
     shown,
 )
-from consentivr.cli.ledger.options import NUMBERS, named, searching
+from consentivr.cli.ledger.options import NUMBERS, looks_at_agents, named, searching
 from consentivr.core.evidence import Turn, summarize
 from consentivr.ledger import Entry, Search
 
@@ -31,7 +31,9 @@ from consentivr.ledger import Entry, Search
 @NUMBERS
 def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbers: bool) -> None:
     """List rows, oldest first."""
-    with opened(load_configuration(config_path)) as book:
+    configuration = load_configuration(config_path)
+    with opened(configuration) as book:
+        looks_at_agents(configuration, book, "ledger list", search)
         entries = list(book.read(named(book, search), limit=limit))
     if print_json:
         print_json_value([_row(entry, numbers) for entry in entries])
@@ -62,7 +64,9 @@ def list_(config_path: Path, print_json: bool, search: Search, limit: int, numbe
 @NUMBERS
 def calls(config_path: Path, print_json: bool, search: Search, limit: int, numbers: bool) -> None:
     """List calls, oldest first: one line for each visit."""
-    with opened(load_configuration(config_path)) as book:
+    configuration = load_configuration(config_path)
+    with opened(configuration) as book:
+        looks_at_agents(configuration, book, "ledger calls", search)
         found = [summarize(rows) for rows in book.calls(search, limit=limit)]
     if print_json:
         print_json_value(
@@ -101,9 +105,11 @@ def calls(config_path: Path, print_json: bool, search: Search, limit: int, numbe
 )
 @searching("turn", "channel")
 def count(config_path: Path, print_json: bool, by: Sequence[str], search: Search) -> None:
-    """Count decisions, over time or by queue, line, reason, agent."""
+    """Count decisions, over time or by queue, line, reason; by agent where agents.statistics allows it."""
     by = list(dict.fromkeys(by))
-    with opened(load_configuration(config_path)) as book:
+    configuration = load_configuration(config_path)
+    with opened(configuration) as book:
+        looks_at_agents(configuration, book, "ledger count", search, by)
         counted = book.count(by, search)
     if print_json:
         print_json_value([dict(zip([*by, "decision", "calls"], row, strict=True)) for row in counted])

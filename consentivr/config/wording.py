@@ -1,0 +1,71 @@
+"""Which keys a text names, so that what must be told before a yes is told (GDPR art. 7(3), third sentence).
+
+Keys are found by their digit, and in German and English by their word. What a sentence means is not read: "do not
+press 1" names the key 1. In other languages a key that is spelt out is not found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+ENOUGH = "|"
+"""In a question's text: here the caller knows what is asked. It is not spoken."""
+
+_KEYS = "0123456789*#"
+_WORDS = {
+    "de": "null eins zwei drei vier fünf sechs sieben acht neun stern|sternchen|sterntaste raute|rautetaste",
+    "en": "zero one two three four five six seven eight nine star|asterisk hash|pound",
+}
+_BETWEEN = r"[\s,-]*(?:[^\W\d]{1,5}[\s,]+){0,3}"
+"""Between star and a key: "Stern und dann die 9"."""
+
+
+def spoken(text: str) -> str:
+    """A text as it is said."""
+    return text.replace(ENOUGH, "")
+
+
+def way_back(text: str, language: str, keys: str) -> re.Match[str] | None:
+    """Where the keys that take a yes back are named, such as ``*9``."""
+    return re.search(rf"(?<!\w){_named(keys[0], language)}{_BETWEEN}{_named(keys[1], language)}(?!\w)", text, re.I)
+
+
+def places(text: str, language: str, key: str) -> Iterator[int]:
+    """Behind each place where a key is named."""
+    for found in re.finditer(rf"(?<!\w){_named(key, language)}(?!\w)", text, re.I):
+        yield found.end()
+
+
+def heard(text: str, language: str, keys: tuple[str, str], withdrawal_keys: str) -> str:
+    """The beginning of a question after which a caller knows what is asked (promise P2).
+
+    Up to the mark; without one until both ``keys`` have been named, and the way back if it is; a question that names
+    them otherwise must be heard to its end.
+    """
+    if ENOUGH in text:
+        return text[: text.index(ENOUGH)]
+    back = way_back(text, language, withdrawal_keys)
+    rest = _without(text, back)
+    ends = [next(places(rest, language, key), None) for key in keys]
+    told = [end for end in ends if end is not None]
+    return text[: max(*told, back.end() if back else 0)] if len(told) == len(keys) else text
+
+
+def untold(text: str, language: str, keys: tuple[str, str], withdrawal_keys: str) -> list[str]:
+    """The keys that are not named in what a caller must have heard of a question before a yes counts."""
+    heard = text.partition(ENOUGH)[0]
+    back = way_back(heard, language, withdrawal_keys)
+    rest = _without(heard, back)
+    missing = [key for key in keys if next(places(rest, language, key), None) is None]
+    return missing if back else [*missing, withdrawal_keys]
+
+
+def _named(key: str, language: str) -> str:
+    digit = re.escape(key)
+    return f"(?:{digit}|{_WORDS[language].split()[_KEYS.index(key)]})" if language in _WORDS else digit
+
+
+def _without(text: str, found: re.Match[str] | None) -> str:
+    """The same text, as long, with something blotted out."""
+    return text if found is None else text[: found.start()] + " " * len(found.group()) + text[found.end() :]

@@ -1,0 +1,170 @@
+"""What the configuration says, as the documents tell it; what it does not say is a gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import consentivr
+from consentivr.config import Configuration, wording
+from consentivr.core.policy import Announcement, RecordingMode
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """A queue: what its recordings are for, what they rest on, how long they stay."""
+
+    name: str
+    lines: tuple[str, ...]
+    mode: str
+    asks: bool
+    by_law: bool
+    purpose: str
+    statute: str | None
+    confirmed: str | None
+    every: int | None
+    audio_days: int | None
+    rows_days: int | None
+    erase_withdrawn: bool
+    kept_because: str | None
+
+
+@dataclass(frozen=True)
+class LineFacts:
+    """A line: what its callers hear, and what they press."""
+
+    name: str
+    number: str
+    queue: str
+    says: str | None
+    consent_key: str
+    objection_key: str
+    withdrawal_keys: str
+    told_before: bool
+    """Whether both keys and the way back are in the question before a yes counts."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the documents say of this installation."""
+
+    version: str
+    controller: str | None
+    contact: str | None
+    dpo: str | None
+    authority: str | None
+    recipients: tuple[str, ...] | None
+    third_countries: str | None
+    notice_at: str | None
+    measures: tuple[str, ...]
+    queues: tuple[QueueFacts, ...]
+    lines: tuple[LineFacts, ...]
+    must_agree: bool
+    statistics: str | None
+    agent_keys: tuple[tuple[str, str], ...]
+    while_held: str
+    outsiders: str
+    taps: str
+    database: str
+    signed: bool
+    commit_timeout_ms: int
+    folder: str
+    daily_at: str | None
+    http: bool
+    tells_somebody: bool
+    allowed_peers: tuple[str, ...]
+    switches: int
+
+    @property
+    def asking(self) -> tuple[QueueFacts, ...]:
+        """The queues whose callers are asked."""
+        return tuple(queue for queue in self.queues if queue.asks)
+
+    @property
+    def by_law(self) -> tuple[QueueFacts, ...]:
+        """The queues that record by law."""
+        return tuple(queue for queue in self.queues if queue.by_law)
+
+
+def facts_of(configuration: Configuration) -> Facts:
+    """What this configuration says."""
+    privacy, agents, ledger = configuration.privacy, configuration.agents, configuration.ledger
+    queues = []
+    for key, queue in configuration.queues.items():
+        recording, confirmation = queue.recording, queue.recording.confirmation()
+        queues.append(
+            QueueFacts(
+                name=queue.name,
+                lines=tuple(line.number for line in configuration.lines.values() if line.queue == key),
+                mode=recording.mode.value,
+                asks=recording.mode.asks,
+                by_law=recording.mode is RecordingMode.PERMANENT,
+                purpose=recording.purpose,
+                statute=recording.legal_basis,
+                confirmed=f"{confirmation.by}, {confirmation.on}" if confirmation else None,
+                every=recording.every,
+                audio_days=queue.retention.audio_days,
+                rows_days=queue.retention.rows_days,
+                erase_withdrawn=recording.erase_withdrawn,
+                kept_because=recording.kept_because,
+            )
+        )
+    return Facts(
+        version=consentivr.__version__,
+        controller=privacy.controller,
+        contact=privacy.contact,
+        dpo=privacy.dpo,
+        authority=privacy.authority,
+        recipients=privacy.recipients,
+        third_countries=privacy.third_countries,
+        notice_at=privacy.notice_at,
+        measures=privacy.measures,
+        queues=tuple(queues),
+        lines=tuple(_line(configuration, name) for name in configuration.lines),
+        must_agree=agents.must_agree,
+        statistics=agents.statistics.agreement,
+        agent_keys=tuple((wish.value, keys) for wish, keys in agents.keys.items()),
+        while_held=configuration.talks.while_held.value,
+        outsiders=configuration.talks.outsiders.value,
+        taps=configuration.talks.taps.value,
+        database="PostgreSQL" if ledger.url else "SQLite",
+        signed=ledger.signing_key is not None,
+        commit_timeout_ms=ledger.commit_timeout_ms,
+        folder=configuration.recordings.folder,
+        daily_at=configuration.retention.daily_at,
+        http=configuration.http.listen is not None,
+        tells_somebody=configuration.watch.command is not None,
+        allowed_peers=configuration.service.allowed_peers,
+        switches=len(configuration.switches),
+    )
+
+
+def _line(configuration: Configuration, name: str) -> LineFacts:
+    line, question = configuration.lines[name], configuration.question_of(name)
+    mode = configuration.queues[line.queue].recording.mode
+    said = configuration.announcements_of(name).get(Announcement.TOLD, ("", None))[1]
+    return LineFacts(
+        name=name,
+        number=line.number,
+        queue=configuration.queues[line.queue].name,
+        says=wording.spoken(configuration.question_text(name)) if mode.asks else said,
+        consent_key=question.consent_key,
+        objection_key=question.objection_key,
+        withdrawal_keys=question.withdrawal_keys,
+        told_before=mode.asks and not configuration.untold_of(name),
+    )
+
+
+_WANTED = {
+    "controller": "who is responsible (GDPR art. 13(1)(a), 30(1)(a))",
+    "contact": "how the controller is reached (art. 13(1)(a))",
+    "dpo": "the data protection officer and how to reach them, or why there is none (art. 13(1)(b), 37)",
+    "authority": "the supervisory authority (art. 13(2)(d), 33)",
+    "recipients": "who gets recordings or evidence, [] for nobody (art. 13(1)(e), 30(1)(d))",
+    "third_countries": "transfers to third countries, and on what, or 'none' (art. 13(1)(f), 30(1)(e))",
+    "notice_at": "where callers find the whole notice (art. 13)",
+}
+
+
+def missing(configuration: Configuration) -> dict[str, str]:
+    """What the documents want of the section ``privacy`` and do not find, and what it is."""
+    return {name: what for name, what in _WANTED.items() if getattr(configuration.privacy, name) is None}
