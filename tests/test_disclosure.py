@@ -138,6 +138,7 @@ def test_a_forged_row_in_its_own_chain_is_not_signed_for(
     """Someone makes a whole ledger of their own, and takes our checkpoints along."""
     genuine = json.loads(exported(ledger, folder, tmp_path).read_text())
     forged = Ledger(tmp_path / "forged.sqlite3")
+    forged.add_notice(NOTICE)
     forged.append([replace(row, evidence={**row.evidence, "decision": "given!"}) for row in yes(folder, 0)])
     out = exported(forged, folder, tmp_path, search=Search())
     forged.close()
@@ -159,7 +160,8 @@ def test_with_audio(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
     with zipfile.ZipFile(out, "w") as archive:
         for name, content in contents.items():
             archive.writestr(name, content[:-2] + b"\1\1" if name.endswith(f"{UUIDS[5]}.wav") else content)
-    assert [f.kind for f in verify_export(out, signer.verifier).findings] == [Tampering.AUDIO]
+    kinds = [f.kind for f in verify_export(out, signer.verifier).findings]
+    assert kinds == [Tampering.NOT_THE_MANIFEST, Tampering.AUDIO]
     (folder / "2026" / "01" / "01" / f"{UUIDS[5]}.wav").unlink()
     with out.open("wb") as file:
         done = disclosure.hand_over(ledger, Search(caller=NUMBER), "json", file, folder, audio=True)

@@ -88,6 +88,7 @@ class Tampering(str, Enum):
     AUDIO = "recording is not the one that was sealed"
     SIGNATURE = "checkpoint with a signature that is not of this key"
     UNSIGNED = "not signed with a key that was named"
+    NOT_THE_MANIFEST = "not what the manifest of the export says"
     NOTICE_CHANGED = "wording changed"
     NOTICE_REMOVED = "wording removed"
     NOTICE_INSERTED = "wording that no row names"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -44,16 +45,26 @@ def hand_over(ledger: Ledger, search: Search, form: str, out: IO[bytes], folder:
     if not audio:
         return _text(out, lambda text: write_json(text, ledger, search))
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(IN_ARCHIVE, "w", force_zip64=True) as file:
-            written = _text(file, lambda text: write_json(text, ledger, search))
-        unreadable, recordings = [], 0
+        unreadable: list[str] = []
+        hashes: dict[str, str] = {}
         for file_path, path in _audio_of(ledger, search, folder):
             try:
-                archive.write(file_path, f"recordings/{file_path.name}")
-                recordings += 1
+                hashes[file_path.name] = _into(archive, file_path)
             except OSError:
                 unreadable.append(path)
-    return HandedOver(written.rows, recordings, tuple(unreadable))
+        with archive.open(IN_ARCHIVE, "w", force_zip64=True) as file:
+            written = _text(file, lambda text: write_json(text, ledger, search, hashes))
+    return HandedOver(written.rows, len(hashes), tuple(unreadable))
+
+
+def _into(archive: zipfile.ZipFile, path: Path) -> str:
+    """Put a recording into an archive; returns its SHA-256. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as source, archive.open(f"recordings/{path.name}", "w", force_zip64=True) as file:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
 
 
 def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:

@@ -62,11 +62,15 @@ class Verifier:
 
     def holds(self, checkpoint: SignedCheckpoint) -> bool:
         """Whether the signature is by one of the keys, over just this checkpoint."""
-        key = self._keys.get(checkpoint.key_id)
+        return self.vouches(checkpoint.key_id, checkpoint.signature, checkpoint.signed)
+
+    def vouches(self, key_id: str, signature: str, signed: bytes) -> bool:
+        """Whether a signature is by one of the keys, by the one of this id, over just these bytes."""
+        key = self._keys.get(key_id)
         try:
             if key is None:
                 return False
-            key.verify(bytes.fromhex(checkpoint.signature), checkpoint.signed)
+            key.verify(bytes.fromhex(signature), signed)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -111,7 +115,11 @@ class Signer:
     def sign(self, position: int, hash_: str, at: str) -> SignedCheckpoint:
         """Sign what the chain is now."""
         unsigned = SignedCheckpoint(position, hash_, at, self.key_id, "")
-        return SignedCheckpoint(position, hash_, at, self.key_id, self._key.sign(unsigned.signed).hex())
+        return SignedCheckpoint(position, hash_, at, self.key_id, self.signature_of(unsigned.signed))
+
+    def signature_of(self, signed: bytes) -> str:
+        """The signature over these bytes, in hexadecimal digits."""
+        return self._key.sign(signed).hex()
 
     @property
     def public_pem(self) -> str:

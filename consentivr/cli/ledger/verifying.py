@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from consentivr.cli.ledger.options import FILE, KEYS
 from consentivr.core.chain import Tampering
 from consentivr.ledger import LedgerError, Verifier, make_key
 from consentivr.ledger.repairing import receipts_in, reissue
-from consentivr.ledger.verification import Kept, verify_export, verify_ledger
+from consentivr.ledger.verification import Kept, Verified, verify_export, verify_ledger
+
+_CALLS_SHOWN = 20
 
 
 @click.command("verify")
@@ -51,6 +54,7 @@ def verify(
                 "rows": verified.rows,
                 "findings": found,
                 "checkpoint": verified.checkpoint,
+                "calls": verified.calls,
                 "signed_rows": signed_rows if verifier else "not verified",
             }
         )
@@ -62,10 +66,25 @@ def verify(
             click.echo(f"{signed_rows} of them lead to a checkpoint that was signed with a key that you named")
         else:
             click.echo("signatures: not verified; name --public-key to check them")
+        for line in _completeness(verified) if export is not None else ():
+            click.echo(line)
         if verified.checkpoint:
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
     if findings:
         sys.exit(1)
+
+
+def _completeness(verified: Verified) -> Iterator[str]:
+    """Whether an export holds all of each call."""
+    if verified.calls is None:
+        yield "complete: not known; it has no manifest, as those of 0.1.0"
+        return
+    whole = [call for call, (here, all_) in verified.calls.items() if here == all_]
+    if len(verified.calls) > _CALLS_SHOWN:
+        yield f"all rows of {len(whole)} calls"
+    for call, (here, all_) in verified.calls.items():
+        if here != all_ or len(verified.calls) <= _CALLS_SHOWN:
+            yield f"{here} of {all_} rows of {call}"
 
 
 @click.command("repair")
