@@ -208,7 +208,7 @@ def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> N
     with pytest.raises(disclosure.NothingThere):
         disclosure.hand_over(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
     nonsense = tmp_path / "nonsense"
-    for text in ("", "{}", '{"vcon": "0.3.0", "attachments": []}', "[]"):
+    for text in ("", "{}", '{"vcon": "0.3.0", "dialog": [], "attachments": []}', "[]"):
         nonsense.write_text(text)
         with pytest.raises(LedgerError, match="no export of consentivr"):
             verify_export(nonsense, Verifier([]))

@@ -81,8 +81,6 @@ def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio
         raise ValueError(f"a vCon holds one call, and these are {len(visits)}: name one with --channel")
     (rows,) = ledger.rows_of_visits(visits)
     call = summarize(rows)
-    proof = io.StringIO()
-    write_json(proof, ledger, Search(visit=call.call))
     contents: dict[str, bytes] = {}
     unreadable = []
     for file_path, path in _audio_of(ledger, search, folder) if audio else ():
@@ -90,6 +88,9 @@ def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio
             contents[path] = file_path.read_bytes()
         except OSError:
             unreadable.append(path)
+    proof = io.StringIO()
+    hashes = {Path(path).name: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    write_json(proof, ledger, Search(visit=call.call), hashes)
     notice = ledger.notice(call.notice) if call.notice else None
     said = vcon(call, notice, proof.getvalue(), FORMAT, contents)
     out.write(json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n")

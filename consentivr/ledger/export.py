@@ -6,6 +6,7 @@ checkpoint: it is verified without the ledger, and tells of nobody else's calls.
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import json
@@ -207,6 +208,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     else:
         data = _parsed(path.read_text(encoding="utf-8"))
     if "vcon" in data:
+        for dialog in data["dialog"]:
+            content = base64.urlsafe_b64decode(dialog["body"] + "=" * (-len(dialog["body"]) % 4))
+            audio[dialog["filename"]] = hashlib.sha256(content).hexdigest()
         data = next(_parsed(attachment["body"]) for attachment in data["attachments"] if attachment["type"] == FORMAT)
     if data["format"] != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")

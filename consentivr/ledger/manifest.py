@@ -14,6 +14,7 @@ from consentivr.core.chain import Link
 from consentivr.ledger.entry import as_text, now
 from consentivr.ledger.schema import entries
 from consentivr.ledger.searching import Searching, portions
+from consentivr.ledger.signing import Verifier
 
 _DOMAIN = b"consentivr manifest\n"
 """Before what is signed: no signature of a checkpoint is one of a manifest."""
@@ -38,6 +39,13 @@ class Manifest:
     key_id: str | None = None
     signature: str | None = None
     """Ed25519, hexadecimal; None where nobody signed."""
+
+    def holds(self, verifier: Verifier) -> bool:
+        """Whether the signature is by one of the keys."""
+        try:
+            return verifier.signed(self.key_id or "", bytes.fromhex(self.signature or ""), self.signed)
+        except ValueError:
+            return False
 
     @property
     def signed(self) -> bytes:
@@ -70,7 +78,7 @@ def of_export(
         dict(audio),
         key_id=key.key_id if key else None,
     )
-    return Manifest(**{**vars(manifest), "signature": key.signature_of(manifest.signed)}) if key else manifest
+    return Manifest(**{**vars(manifest), "signature": key.sign_bytes(manifest.signed).hex()}) if key else manifest
 
 
 def hashes_of(hashes: Mapping[int, str]) -> str:

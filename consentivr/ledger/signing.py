@@ -62,16 +62,19 @@ class Verifier:
 
     def holds(self, checkpoint: SignedCheckpoint) -> bool:
         """Whether the signature is by one of the keys, over just this checkpoint."""
-        return self.vouches(checkpoint.key_id, checkpoint.signature, checkpoint.signed)
+        try:
+            return self.signed(checkpoint.key_id, bytes.fromhex(checkpoint.signature), checkpoint.signed)
+        except ValueError:
+            return False
 
-    def vouches(self, key_id: str, signature: str, signed: bytes) -> bool:
-        """Whether a signature is by one of the keys, by the one of this id, over just these bytes."""
+    def signed(self, key_id: str, signature: bytes, content: bytes) -> bool:
+        """Whether it is the signature of that one of the keys over ``content``."""
         key = self._keys.get(key_id)
         try:
             if key is None:
                 return False
-            key.verify(bytes.fromhex(signature), signed)
-        except (InvalidSignature, ValueError):
+            key.verify(signature, content)
+        except InvalidSignature:
             return False
         return True
 
@@ -115,11 +118,11 @@ class Signer:
     def sign(self, position: int, hash_: str, at: str) -> SignedCheckpoint:
         """Sign what the chain is now."""
         unsigned = SignedCheckpoint(position, hash_, at, self.key_id, "")
-        return SignedCheckpoint(position, hash_, at, self.key_id, self.signature_of(unsigned.signed))
+        return SignedCheckpoint(position, hash_, at, self.key_id, self._key.sign(unsigned.signed).hex())
 
-    def signature_of(self, signed: bytes) -> str:
-        """The signature over these bytes, in hexadecimal digits."""
-        return self._key.sign(signed).hex()
+    def sign_bytes(self, content: bytes) -> bytes:
+        """Ed25519 over ``content``."""
+        return self._key.sign(content)
 
     @property
     def public_pem(self) -> str:

@@ -224,7 +224,7 @@ def _verify_manifest(said: Verified, export: Export, verifier: Verifier) -> None
         return
     if verifier and manifest.signature is None:
         said.findings.append(Finding(0, Tampering.UNSIGNED, "the manifest"))
-    elif verifier and not verifier.vouches(manifest.key_id or "", manifest.signature or "", manifest.signed):
+    elif verifier and not manifest.holds(verifier):
         said.findings.append(Finding(0, Tampering.SIGNATURE, "the manifest"))
     calls: dict[str, list[int]] = {}
     for row in export.rows:
