@@ -313,7 +313,7 @@ def test_spans_of_silence(ledger: Ledger, folder: Path) -> None:
         "why": "lasts",
     }
     page = disclosure.evidence_sheet(ledger, ledger.call(VISITS[0]), folder, Verifier([]), "en")
-    assert WORDS["en"]["masked_hold"] in page
+    assert WORDS["en"]["because_on_hold"] in page
     assert "of another kind" in page
 
 

@@ -4,6 +4,7 @@ paper, to other systems.
 
 from consentivr.disclosure.export import HandedOver, NothingThere, hand_over
 from consentivr.disclosure.sheet import evidence_sheet
-from consentivr.disclosure.words import LANGUAGES
+from consentivr.disclosure.telling import told
+from consentivr.disclosure.words import LANGUAGES, WORDS
 
-__all__ = ["LANGUAGES", "HandedOver", "NothingThere", "evidence_sheet", "hand_over"]
+__all__ = ["LANGUAGES", "WORDS", "HandedOver", "NothingThere", "evidence_sheet", "hand_over", "told"]
