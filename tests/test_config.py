@@ -393,9 +393,9 @@ def test_which_keys_are_told_before_a_yes_counts(language: str, question: str, u
 
 def test_p2_who_agrees_has_heard_the_way_back_where_the_question_tells_it() -> None:
     text = "Zurück mit Stern und 9. Ja ist die 1, nein die 9. Danke."
-    assert wording.enough(text, "de", ("1", "9"), "*9") == pytest.approx(text.index(". Danke") / len(text))
+    assert wording.heard(text, "de", ("1", "9"), "*9") == text[: text.index(". Danke")]
     text = "Ja ist die 1, nein die 9. Zurück mit Stern und 9. Danke."
-    assert wording.enough(text, "de", ("1", "9"), "*9") == pytest.approx(text.index(". Danke") / len(text))
+    assert wording.heard(text, "de", ("1", "9"), "*9") == text[: text.index(". Danke")]
 
 
 def test_the_sample_tells_both_keys_and_the_way_back_before_the_yes() -> None:

@@ -8,16 +8,18 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from consentivr import custody, disclosure
+from consentivr.core import turns
 from consentivr.core.chain import Tampering
-from consentivr.core.consent import AnswerOutcome, ConsentDecision, NoticeVersion, Reason
+from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, NoticeVersion, Reason
 from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
+from consentivr.core.verdict import Do, Verdict, VerdictReason
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
 from consentivr.ledger.verification import verify_export
@@ -139,6 +141,7 @@ def test_a_forged_row_in_its_own_chain_is_not_signed_for(
     """Someone makes a whole ledger of their own, and takes our checkpoints along."""
     genuine = json.loads(exported(ledger, folder, tmp_path).read_text())
     forged = Ledger(tmp_path / "forged.sqlite3")
+    forged.add_notice(NOTICE)
     forged.append([replace(row, evidence={**row.evidence, "decision": "given!"}) for row in yes(folder, 0)])
     out = exported(forged, folder, tmp_path, search=Search())
     forged.close()
@@ -160,7 +163,8 @@ def test_with_audio(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
     with zipfile.ZipFile(out, "w") as archive:
         for name, content in contents.items():
             archive.writestr(name, content[:-2] + b"\1\1" if name.endswith(f"{UUIDS[5]}.wav") else content)
-    assert [f.kind for f in verify_export(out, signer.verifier).findings] == [Tampering.AUDIO]
+    kinds = [f.kind for f in verify_export(out, signer.verifier).findings]
+    assert kinds == [Tampering.NOT_THE_MANIFEST, Tampering.AUDIO]
     (folder / "2026" / "01" / "01" / f"{UUIDS[5]}.wav").unlink()
     with out.open("wb") as file:
         done = disclosure.hand_over(ledger, Search(caller=NUMBER), "json", file, folder, audio=True)
@@ -207,7 +211,7 @@ def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> N
     with pytest.raises(disclosure.NothingThere):
         disclosure.hand_over(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
     nonsense = tmp_path / "nonsense"
-    for text in ("", "{}", '{"vcon": "0.3.0", "attachments": []}', "[]"):
+    for text in ("", "{}", '{"vcon": "0.3.0", "dialog": [], "attachments": []}', "[]"):
         nonsense.write_text(text)
         with pytest.raises(LedgerError, match="no export of consentivr"):
             verify_export(nonsense, Verifier([]))
@@ -291,6 +295,64 @@ def test_the_sheet_has_words_for_everything(tmp_path: Path, folder: Path, mode: 
         for language in WORDS:
             assert UUIDS[0] in disclosure.evidence_sheet(book, book.call(UUIDS[0]), folder, Verifier([]), language)
         book.close()
+
+
+def test_every_member_of_every_row_has_a_word() -> None:
+    attempts = (
+        Attempt(AnswerOutcome.KEY, "1", 3000, "2026-11-24T12:00:00.000+00:00", "2026-11-24T12:00:03.000+00:00"),
+    )
+    consent = Consent(ConsentDecision.GIVEN, Reason.CONSENT_KEY, attempts)
+    legs = (turns.LegSeen("agent", UUIDS[0], (), ("eavesdrop",)),)
+    verdict = Verdict(Do.RECORD, VerdictReason.CALLER_AGREED)
+    rows = [
+        turns.Decided(consent, verdict, "quality", "consent, GDPR art. 6(1)(a)", "2026-11-24T11:59:59.000+00:00",
+                      turns.Notice("ab" * 32, 4000, "de")),
+        turns.LookedForRecorders(legs),
+        *(
+            kind(**{field.name: None for field in fields(kind)})
+            for kind in vars(turns).values()
+            if isinstance(kind, type) and issubclass(kind, turns.Row)
+            if kind not in (turns.Row, turns.Decided, turns.LookedForRecorders)
+        ),
+    ]  # fmt: skip
+    for words in WORDS.values():
+        for row in rows:
+            evidence = row.evidence()
+            inner = [name for value in evidence.values() if isinstance(value, dict) for name in value]
+            inner += [name for value in evidence.values() if isinstance(value, list) for one in value for name in one]
+            for member in {*evidence, *inner} - {"core", "withdrawn"}:
+                assert f"said_{member}" in words, member
+        assert {f"because_{reason.value}" for reason in VerdictReason} <= words.keys()
+
+
+def test_what_a_row_says_is_told_in_words() -> None:
+    attempt = {"outcome": "wrong_key", "key": "7", "heard_ms": None, "asked_at": "2026-11-24T12:00:00.000+00:00"}
+    evidence = {
+        "attempts": [attempt, {**attempt, "outcome": "key", "key": "1", "heard_ms": 3040}],
+        "completion_cause": "empty-file",
+        "verdict": {"record": False, "reason": "other_purpose"},
+        "rows": [[3, 7], [9, 9]],
+        "paths": ["/r/a.wav", "/r/b.wav"],
+        "erase": True,
+        "core": "x",
+        "why": None,
+        "unheard_of": {"a": 1},
+    }
+    assert disclosure.told(evidence, "de") == [
+        (
+            "wie gefragt wurde",
+            [
+                "1. Ergebnis: Taste ohne Bedeutung, Taste: 7, gefragt: 2026-11-24 12:00:00 UTC",
+                "2. Ergebnis: Taste, Taste: 1, von der Frage gehört: 3.0 s, gefragt: 2026-11-24 12:00:00 UTC",
+            ],
+        ),
+        ("wie die Aufzeichnung endete", ["nichts wurde aufgezeichnet: die Datei ist leer"]),
+        ("was daraus folgte", ["aufzeichnen: nein, wie: der Anrufer willigte in einen anderen Zweck ein"]),
+        ("Zeilen", ["3 - 7, 9"]),
+        ("Dateien", ["/r/a.wav, /r/b.wav"]),
+        ("zu löschen", ["ja"]),
+        ("unheard of", ["a: 1"]),
+    ]
 
 
 def test_both_languages_say_the_same_things() -> None:

@@ -5,23 +5,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consentivr import custody, disclosure
 from consentivr.core import chain
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
-from consentivr.ledger import CallRef, Entry, Ledger, Signer, Verifier, make_key
-from consentivr.ledger.entry import hashed
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
+from consentivr.ledger.entry import chained, hashed
+from consentivr.ledger.export import IN_ARCHIVE
+from consentivr.ledger.manifest import hashes_of
 from consentivr.ledger.schema import ERASED
-from consentivr.ledger.verification import Kept, verify_ledger
+from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 from tests.ledgers import NUMBER, UUIDS, as_administrator, sql
 
 QUEUE = "support@default"
@@ -115,7 +123,9 @@ def world(location: str | Path, tmp_path: Path) -> Iterator[World]:
     ledger.add_notice(ASKED)
     ledger.add_notice(UNUSED)
     for number, caller in enumerate((NUMBER, OTHER, None, NUMBER, OTHER)):
-        ledger.append(call(number, number, caller, tally="agent:1001@default"))
+        arrived, *others = call(number, number, caller, tally="agent:1001@default")
+        ledger.append([arrived])
+        ledger.append(others)
     ledger.append(call(0, 10, NUMBER, "refused"))
     ledger.erase_people([UUIDS[3]], {"why": "request", "caller": True, "audio": False})
     ledger.erase_rows([VISITS[4]], {"why": "retention: 100 days"})
@@ -209,7 +219,7 @@ def a_visit_that_never_was(world: World) -> None:
 DONE: Mapping[str, Done] = {
     **{
         f"the column `{column}` of a row is changed": Done(
-            statement(f"UPDATE entry SET {column} = '{value}' WHERE position = 9"), ALONE, [Tampering.CHANGED]
+            statement(f"UPDATE entry SET {column} = '{value}' WHERE position = 10"), ALONE, [Tampering.CHANGED]
         )
         for column, value in {
             "at": "2001-01-01T00:00:00.000000+00:00",
@@ -228,26 +238,26 @@ DONE: Mapping[str, Done] = {
         }.items()
     },
     "the visit of a row is taken away": Done(
-        statement("UPDATE entry SET visit = NULL WHERE position = 9"), ALONE, [Tampering.CHANGED]
+        statement("UPDATE entry SET visit = NULL WHERE position = 10"), ALONE, [Tampering.CHANGED]
     ),
     "the commitment of a row is taken away": Done(
-        statement("UPDATE entry SET commitment = NULL WHERE position = 9"), ALONE, [Tampering.CHANGED]
+        statement("UPDATE entry SET commitment = NULL WHERE position = 10"), ALONE, [Tampering.CHANGED]
     ),
     "a row is changed, and its digest and hash follow": Done(
         lambda world: world.rechain(world.ledger_end(), evidence="{}"), NEVER
     ),
-    "a row is emptied, as an erasure does it": Done(statement(emptied("9")), ALONE, [Tampering.ROW_ERASED]),
+    "a row is emptied, as an erasure does it": Done(statement(emptied("10")), ALONE, [Tampering.ROW_ERASED]),
     "a row is emptied but for its key": Done(
-        statement(emptied("9").replace("key = NULL, ", "")), ALONE, [Tampering.CHANGED]
+        statement(emptied("10").replace("key = NULL, ", "")), ALONE, [Tampering.CHANGED]
     ),
-    "a row is removed": Done(statement("DELETE FROM entry WHERE position = 9"), ALONE, [Tampering.REMOVED]),
+    "a row is removed": Done(statement("DELETE FROM entry WHERE position = 10"), ALONE, [Tampering.REMOVED]),
     "several rows are removed": Done(
         statement("DELETE FROM entry WHERE position BETWEEN 5 AND 9"), ALONE, [Tampering.REMOVED]
     ),
     "the first rows are removed": Done(statement("DELETE FROM entry WHERE position < 5"), ALONE, [Tampering.REMOVED]),
     "a removed row's place is given to the next ones": Done(
         statement(
-            "DELETE FROM entry WHERE position = 9",
+            "DELETE FROM entry WHERE position = 10",
             "UPDATE entry SET position = position - 1000 WHERE position > 9",
             "UPDATE entry SET position = position + 999 WHERE position < 0",
         ),
@@ -264,12 +274,12 @@ DONE: Mapping[str, Done] = {
         [Tampering.REORDERED],
     ),
     "a row is renumbered": Done(
-        statement("UPDATE entry SET position = 1000000 WHERE position = 9"), ALONE, [Tampering.CHANGED]
+        statement("UPDATE entry SET position = 1000000 WHERE position = 10"), ALONE, [Tampering.CHANGED]
     ),
     "a copy of a row is added at the end": Done(
         lambda world: world.run(
             f"INSERT INTO entry (position, {COPY}) SELECT {world.ledger_end() + 1}, {COPY} FROM entry "
-            "WHERE position = 9"
+            "WHERE position = 10"
         ),
         ALONE,
         [Tampering.CHANGED],
@@ -277,7 +287,7 @@ DONE: Mapping[str, Done] = {
     "a row is added between two others": Done(
         lambda world: world.run(
             f"INSERT INTO entry (seq, position, {COPY}) SELECT -1, {world.ledger_end() + 1}, {COPY} FROM entry "
-            "WHERE position = 9"
+            "WHERE position = 10"
         ),
         ALONE,
         [Tampering.CHANGED],
@@ -295,7 +305,7 @@ DONE: Mapping[str, Done] = {
     ),
     "an erased row is written anew": Done(
         lambda world: world.run(
-            "UPDATE entry SET (" + COPY_SAID + f") = (SELECT {COPY_SAID} FROM entry WHERE position = 9) "
+            "UPDATE entry SET (" + COPY_SAID + f") = (SELECT {COPY_SAID} FROM entry WHERE position = 10) "
             "WHERE channel_uuid IS NULL"
         ),
         ALONE,
@@ -359,7 +369,7 @@ DONE: Mapping[str, Done] = {
         statement("UPDATE checkpoint SET at = '2001'"), KEY, [Tampering.SIGNATURE]
     ),
     "a checkpoint is put at another row": Done(
-        statement("UPDATE checkpoint SET position = 9"), ALONE, [Tampering.REWRITTEN]
+        statement("UPDATE checkpoint SET position = 10"), ALONE, [Tampering.REWRITTEN]
     ),
     "an older copy of the ledger is put back": Done(an_older_copy, KEPT, [Tampering.TRUNCATED]),
     "everything is deleted": Done(
@@ -373,7 +383,7 @@ DONE: Mapping[str, Done] = {
     "a number is removed, and a false receipt added by the chain's own rule": Done(with_a_false_erasure, NEVER),
     "a call that never was is added by the chain's own rule": Done(a_visit_that_never_was, NEVER),
     "the name of a row's handing-in is changed": Done(
-        statement("UPDATE entry SET submission = 'x' WHERE position = 9"), NEVER
+        statement("UPDATE entry SET submission = 'x' WHERE position = 10"), NEVER
     ),
     "the text of a wording is changed": Done(
         statement(f"UPDATE notice SET text = 'Ja?' WHERE digest = '{ASKED.digest}'"), ALONE, [Tampering.NOTICE_CHANGED]
@@ -408,6 +418,280 @@ DONE: Mapping[str, Done] = {
 }
 
 
+# --- an export, in the hands of others --------------------------------------------------------
+
+
+Data = dict[str, Any]
+
+
+def at(data: Data, turn: str) -> Data:
+    """The first row of a turn that still says something."""
+    return next(row for row in data["rows"] if row.get("turn") == turn)
+
+
+def follows(data: Data) -> None:
+    """The manifest says what the rows now are: as far as one comes without the key."""
+    rows = {row["position"]: row["hash"] for row in data["rows"]}
+    hashes = rows | {row["position"]: row["hash"] for row in data["receipts"]}
+    calls: dict[str, list[int]] = {}
+    for row in data["rows"]:
+        if row["key"]:
+            calls.setdefault(row.get("visit") or row["channel_uuid"], []).append(row["position"])
+    data["manifest"] |= {
+        "rows": chain.to_ranges(rows),
+        "hashes": hashes_of(hashes),
+        "calls": {call: {"rows": len(here), "here": chain.to_ranges(here)} for call, here in calls.items()},
+        "notices": sorted(data["notices"]),
+    }
+
+
+def row_dropped(data: Data, *, followed: bool = False) -> None:
+    data["rows"].remove(at(data, "withdrawn"))
+    if followed:
+        follows(data)
+
+
+def row_blanked(data: Data) -> None:
+    row = at(data, "withdrawn")
+    blank = {name: row[name] for name in ("position", "previous", "digest", "hash", "person_erased")}
+    data["rows"][data["rows"].index(row)] = {**blank, "key": None, "caller": None, "row_erased": True}
+    follows(data)
+
+
+def row_says_otherwise(data: Data) -> None:
+    at(data, "withdrawn").update(key=None, caller=None, row_erased=True, evidence={"reason": "nothing"})
+
+
+def person_erased(data: Data) -> None:
+    for row in data["rows"]:
+        row |= {"caller": None, "person_erased": True}
+
+
+def receipt_invented(data: Data) -> None:
+    """A receipt that is whole in itself, at a place of its own."""
+    person_erased(data)
+    last = data["rows"][-1]
+    entry = CallRef(last["channel_uuid"], last["visit"], "", "", "").row(Turn.ERASURE, {"caller": True})
+    made = chained(entry, last["position"] + 1, last["hash"], "ab" * 16, None)
+    said = {name: value for name, value in made.items() if name != "submission"}
+    more = {"evidence": entry.evidence, "person_erased": True, "row_erased": False, "caller": None}
+    data["rows"].append({**said, **more})
+    follows(data)
+
+
+def wording(**changed: Any) -> Callable[[Data], None]:
+    return lambda data: data["notices"][ASKED.digest].update(changed)
+
+
+def wording_exchanged(data: Data) -> None:
+    """The decision names the other one, as the manifest does."""
+    del data["notices"][ASKED.digest]
+    data["notices"][UNUSED.digest] = vars(UNUSED)
+    for row in data["rows"]:
+        if row.get("turn") == "decision":
+            row["evidence"]["notice"] = UNUSED.digest
+    follows(data)
+
+
+def call_left_out(data: Data) -> None:
+    data["rows"] = [row for row in data["rows"] if row["visit"] != VISITS[10]]
+    follows(data)
+
+
+def audio_changed(data: Data) -> None:
+    """With a hash that fits, in the row that sealed it."""
+    at(data, "recording_sealed")["evidence"]["sha256"] = hashlib.sha256(b"RIFF other").hexdigest()
+    data["audio"] = {f"{VISITS[0]}.wav": b"RIFF other"}
+
+
+EXPORTED: Mapping[str, tuple[Callable[[Data], object], str, Tampering]] = {
+    "a withdrawal is left out": (row_dropped, ALONE, Tampering.REMOVED),
+    "the same, and the manifest follows": (lambda d: row_dropped(d, followed=True), KEY, Tampering.SIGNATURE),
+    "the same, and the manifest is taken away": (
+        lambda d: (row_dropped(d), d.pop("manifest")),
+        KEY,
+        Tampering.UNSIGNED,
+    ),
+    "the same, and the manifest is signed by nobody": (
+        lambda d: (row_dropped(d, followed=True), d["manifest"].update(signature=None)),
+        KEY,
+        Tampering.UNSIGNED,
+    ),
+    "a whole visit is left out, and the manifest follows": (call_left_out, KEY, Tampering.SIGNATURE),
+    "a withdrawal is blanked as if it were erased": (row_blanked, ALONE, Tampering.ROW_ERASED),
+    "a withdrawal is blanked, and says something else": (row_says_otherwise, ALONE, Tampering.CHANGED),
+    "a row is changed": (lambda d: at(d, "decision")["evidence"].update(decision="given!"), ALONE, Tampering.CHANGED),
+    "a row has one more member": (lambda d: at(d, "decision").update(more="x"), ALONE, Tampering.CHANGED),
+    "rows are put in another order": (lambda d: d["rows"].reverse(), ALONE, Tampering.REORDERED),
+    "a row is there twice": (lambda d: d["rows"].append(d["rows"][-1]), ALONE, Tampering.REORDERED),
+    "the number is exchanged": (
+        lambda d: at(d, "decision")["caller"].update(caller_id_number=OTHER),
+        ALONE,
+        Tampering.PERSONAL_CHANGED,
+    ),
+    "the number is taken away": (
+        lambda d: at(d, "decision").update(caller=None),
+        ALONE,
+        Tampering.PERSONAL_REMOVED,
+    ),
+    "the number is said to have been erased": (person_erased, ALONE, Tampering.PERSONAL_REMOVED),
+    "the same, with a receipt that is whole in itself": (receipt_invented, KEY, Tampering.UNSIGNED),
+    "a number is added to a row without one": (
+        lambda d: at(d, "arrived").update(caller={"key": "ab" * 32, "caller_id_number": OTHER}),
+        ALONE,
+        Tampering.PERSONAL_INSERTED,
+    ),
+    "the text of a wording is changed": (wording(text="Ja?"), ALONE, Tampering.NOTICE_CHANGED),
+    "the language of a wording is changed": (wording(language="fr"), ALONE, Tampering.NOTICE_CHANGED),
+    "the length of a wording is changed": (wording(duration_ms=1), ALONE, Tampering.NOTICE_CHANGED),
+    "a wording is left out": (lambda d: d["notices"].clear(), ALONE, Tampering.NOTICE_REMOVED),
+    "a wording is exchanged in everything that names it": (wording_exchanged, ALONE, Tampering.CHANGED),
+    "a wording is added": (
+        lambda d: d["notices"].update({UNUSED.digest: vars(UNUSED)}),
+        ALONE,
+        Tampering.NOTICE_INSERTED,
+    ),
+    "the proof is taken away": (
+        lambda d: d.update(proof={"checkpoints": [], "digests": {}}),
+        KEY,
+        Tampering.UNSIGNED,
+    ),
+    "the signature of its checkpoint is changed": (
+        lambda d: d["proof"]["checkpoints"][0].update(signature="00" * 64),
+        KEY,
+        Tampering.SIGNATURE,
+    ),
+    "the signature of its manifest is changed": (
+        lambda d: d["manifest"].update(signature="00" * 64),
+        KEY,
+        Tampering.SIGNATURE,
+    ),
+    "its manifest names an invented key": (lambda d: d["manifest"].update(key_id="ours"), KEY, Tampering.SIGNATURE),
+    "its manifest says another day": (lambda d: d["manifest"].update(made_at="2001"), KEY, Tampering.SIGNATURE),
+    "it is said to hold more of a call": (
+        lambda d: d["manifest"]["calls"][VISITS[0]].update(rows=99),
+        KEY,
+        Tampering.SIGNATURE,
+    ),
+    "a recording is exchanged": (
+        lambda d: d.update(audio={f"{VISITS[0]}.wav": b"RIFF other"}),
+        ALONE,
+        Tampering.AUDIO,
+    ),
+    "a recording is exchanged, and its seal follows": (audio_changed, ALONE, Tampering.CHANGED),
+    "a recording is left out": (lambda d: d.update(audio={}), ALONE, Tampering.NOT_THE_MANIFEST),
+    "a recording is left out, and the manifest follows": (
+        lambda d: (d.update(audio={}), d["manifest"].update(audio={})),
+        KEY,
+        Tampering.SIGNATURE,
+    ),
+    "a recording is added": (
+        lambda d: d["audio"].update({"other.wav": b"RIFF"}),
+        ALONE,
+        Tampering.NOT_THE_MANIFEST,
+    ),
+}
+
+
+def archive(out: Path, data: Data) -> Path:
+    audio = data.pop("audio")
+    with zipfile.ZipFile(out, "w") as made:
+        made.writestr(IN_ARCHIVE, json.dumps(data))
+        for name, content in audio.items():
+            made.writestr(f"recordings/{name}", content)
+    return out
+
+
+@pytest.fixture
+def export(world: World, tmp_path: Path) -> tuple[Data, Path]:
+    """Two visits of one caller, with the recording of one, as handed over."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    file = folder / f"{VISITS[0]}.wav"
+    soundfile.write(str(file), np.zeros((80, 2)), 8000, subtype="PCM_16")
+    about = CallRef(UUIDS[0], VISITS[0], "support", QUEUE, "caller_opt_in")
+    recorded = (Turn.RECORDING_STARTED, Turn.RECORDING_STOPPED)
+    world.ledger.append([about.row(turn, {"path": str(file)}) for turn in recorded])
+    world.ledger.append([about.row(Turn.RECORDING_SEALED, custody.seal(folder, str(file)))])
+    world.ledger.sign()
+    out = tmp_path / "export.zip"
+    with out.open("wb") as made:
+        disclosure.hand_over(world.ledger, Search(caller=NUMBER), "json", made, folder, audio=True)
+    for verifier in (Verifier([]), world.signer.verifier):
+        said = verify_export(out, verifier)
+        assert (said.findings, said.recordings) == ([], 1)
+        assert said.calls == {VISITS[0]: (9, 9), VISITS[10]: (6, 6)}
+    with zipfile.ZipFile(out) as opened:
+        data: Data = json.loads(opened.read(IN_ARCHIVE))
+        data["audio"] = {file.name: opened.read(f"recordings/{file.name}")}
+    return data, tmp_path / "tampered.zip"
+
+
+@pytest.mark.parametrize("what", EXPORTED)
+def test_what_is_done_to_an_export_is_found_by_what_the_table_says(
+    world: World, export: tuple[Data, Path], what: str
+) -> None:
+    change, found_by, kind = EXPORTED[what]
+    data, out = export
+    change(data)
+    archive(out, data)
+    alone, keyed = (verify_export(out, verifier).findings for verifier in (Verifier([]), world.signer.verifier))
+    assert kind in {finding.kind for finding in (alone if found_by == ALONE else keyed)}, (alone, keyed)
+    assert keyed
+    assert bool(alone) is (found_by == ALONE), alone
+
+
+def test_an_export_in_which_readers_could_differ_is_none(world: World, export: tuple[Data, Path]) -> None:
+    data, out = export
+    archive(out, dict(data))
+    with zipfile.ZipFile(out, "a") as made, pytest.warns(UserWarning, match="Duplicate"):
+        made.writestr(f"recordings/{VISITS[0]}.wav", b"RIFF other")
+    with pytest.raises(LedgerError, match="several files of one name"):
+        verify_export(out, Verifier([]))
+    text = json.dumps({name: value for name, value in data.items() if name != "audio"})
+    for false, why in (
+        (text.replace('"reason":', '"reason": "x", "reason":', 1), "twice"),
+        (text.replace('"proof":', '"note": "checked by a court", "proof":', 1), "members"),
+        (text.replace('"hashes":', '"hash":', 1), "no export"),
+        (text.replace('"rows": [[', '"rows": [[[', 1).replace("]]", "]]]", 1), "no export"),
+    ):
+        out.write_text(false)
+        with pytest.raises(LedgerError, match=why):
+            verify_export(out, world.signer.verifier)
+
+
+def test_an_export_of_some_rows_says_so(world: World, tmp_path: Path) -> None:
+    out = tmp_path / "part.json"
+    world.ledger.sign()
+    with out.open("wb") as made:
+        disclosure.hand_over(world.ledger, Search(turn="decision", caller=NUMBER), "json", made, tmp_path, audio=False)
+    said = verify_export(out, world.signer.verifier)
+    assert (said.findings, said.calls) == ([], {VISITS[0]: (1, 6), VISITS[10]: (1, 6)})
+
+
+def test_a_forgotten_person_is_exported_with_the_receipt(world: World, tmp_path: Path) -> None:
+    world.ledger.sign()
+    for search, rows in ((Search(turn="decision", channel=UUIDS[3]), 1), (Search(), world.ledger_end())):
+        out = tmp_path / f"{rows}.json"
+        with out.open("wb") as made:
+            disclosure.hand_over(world.ledger, search, "json", made, tmp_path, audio=False)
+        said = verify_export(out, world.signer.verifier)
+        assert (said.findings, said.rows, said.signed_rows) == ([], rows, rows)
+        data = json.loads(out.read_text())
+        assert bool(data["receipts"]) is (rows == 1)
+        data["receipts"] = []
+        data["rows"] = [row for row in data["rows"] if row.get("turn") not in ("erasure", "rows_erased")]
+        follows(data)
+        data["manifest"]["receipts"] = []
+        out.write_text(json.dumps(data))
+        kinds = {finding.kind for finding in verify_export(out, Verifier([])).findings}
+        assert Tampering.PERSONAL_REMOVED in kinds
+        assert (Tampering.ROW_ERASED in kinds) is (rows > 1)
+
+
+# --- the campaign, and its table --------------------------------------------------------------
+
+
 @pytest.mark.parametrize("what", DONE)
 def test_what_is_done_to_a_ledger_is_found_by_what_the_table_says(world: World, what: str) -> None:
     done = DONE[what]
@@ -419,3 +703,14 @@ def test_what_is_done_to_a_ledger_is_found_by_what_the_table_says(world: World, 
         else:
             assert kinds, level
             assert level != done.found_by or kinds >= set(done.kinds)
+
+
+def test_the_table_has_what_the_campaign_does() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (.+) \| \**(.+?)\** \| (.+) \|$", page, re.MULTILINE)
+    done = [(what, case.found_by, case.kinds) for what, case in DONE.items()]
+    done += [(what, found_by, [kind]) for what, (_, found_by, kind) in EXPORTED.items()]
+    assert [row for row in found if not row[1].startswith("found by")] == [
+        (what, found_by, ", ".join(kind.value for kind in kinds) or "-") for what, found_by, kinds in done
+    ]
+    assert len(done) > 2 * 32, "what was done to 0.1.0, and as many again"

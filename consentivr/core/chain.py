@@ -90,6 +90,7 @@ class Tampering(str, Enum):
     TIME_STAMP = "time stamp that does not hold"
     SIGNATURE = "checkpoint with a signature that is not of this key"
     UNSIGNED = "not signed with a key that was named"
+    NOT_THE_MANIFEST = "not what the manifest of the export says"
     NOTICE_CHANGED = "wording changed"
     NOTICE_REMOVED = "wording removed"
     NOTICE_INSERTED = "wording that no row names"

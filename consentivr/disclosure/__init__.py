@@ -5,6 +5,17 @@ paper, to other systems.
 from consentivr.disclosure.export import HandedOver, NothingThere, hand_over
 from consentivr.disclosure.letter import Controller, Letter
 from consentivr.disclosure.sheet import evidence_sheet
-from consentivr.disclosure.words import LANGUAGES
+from consentivr.disclosure.telling import told
+from consentivr.disclosure.words import LANGUAGES, WORDS
 
-__all__ = ["LANGUAGES", "Controller", "HandedOver", "Letter", "NothingThere", "evidence_sheet", "hand_over"]
+__all__ = [
+    "LANGUAGES",
+    "WORDS",
+    "Controller",
+    "HandedOver",
+    "Letter",
+    "NothingThere",
+    "evidence_sheet",
+    "hand_over",
+    "told",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -54,18 +55,28 @@ def hand_over(
     if not audio:
         return _text(out, lambda text: write_json(text, ledger, search))
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(IN_ARCHIVE, "w", force_zip64=True) as file:
-            written = _text(file, lambda text: write_json(text, ledger, search))
         for name, text in (letters or {}).items():
             archive.writestr(name, text)
-        unreadable, recordings = [], 0
+        unreadable: list[str] = []
+        hashes: dict[str, str] = {}
         for file_path, path in _audio_of(ledger, search, folder):
             try:
-                archive.write(file_path, f"{RECORDINGS}{file_path.name}")
-                recordings += 1
+                hashes[file_path.name] = _into(archive, file_path)
             except OSError:
                 unreadable.append(path)
-    return HandedOver(written.rows, recordings, tuple(unreadable))
+        with archive.open(IN_ARCHIVE, "w", force_zip64=True) as file:
+            written = _text(file, lambda text: write_json(text, ledger, search, hashes))
+    return HandedOver(written.rows, len(hashes), tuple(unreadable))
+
+
+def _into(archive: zipfile.ZipFile, path: Path) -> str:
+    """Put a recording into an archive; returns its SHA-256. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as source, archive.open(f"{RECORDINGS}{path.name}", "w", force_zip64=True) as file:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
 
 
 def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:
@@ -82,8 +93,6 @@ def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio
         raise ValueError(f"a vCon holds one call, and these are {len(visits)}: name one with --channel")
     (rows,) = ledger.rows_of_visits(visits)
     call = summarize(rows)
-    proof = io.StringIO()
-    write_json(proof, ledger, Search(visit=call.call))
     contents: dict[str, bytes] = {}
     unreadable = []
     for file_path, path in _audio_of(ledger, search, folder) if audio else ():
@@ -91,6 +100,9 @@ def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio
             contents[path] = file_path.read_bytes()
         except OSError:
             unreadable.append(path)
+    proof = io.StringIO()
+    hashes = {Path(path).name: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    write_json(proof, ledger, Search(visit=call.call), hashes)
     notice = ledger.notice(call.notice) if call.notice else None
     said = vcon(call, notice, proof.getvalue(), FORMAT, contents)
     out.write(json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n")

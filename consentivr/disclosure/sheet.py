@@ -11,6 +11,7 @@ import jinja2
 
 import consentivr
 from consentivr.core.evidence import Turn, summarize
+from consentivr.disclosure.telling import told
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, Verifier
 from consentivr.ledger.verification import verify_call
@@ -35,7 +36,8 @@ def evidence_sheet(ledger: Ledger, rows: Sequence[Entry], folder: Path, verifier
     return environment.get_template("sheet.html.j2").render(
         language=language,
         say=words.__getitem__,
-        why_masked=lambda why: words.get(f"masked_{why}", why),
+        why_masked=lambda why: words.get(f"because_{why}", why),
+        told=lambda row: told({name: row.evidence.get(name) for name in _SAID.get(row.turn, ())}, language),
         call=call,
         visits=len(ledger.calls_named(call.channel_uuid)),
         attempts=decision.get("attempts", []),
@@ -46,6 +48,20 @@ def evidence_sheet(ledger: Ledger, rows: Sequence[Entry], folder: Path, verifier
         made_at=datetime.now(timezone.utc),
         version=consentivr.__version__,
     )
+
+
+_SAID = {
+    Turn.RECORDING_STOPPED: ("completion_cause",),
+    Turn.RECORDING_WITHHELD: ("why",),
+    Turn.RECORDING_FAILED: ("why",),
+    Turn.FORBIDDEN_RECORDING: ("leg", "why"),
+    Turn.COMMAND_FAILED: ("wanted", "said"),
+    Turn.TAPPED: ("function", "leg"),
+    Turn.WITHDRAWN: ("reason", "by"),
+    Turn.HOLD: ("why",),
+    Turn.ERASURE: ("why",),
+}
+"""What the course says of a turn beside its name: the rest of the sheet has the other things."""
 
 
 def _moment(value: datetime | str | None) -> str:

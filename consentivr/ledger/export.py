@@ -6,6 +6,7 @@ checkpoint: it is verified without the ledger, and tells of nobody else's calls.
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import json
@@ -17,8 +18,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from consentivr.core.chain import Link, canonical
+from consentivr.core.consent import NoticeVersion
+from consentivr.core.evidence import Turn
 from consentivr.core.foreign import NAMED
 from consentivr.ledger.errors import LedgerError
+from consentivr.ledger.manifest import Manifest, call_of, of_export
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint
@@ -28,6 +32,8 @@ IN_ARCHIVE = "export.json"
 """The export's name in an archive."""
 RECORDINGS = "recordings/"
 """Where recordings lie in an archive; what else lies in it is a letter."""
+
+_MEMBERS = {"format", "rows", "receipts", "notices", "proof", "manifest"}
 
 _CSV_COLUMNS = (
     "position",
@@ -46,30 +52,50 @@ _CSV_COLUMNS = (
 # --- writing ---------------------------------------------------------------------------------
 
 
-def write_json(out: TextIO, ledger: Searching, search: Search) -> int:
-    """Rows with their hashes, numbers with the key of their commitment, wordings, and the way to a checkpoint.
+def write_json(out: TextIO, ledger: Searching, search: Search, audio: Mapping[str, str] | None = None) -> int:
+    """Rows with their hashes, numbers with the key of their commitment, wordings, receipts, the way to a checkpoint,
+    and a manifest of all that, signed if the ledger has a key.
 
-    Returns the number of rows. Memory does not grow with the rows' content.
+    ``audio`` is the SHA-256 of each recording that comes along, by its file's name. Returns the number of rows. Memory
+    does not grow with the rows' content.
     """
     out.write('{\n"format": ' + json.dumps(FORMAT) + ',\n"rows": [')
-    positions: list[int] = []
+    hashes: dict[int, str] = {}
+    calls: dict[str, list[int]] = {}
     digests: set[str] = set()
     names: set[str] = set()
+    forgotten: set[str] = set()
     for row in ledger.links(search):
-        out.write(",\n" if positions else "\n")
+        out.write(",\n" if hashes else "\n")
         out.write(json.dumps(_as_dict(row), ensure_ascii=False))
-        positions.append(row.position)
         if row.content is not None:
             names.update(NAMED.findall(row.content["evidence"]))
+        hashes[row.position] = row.hash
+        call = call_of(row)
+        if row.content is not None and call is not None:
+            calls.setdefault(call, []).append(row.position)
             digests.add(json.loads(row.content["evidence"]).get("notice"))
-    wordings = [notice for notice in map(ledger.notice, sorted(digests - {None})) if notice]
+            if row.person_erased:
+                forgotten.add(row.content["channel_uuid"])
+    receipts = [row for row in _receipts_of(ledger, sorted(forgotten)) if row.position not in hashes]
+    notices = {digest: notice for digest in sorted(digests - {None}) if (notice := ledger.notice(digest))}
+    receipt_hashes = {row.position: row.hash for row in receipts}
+    manifest = of_export(ledger, hashes, calls, receipt_hashes, notices, audio or {})
     tail = {
         "files": _files_of(ledger, names),
-        "notices": {notice.digest: dict(notice.__dict__) for notice in wordings},
-        "proof": _proof(ledger, positions),
+        "receipts": [_as_dict(row) for row in receipts],
+        "notices": {digest: dict(vars(notice)) for digest, notice in notices.items()},
+        "proof": _proof(ledger, [*hashes, *receipt_hashes]),
+        "manifest": dict(vars(manifest)),
     }
     out.write("\n],\n" + json.dumps(tail, indent=1, ensure_ascii=False)[2:] + "\n")
-    return len(positions)
+    return len(hashes)
+
+
+def _receipts_of(ledger: Searching, channels: Sequence[str]) -> Iterator[Link]:
+    """Of people's erasure. Those of rows need no search: an erased row is only in an export of them all."""
+    for channel in channels:
+        yield from ledger.links(Search(channel=channel, turn=Turn.ERASURE.value))
 
 
 def write_csv(out: TextIO, links: Iterable[Link]) -> int:
@@ -147,21 +173,31 @@ class Export:
     """What an export holds: rows, the signed checkpoints after them, and the digests that lead there."""
 
     rows: Sequence[Link]
+    receipts: Sequence[Link]
+    """Rows that others rest on, and that were not asked for."""
     checkpoints: Sequence[SignedCheckpoint]
     digests: Mapping[int, str]
     audio: Mapping[str, str]
     """SHA-256 of each recording that came along, by its file's name."""
+    notices: Mapping[str, NoticeVersion]
+    manifest: Manifest | None
+    """None in an export of 0.1.0."""
 
 
 def read_export(path: Path) -> Export:
     """Read a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
     try:
         data, audio = _read(path)
+        if not data.keys() <= _MEMBERS:
+            raise ValueError(f"it has members that no export has: {', '.join(sorted(data.keys() - _MEMBERS))}")
         return Export(
             [_link(row) for row in data["rows"]],
+            [_link(row) for row in data.get("receipts", [])],
             [SignedCheckpoint(**checkpoint) for checkpoint in data["proof"]["checkpoints"]],
             {int(position): digest for position, digest in data["proof"]["digests"].items()},
             audio,
+            {digest: NoticeVersion(**notice) for digest, notice in data["notices"].items()},
+            Manifest(**data["manifest"]) if "manifest" in data else None,
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
         raise LedgerError(f"{path} is no export of consentivr: {error}") from error
@@ -172,7 +208,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     audio: dict[str, str] = {}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read(IN_ARCHIVE))
+            data = _parsed(archive.read(IN_ARCHIVE))
+            names = [Path(name).name for name in archive.namelist()]
+            if len(set(names)) < len(names):
+                raise ValueError("it holds several files of one name")
             for name in archive.namelist():
                 if name.startswith(RECORDINGS):
                     with archive.open(name) as file:
@@ -181,21 +220,35 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
                             digest.update(block)
                     audio[Path(name).name] = digest.hexdigest()
     else:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = _parsed(path.read_text(encoding="utf-8"))
     if "vcon" in data:
-        data = next(
-            json.loads(attachment["body"]) for attachment in data["attachments"] if attachment["type"] == FORMAT
-        )
+        for dialog in data["dialog"]:
+            content = base64.urlsafe_b64decode(dialog["body"] + "=" * (-len(dialog["body"]) % 4))
+            audio[dialog["filename"]] = hashlib.sha256(content).hexdigest()
+        data = next(_parsed(attachment["body"]) for attachment in data["attachments"] if attachment["type"] == FORMAT)
     if data["format"] != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
     return data, audio
+
+
+def _parsed(text: str | bytes) -> Any:
+    """JSON in which no member is there twice: one reader would see the first, another the last."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a member is there twice")
+        return found
+
+    return json.loads(text, object_pairs_hook=once)
 
 
 def _link(row: dict[str, Any]) -> Link:
     apart = ("previous", "digest", "key", "hash", "person_erased", "row_erased", "caller")
     content = {name: value for name, value in row.items() if name not in apart}
     caller = row["caller"]
-    if row["key"] is not None:
+    said = row["key"] is not None or content.keys() != {"position"}  # an erased row says nothing
+    if "evidence" in content:
         content["evidence"] = canonical(content["evidence"]).decode("ascii")
     return Link(
         row["position"],
@@ -203,7 +256,7 @@ def _link(row: dict[str, Any]) -> Link:
         row["hash"],
         row["digest"],
         row["key"],
-        content if row["key"] is not None else None,
+        content if said else None,
         (caller["key"], caller["caller_id_number"]) if caller else None,
         person_erased=bool(row["person_erased"]),
         row_erased=bool(row["row_erased"]),

@@ -19,7 +19,7 @@ from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, foreign_files, notices, tallies
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order, spelled
-from consentivr.ledger.signing import SignedCheckpoint
+from consentivr.ledger.signing import SignedCheckpoint, Signer
 
 _ROWS_AT_ONCE = 1000
 _NAMES_AT_ONCE = 500
@@ -34,6 +34,9 @@ _ENTRIES = sa.select(entries, callers.c.caller_id_number).join(
 
 class Searching(Opened):
     """An open ledger that is asked. One must be used by one thread only."""
+
+    signer: Signer | None = None
+    """Signs what is handed over, where there is a key."""
 
     def read(self, search: Search = EVERYTHING, limit: int | None = None) -> Iterator[Entry]:
         """Rows in the order in which they were written; with ``limit`` the newest ones of them."""

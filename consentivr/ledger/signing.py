@@ -62,12 +62,19 @@ class Verifier:
 
     def holds(self, checkpoint: SignedCheckpoint) -> bool:
         """Whether the signature is by one of the keys, over just this checkpoint."""
-        key = self._keys.get(checkpoint.key_id)
+        try:
+            return self.signed(checkpoint.key_id, bytes.fromhex(checkpoint.signature), checkpoint.signed)
+        except ValueError:
+            return False
+
+    def signed(self, key_id: str, signature: bytes, content: bytes) -> bool:
+        """Whether it is the signature of that one of the keys over ``content``."""
+        key = self._keys.get(key_id)
         try:
             if key is None:
                 return False
-            key.verify(bytes.fromhex(checkpoint.signature), checkpoint.signed)
-        except (InvalidSignature, ValueError):
+            key.verify(signature, content)
+        except InvalidSignature:
             return False
         return True
 
@@ -112,6 +119,10 @@ class Signer:
         """Sign what the chain is now."""
         unsigned = SignedCheckpoint(position, hash_, at, self.key_id, "")
         return SignedCheckpoint(position, hash_, at, self.key_id, self._key.sign(unsigned.signed).hex())
+
+    def sign_bytes(self, content: bytes) -> bytes:
+        """Ed25519 over ``content``."""
+        return self._key.sign(content)
 
     @property
     def public_pem(self) -> str:

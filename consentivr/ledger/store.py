@@ -39,6 +39,7 @@ class Ledger(Searching):
     ) -> None:
         super().__init__(location, create=create, patience_s=patience_s)
         self.country = country
+        self.signer = signer
         self._appending = Appending(self, signer)
         self._erasing = Erasing(self, self._appending)
 

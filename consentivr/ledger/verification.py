@@ -5,12 +5,14 @@ Everything here returns what was found; whoever asked says it.
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
@@ -21,6 +23,7 @@ from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
 from consentivr.ledger.foreign import ForeignNames
+from consentivr.ledger.manifest import call_of, hashes_of
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
@@ -43,6 +46,8 @@ class Verified:
     backwards: list[tuple[int, float]] = field(default_factory=list)
     """Rows whose clock was behind that of a row before, and by how many seconds: a clock that was set, or a node's own,
     or rows that were kept back while the database failed."""
+    calls: Mapping[str, tuple[int, int]] | None = None
+    """Of an export: how many rows of each call it holds, and how many the ledger held; None where it does not say."""
     checkpoint: str | None = None
     """POSITION:HASH of a ledger's last row, to be kept elsewhere."""
 
@@ -200,34 +205,124 @@ def seconds_between(earlier: str, later: str) -> float:
 
 
 def verify_export(path: Path, verifier: Verifier) -> Verified:
-    """Verify a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
+    """Verify a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them.
+
+    Nothing that it says of itself counts: a receipt is a row, a wording is what gives its digest. With keys everything
+    must be signed.
+    """
     export = read_export(path)
-    said = Verified(len(export.rows), chain.verify_excerpt(export.rows))
+    try:
+        return _verified(export, verifier)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LedgerError(f"{path} is no export of consentivr: {error}") from error
+
+
+def _verified(export: Export, verifier: Verifier) -> Verified:
+    there = [*export.rows, *export.receipts]
+    people = {row.content["channel_uuid"] for row in there if row.content and _is(row, Turn.ERASURE)}
+    erased = chain.Ranges(pair for row in there if _is(row, Turn.ROWS_ERASED) for pair in _evidence(row)["rows"])
+    with_receipts = [
+        replace(
+            row,
+            person_erased=row.content is not None and row.content["channel_uuid"] in people,
+            row_erased=row.position in erased,
+        )
+        for row in export.rows
+    ]
+    said = Verified(len(export.rows), chain.verify_excerpt(with_receipts))
+    said.findings += chain.verify_excerpt(export.receipts)
+    said.findings += _second_decisions(export.rows) + _verify_notices_of(export.rows, export.notices)
+    used = {_evidence(row).get("notice") for row in export.rows if row.content is not None}
+    for digest, notice in export.notices.items():
+        if digest not in used or notice.digest != digest:
+            kind = Tampering.NOTICE_CHANGED if digest in used else Tampering.NOTICE_INSERTED
+            said.findings.append(Finding(0, kind, digest))
+    _verify_manifest(said, export, verifier)
     if verifier:
         _verify_signatures(said, export, verifier)
-    _verify_audio(said, export.rows, export.audio)
+    _verify_audio(said, export)
     return said
 
 
+def _is(row: Link, turn: Turn) -> bool:
+    return row.content is not None and row.content.get("turn") == turn
+
+
+def _evidence(row: Link) -> dict[str, Any]:
+    assert row.content is not None
+    said: dict[str, Any] = json.loads(row.content["evidence"])
+    return said
+
+
+def _verify_manifest(said: Verified, export: Export, verifier: Verifier) -> None:
+    """Whether everything is here that was handed over, and nothing else."""
+    manifest = export.manifest
+    if manifest is None:
+        if verifier:
+            said.findings.append(Finding(0, Tampering.UNSIGNED, "no manifest says what was handed over"))
+        return
+    if verifier and manifest.signature is None:
+        said.findings.append(Finding(0, Tampering.UNSIGNED, "the manifest"))
+    elif verifier and not manifest.holds(verifier):
+        said.findings.append(Finding(0, Tampering.SIGNATURE, "the manifest"))
+    calls: dict[str, list[int]] = {}
+    for row in export.rows:
+        if (call := call_of(row)) is not None:
+            calls.setdefault(call, []).append(row.position)
+    said.calls = {call: (len(calls.get(call, ())), promised["rows"]) for call, promised in manifest.calls.items()}
+    for rows, promised in ((export.rows, manifest.rows), (export.receipts, manifest.receipts)):
+        here, there = sorted({row.position for row in rows}), chain.Ranges(promised)
+        said.findings += [
+            Finding(gone, Tampering.REMOVED)
+            for first, last in promised
+            if (gone := _first_missing(first, here[bisect.bisect_left(here, first) :])) <= last
+        ]
+        said.findings += [Finding(position, Tampering.INSERTED) for position in here if position not in there]
+    hashes = {row.position: row.hash for row in (*export.rows, *export.receipts)}
+    same_calls = {call: promised["here"] for call, promised in manifest.calls.items()} == {
+        call: chain.to_ranges(here) for call, here in calls.items()
+    }
+    if hashes_of(hashes) != manifest.hashes or not same_calls:
+        said.findings.append(Finding(0, Tampering.NOT_THE_MANIFEST, "rows"))
+    if sorted(export.notices) != manifest.notices:
+        said.findings.append(Finding(0, Tampering.NOT_THE_MANIFEST, "wordings"))
+    if export.audio != manifest.audio:
+        said.findings.append(Finding(0, Tampering.NOT_THE_MANIFEST, "recordings"))
+
+
+def _first_missing(first: int, positions: Sequence[int]) -> int:
+    for position in positions:
+        if position > first:
+            break
+        first = position + 1
+    return first
+
+
 def _verify_signatures(said: Verified, export: Export, verifier: Verifier) -> None:
-    known = {**export.digests, **{row.position: row.digest for row in export.rows}}
-    hashes = {row.position: row.hash for row in export.rows}
+    there = [*export.rows, *export.receipts]
+    known = {**export.digests, **{row.position: row.digest for row in there}}
+    hashes = {row.position: row.hash for row in there}
+    of_rows = {row.position for row in export.rows}
+    unsigned = set(hashes)
     for checkpoint, segment in segments(hashes, export.checkpoints):
+        unsigned -= set(segment)
         if not verifier.holds(checkpoint):
             said.findings.append(Finding(checkpoint.position, Tampering.SIGNATURE))
         elif chain.path_to(hashes[segment[0]], segment[0], known, checkpoint.checkpoint):
-            said.signed_rows += len(segment)
+            said.signed_rows += len(of_rows.intersection(segment))
         else:
             said.findings.append(Finding(segment[0], Tampering.REWRITTEN))
+    if unsigned:
+        said.findings.append(Finding(min(unsigned), Tampering.UNSIGNED, f"{len(unsigned)} rows"))
 
 
-def _verify_audio(said: Verified, rows: Iterable[Link], audio: Mapping[str, str]) -> None:
+def _verify_audio(said: Verified, export: Export) -> None:
     sealed = {}
-    for row in rows:
-        if row.content is not None and row.content["turn"] == Turn.RECORDING_SEALED:
-            evidence = json.loads(row.content["evidence"])
+    for row in export.rows:
+        if _is(row, Turn.RECORDING_SEALED):
+            evidence = _evidence(row)
             sealed[Path(evidence["path"]).name] = (row.position, evidence.get("sha256"))
-    for name, digest in audio.items():
+    for name, digest in export.audio.items():
         position, promised = sealed.get(name, (0, None))
         said.recordings += 1
         if digest != promised:

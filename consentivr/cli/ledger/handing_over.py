@@ -12,6 +12,7 @@ import click
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table
 from consentivr.cli.ledger.options import FILE, KEYS, looks_at_agents, named, searching
+from consentivr.config import Configuration
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.disclosure import LANGUAGES, NothingThere, evidence_sheet, hand_over
 from consentivr.files import new_private
@@ -27,15 +28,16 @@ from consentivr.ledger import LedgerError, Search, Verifier
 def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path | None) -> None:
     """Hand over what is known of a call, a caller or a span of time (GDPR art. 15, 20); holds the numbers.
 
-    JSON and vCon verify on their own: 'ledger verify --export FILE'.
+    JSON and vCon verify on their own: 'ledger verify --export FILE'. What is in them is signed with ledger.signing_key.
     """
     if audio and (form == "csv" or out is None):
         raise Refused("--audio goes with --format json or vcon, and --out")
     configuration = load_configuration(config_path)
     folder = Path(configuration.recordings.folder)
     try:
-        with opened(configuration) as book, new_file(out) as file:
+        with opened(configuration, signs=_signs(configuration)) as book, new_file(out) as file:
             looks_at_agents(configuration, book, "ledger export", search)
+            book.sign()
             done = hand_over(book, named(book, search), form, file, folder, audio=audio)
     except NothingThere:
         nothing("nothing to export")
@@ -48,6 +50,20 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
         click.echo(f"cannot be read: {path}", err=True)
     if done.unreadable:
         sys.exit(1)
+
+
+def _signs(configuration: Configuration) -> bool:
+    """Whether there is a key to sign with; it is said when not."""
+    from consentivr.service import build
+
+    try:
+        signs = build.signer(configuration) is not None
+        why = "there is no ledger.signing_key"
+    except LedgerError as error:
+        signs, why = False, str(error)
+    if not signs:
+        click.echo(f"not signed, so nothing proves that it is complete: {why}", err=True)
+    return signs
 
 
 @contextmanager

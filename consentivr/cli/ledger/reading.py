@@ -20,6 +20,7 @@ from consentivr.cli.common import (
 )
 from consentivr.cli.ledger.options import NUMBERS, looks_at_agents, named, searching
 from consentivr.core.evidence import Turn, summarize
+from consentivr.disclosure import LANGUAGES, WORDS, told
 from consentivr.ledger import Entry, Search
 
 
@@ -131,8 +132,12 @@ def count(config_path: Path, print_json: bool, by: Sequence[str], search: Search
 @AS_JSON
 @click.argument("name", metavar="UUID")
 @NUMBERS
-def show(config_path: Path, print_json: bool, name: str, numbers: bool) -> None:
-    """Show everything that is known of one visit, or of every call of a channel, by its UUID."""
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
+def show(config_path: Path, print_json: bool, name: str, numbers: bool, language: str) -> None:
+    """Show everything that is known of one visit, or of every call of a channel, by its UUID.
+
+    In words; --json has it as it was written.
+    """
     with opened(load_configuration(config_path)) as book:
         calls = [[_row(entry, numbers) for entry in rows] for rows in book.calls_named(name)]
         entries = [entry for rows in calls for entry in rows]
@@ -149,10 +154,12 @@ def show(config_path: Path, print_json: bool, name: str, numbers: bool) -> None:
         if rows[0]["visit"] or len(calls) > 1:
             click.echo(f"visit {shown(rows[0]['visit'] or 'unknown')}, line {shown(rows[0]['line'])}")
         for entry in rows:
-            click.echo(f"{entry['at']}  {entry['turn']}")
-            for member, value in entry["evidence"].items():
-                if value not in (None, "", []):
-                    click.echo(f"    {member}: {shown(value)}")
+            turn = entry["turn"]
+            click.echo(f"{entry['at']}  {turn}: {WORDS[language].get(f'turn_{turn}', turn)}")
+            for label, lines in told(entry["evidence"], language):
+                click.echo(f"    {shown(label)}: {shown(lines[0])}")
+                for line in lines[1:]:
+                    click.echo(f"    {' ' * len(label)}  {shown(line)}")
         decisions = sum(entry["turn"] == Turn.DECISION for entry in rows)
         if decisions > 1:
             click.echo(f"{decisions} rows decide: the first one counts")

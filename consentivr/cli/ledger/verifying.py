@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ from consentivr.core.evidence import Turn
 from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key
 from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.stamping import Roots, Stamps
-from consentivr.ledger.verification import Kept, verify_export, verify_ledger
+from consentivr.ledger.verification import Kept, Verified, verify_export, verify_ledger
+
+_CALLS_SHOWN = 20
 
 if TYPE_CHECKING:
     from consentivr.config import Configuration
@@ -87,6 +90,7 @@ def verify(
                 "checkpoint": verified.checkpoint,
                 "clock_set_back": [{"position": row, "seconds": seconds} for row, seconds in verified.backwards],
                 "time_stamps": len(stamps.good) if stamps else None,
+                "calls": verified.calls,
                 "signed_rows": signed_rows if verifier else "not verified",
                 "recordings": recordings,
                 "recordings_differ": [
@@ -113,10 +117,25 @@ def verify(
             click.echo(f"... and {len(verified.backwards) - 20} more")
         if stamps is not None and stamps.newest:
             click.echo(f"{len(stamps.good)} time stamps hold; the newest is of {stamps.newest[:19]} UTC")
+        for line in _completeness(verified) if export is not None else ():
+            click.echo(line)
         if verified.checkpoint:
             click.echo(f"checkpoint, to be kept elsewhere: {verified.checkpoint}")
     if findings or differ:
         sys.exit(1)
+
+
+def _completeness(verified: Verified) -> Iterator[str]:
+    """Whether an export holds all of each call."""
+    if verified.calls is None:
+        yield "complete: not known; it has no manifest, as those of 0.1.0"
+        return
+    whole = [call for call, (here, all_) in verified.calls.items() if here == all_]
+    if len(verified.calls) > _CALLS_SHOWN:
+        yield f"all rows of {len(whole)} calls"
+    for call, (here, all_) in verified.calls.items():
+        if here != all_ or len(verified.calls) <= _CALLS_SHOWN:
+            yield f"{here} of {all_} rows of {call}"
 
 
 @click.command("repair")
