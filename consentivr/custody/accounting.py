@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import OF_RECORDINGS, CallSummary, Recording, Turn, summarize
 from consentivr.custody.report import Report
 from consentivr.custody.rights import Holds
 from consentivr.custody.sealing import finish, seal
@@ -37,7 +37,7 @@ class Accounting:
         """What no one sealed, because we or the switch were stopped; and what is gone."""
         gone = (Turn.AUDIO_ERASED, Turn.ERASURE)
         visits = self._ledger.visits(Search(), Turn.RECORDING_STARTED, without=gone)
-        for rows in self._ledger.rows_of_visits(visits):
+        for rows in self._ledger.rows_of_visits(visits, OF_RECORDINGS):
             for recording in summarize(rows).audio:
                 if recording.path in self._gone:
                     continue
@@ -45,7 +45,7 @@ class Accounting:
                     if self._should_be_there(recording):
                         self._report.missing.append(recording.path)
                 elif recording.sha256 is None:
-                    self._seal(rows, recording)
+                    self._seal(next(self._ledger.rows_of_visits([rows[0].call])), recording)
 
     def _seal(self, visit: Sequence[Entry], recording: Recording) -> None:
         path = Path(recording.path)

@@ -87,9 +87,14 @@ class Searching(Opened):
             for rows in by_channel.values():
                 yield from _apart(rows)
 
-    def rows_of_visits(self, visits: Sequence[str]) -> Iterator[list[Entry]]:
-        """The rows of each of these visits; a channel's UUID stands for its rows that name no visit."""
-        of_calls = _WHOLE.format(self.database.among('entry."call"'))
+    def rows_of_visits(self, visits: Sequence[str], turns: Iterable[Turn] = ()) -> Iterator[list[Entry]]:
+        """The rows of each of these visits, only those of ``turns`` if any are named; a channel's UUID stands for its
+        rows that name no visit.
+        """
+        of_calls = self.database.among('entry."call"')
+        if turns:
+            of_calls += f" AND entry.turn IN ({', '.join(repr(turn.value) for turn in turns)})"
+        of_calls = _WHOLE.format(of_calls)
         for some in portions(visits):
             by_visit: dict[str, list[Entry]] = {visit: [] for visit in some}
             with self.reading() as connection:
