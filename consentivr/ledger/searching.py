@@ -13,7 +13,7 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger.counting import count
-from consentivr.ledger.entry import ENTRY_COLUMNS, REGISTER, Entry, as_text, entry_of, hashed
+from consentivr.ledger.entry import ENTRY_COLUMNS, HASHED, REGISTER, Entry, as_text, entry_of, hashed
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, notices
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order
@@ -24,6 +24,9 @@ _NAMES_AT_ONCE = 500
 
 _WHOLE = f"""SELECT {", ".join(f"entry.{name}" for name in ENTRY_COLUMNS)}, caller.caller_id_number
 FROM entry LEFT JOIN caller ON caller.channel_uuid = entry.channel_uuid WHERE {{}} ORDER BY entry.seq + 0"""  # noqa: S608
+
+_LINKED = [entries.c[name] for name in ("previous", "hash", "digest", "key", *HASHED)]
+"""What the chain sees of a row. The computed columns would take the database as long as all others."""
 
 _ENTRIES = sa.select(entries, callers.c.caller_id_number).join(
     callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True
@@ -206,23 +209,25 @@ class Searching(Opened):
         """The chain in the order in which its rows are stored, for ``core.chain.verify``; or an excerpt."""
         people, rows_erased = self._receipts()
         query = (
-            sa.select(entries, callers.c.key.label("caller_key"), callers.c.caller_id_number)
+            sa.select(*_LINKED, callers.c.key.label("caller_key"), callers.c.caller_id_number)
             .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
             .where(*conditions(search))
             .order_by(order(search))
         )
-        for row in self._rows(query):
-            there = row.channel_uuid is not None
+        for previous, hash_, digest, key, *columns, caller_key, number in self._rows(query):
+            said = dict(zip(HASHED, columns, strict=True))
+            channel, position = said["channel_uuid"], said["position"]
+            there = channel is not None
             yield Link(
-                row.position,
-                row.previous,
-                row.hash,
-                row.digest,
-                row.key,
-                hashed(row._mapping) if there else None,
-                (row.caller_key, row.caller_id_number) if row.caller_key is not None else None,
-                person_erased=there and row.channel_uuid in people,
-                row_erased=row.position in rows_erased,
+                position,
+                previous,
+                hash_,
+                digest,
+                key,
+                hashed(said) if there else None,
+                (caller_key, number) if caller_key is not None else None,
+                person_erased=there and channel in people,
+                row_erased=position in rows_erased,
             )
 
     def digests(self, first: int, last: int) -> dict[int, str]:
