@@ -12,30 +12,58 @@ import bisect
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 GENESIS = "0" * 64
 """What the first row follows."""
 
+_quoted = json.encoder.encode_basestring_ascii
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:
     """One form for equal content: JSON in ASCII, sorted keys, no blanks (as RFC 8785 for what we store)."""
+    members = []
+    for name in sorted(content):
+        value = content[name]
+        if type(value) is str:
+            members.append(f"{_quoted(name)}:{_quoted(value)}")
+        elif type(value) is int:
+            members.append(f"{_quoted(name)}:{value}")
+        elif value is None:
+            members.append(f"{_quoted(name)}:null")
+        else:
+            break
+    else:
+        return f"{{{','.join(members)}}}".encode("ascii")
     return _CANONICAL.encode(content).encode("ascii")
 
 
 def commitment(key: str, personal: str) -> str:
     """HMAC-SHA-256 of personal data under a random key in hexadecimal digits."""
-    return hmac.digest(bytes.fromhex(key), personal.encode("utf-8"), "sha256").hex()
+    return _hmac(key, personal.encode("utf-8"))
 
 
 def digest_of(key: str, content: Mapping[str, Any]) -> str:
     """HMAC-SHA-256 of what a row says, under the row's random key: untestable once the key is erased."""
-    return hmac.digest(bytes.fromhex(key), canonical(content), "sha256").hex()
+    return _hmac(key, canonical(content))
+
+
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+def _hmac(key: str, message: bytes) -> str:
+    """HMAC-SHA-256 (RFC 2104) in hexadecimal digits. For what is short, two thirds of the library's own time."""
+    block = bytes.fromhex(key)
+    if len(block) > 64:
+        return hmac.digest(block, message, "sha256").hex()
+    block = block.ljust(64, b"\0")
+    inner = hashlib.sha256(block.translate(_INNER) + message).digest()
+    return hashlib.sha256(block.translate(_OUTER) + inner).hexdigest()
 
 
 def link(previous: str, position: int, digest: str) -> str:
@@ -43,9 +71,9 @@ def link(previous: str, position: int, digest: str) -> str:
     return hashlib.sha256(bytes.fromhex(previous) + position.to_bytes(8, "big") + bytes.fromhex(digest)).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Link:
-    """A row as the chain sees it."""
+    """A row as the chain sees it. Not to be changed; frozen, it would take twice as long to make."""
 
     position: int
     previous: str
@@ -142,6 +170,7 @@ def verify(links: Iterable[Link], checkpoints: Iterable[Checkpoint] = ()) -> lis
     for checkpoint in checkpoints:
         noted.setdefault(checkpoint.position, set()).add(checkpoint.hash)
     gaps = _Gaps([])
+    committed = lru_cache(10_000)(commitment)  # the rows of a call share theirs
     expected, last = 1, GENESIS
     for row in links:
         if row.position < expected and not gaps.fill(row.position):
@@ -149,7 +178,7 @@ def verify(links: Iterable[Link], checkpoints: Iterable[Checkpoint] = ()) -> lis
             continue
         if noted.pop(row.position, {row.hash}) != {row.hash}:
             findings.append(Finding(row.position, Tampering.REWRITTEN))
-        wrong = _wrong_with(row)
+        wrong = _wrong_with(row, committed)
         if wrong is Tampering.CHANGED:
             findings.append(Finding(row.position, wrong))
             if row.position >= expected:
@@ -191,7 +220,7 @@ def verify_excerpt(links: Iterable[Link]) -> list[Finding]:
     return findings
 
 
-def _wrong_with(row: Link) -> Tampering | None:
+def _wrong_with(row: Link, commitment: Callable[[str, str], str] = commitment) -> Tampering | None:
     """What is wrong with a row, seen alone."""
     if link(row.previous, row.position, row.digest) != row.hash:
         return Tampering.CHANGED

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import OF_RECORDINGS, CallSummary, Recording, Turn, summarize
 from consentivr.custody.holds import Holds
 from consentivr.custody.report import Report
 from consentivr.custody.sealing import finish, removed, seal
@@ -70,7 +70,7 @@ class Accounting:
             for turn in (Turn.RECORDING_STARTED, Turn.RECORDING_ADOPTED)
             for visit in self._ledger.visits(Search(), turn, without=(Turn.AUDIO_ERASED,))
         )
-        for rows in self._ledger.rows_of_visits(list(visits)):
+        for rows in self._ledger.rows_of_visits(list(visits), OF_RECORDINGS):
             for recording in summarize(rows).audio:
                 if recording.path in self._gone:
                     continue
@@ -78,7 +78,7 @@ class Accounting:
                     if self._should_be_there(recording):
                         self._report.missing.append(recording.path)
                 elif recording.sha256 is None:
-                    self._seal(rows, recording)
+                    self._seal(next(self._ledger.rows_of_visits([rows[0].call])), recording)
 
     def _file_of(self, recording: Recording) -> Path:
         try:

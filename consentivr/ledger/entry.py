@@ -167,7 +167,10 @@ HASHED = ("at", "channel_uuid", "turn", "line", "queue", "mode", "evidence", "co
 
 def hashed(columns: Mapping[str, Any]) -> dict[str, Any]:
     """What the digest of a row covers. No visit is not said, as rows were written before there were visits."""
-    return {name: columns[name] for name in HASHED if name != "visit" or columns[name] is not None}
+    said = {name: columns[name] for name in HASHED}
+    if said["visit"] is None:
+        del said["visit"]
+    return said
 
 
 CHAINED = (*HASHED, "submission", "key", "digest", "previous", "hash")

@@ -14,7 +14,17 @@ from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.counting import count
-from consentivr.ledger.entry import ENTRY_COLUMNS, NO_CALLS, REGISTER, Entry, as_text, entry_of, hashed, tally_name
+from consentivr.ledger.entry import (
+    ENTRY_COLUMNS,
+    HASHED,
+    NO_CALLS,
+    REGISTER,
+    Entry,
+    as_text,
+    entry_of,
+    hashed,
+    tally_name,
+)
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, foreign_files, notices, tallies
@@ -26,6 +36,9 @@ _NAMES_AT_ONCE = 500
 
 _WHOLE = f"""SELECT {", ".join(f"entry.{name}" for name in ENTRY_COLUMNS)}, caller.caller_id_number
 FROM entry LEFT JOIN caller ON caller.channel_uuid = entry.channel_uuid WHERE {{}} ORDER BY entry.seq + 0"""  # noqa: S608
+
+_LINKED = [entries.c[name] for name in ("previous", "hash", "digest", "key", *HASHED)]
+"""What the chain sees of a row. The computed columns would take the database as long as all others."""
 
 _ENTRIES = sa.select(entries, callers.c.caller_id_number).join(
     callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True
@@ -102,9 +115,14 @@ class Searching(Opened):
             for rows in by_channel.values():
                 yield from _apart(rows)
 
-    def rows_of_visits(self, visits: Sequence[str]) -> Iterator[list[Entry]]:
-        """The rows of each of these visits; a channel's UUID stands for its rows that name no visit."""
-        of_calls = _WHOLE.format(self.database.among('entry."call"'))
+    def rows_of_visits(self, visits: Sequence[str], turns: Iterable[Turn] = ()) -> Iterator[list[Entry]]:
+        """The rows of each of these visits, only those of ``turns`` if any are named; a channel's UUID stands for its
+        rows that name no visit.
+        """
+        of_calls = self.database.among('entry."call"')
+        if turns:
+            of_calls += f" AND entry.turn IN ({', '.join(repr(turn.value) for turn in turns)})"
+        of_calls = _WHOLE.format(of_calls)
         for some in portions(visits):
             by_visit: dict[str, list[Entry]] = {visit: [] for visit in some}
             with self.reading() as connection:
@@ -232,23 +250,25 @@ class Searching(Opened):
         """The chain in the order in which its rows are stored, for ``core.chain.verify``; or an excerpt."""
         people, rows_erased = self._receipts()
         query = (
-            sa.select(entries, callers.c.key.label("caller_key"), callers.c.caller_id_number)
+            sa.select(*_LINKED, callers.c.key.label("caller_key"), callers.c.caller_id_number)
             .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
             .where(*conditions(search, self.country))
             .order_by(order(search))
         )
-        for row in self._rows(query):
-            there = row.channel_uuid is not None
+        for previous, hash_, digest, key, *columns, caller_key, number in self._rows(query):
+            said = dict(zip(HASHED, columns, strict=True))
+            channel, position = said["channel_uuid"], said["position"]
+            there = channel is not None
             yield Link(
-                row.position,
-                row.previous,
-                row.hash,
-                row.digest,
-                row.key,
-                hashed(row._mapping) if there else None,
-                (row.caller_key, row.caller_id_number) if row.caller_key and row.commitment else None,
-                person_erased=there and row.channel_uuid in people,
-                row_erased=row.position in rows_erased,
+                position,
+                previous,
+                hash_,
+                digest,
+                key,
+                hashed(said) if there else None,
+                (caller_key, number) if caller_key is not None and said["commitment"] else None,
+                person_erased=there and channel in people,
+                row_erased=position in rows_erased,
             )
 
     def people_of_no_row(self, channel: str | None = None) -> list[tuple[str, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 from dataclasses import replace
 
 import pytest
@@ -139,6 +141,21 @@ def test_a_row_without_personal_data() -> None:
     content = {"position": 1, "commitment": None}
     digest = digest_of(ROW_KEY, content)
     assert verify([Link(1, GENESIS, link(GENESIS, 1, digest), digest, ROW_KEY, content)]) == []
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.text(), _JSON), st.binary(max_size=100), st.text(st.characters(codec="utf-8")))
+def test_the_quick_ways_give_what_the_library_gives(content: dict[str, object], key: bytes, personal: str) -> None:
+    said = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    assert canonical(content) == said
+    assert digest_of(key.hex(), content) == hmac.new(key, said, "sha256").hexdigest()
+    assert commitment(key.hex(), personal) == hmac.new(key, personal.encode(), "sha256").hexdigest()
 
 
 def test_one_canonical_form() -> None:
