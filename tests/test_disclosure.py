@@ -342,15 +342,15 @@ def test_what_a_row_says_is_told_in_words() -> None:
         (
             "wie gefragt wurde",
             [
-                "1. Ergebnis: Taste ohne Bedeutung, Taste: 7, gefragt: 2026-11-24 12:00:00 UTC",
-                "2. Ergebnis: Taste, Taste: 1, von der Frage gehört: 3.0 s, gefragt: 2026-11-24 12:00:00 UTC",
+                "1. gefragt: 2026-11-24 12:00:00 UTC, Ergebnis: Taste ohne Bedeutung, Taste: 7",
+                "2. gefragt: 2026-11-24 12:00:00 UTC, Ergebnis: Taste, Taste: 1, von der Frage gehört: 3.0 s",
             ],
         ),
-        ("wie die Aufzeichnung endete", ["nichts wurde aufgezeichnet: die Datei ist leer"]),
-        ("was daraus folgte", ["aufzeichnen: nein, wie: der Anrufer willigte in einen anderen Zweck ein"]),
-        ("Zeilen", ["3 - 7, 9"]),
-        ("Dateien", ["/r/a.wav, /r/b.wav"]),
+        ("was daraus folgte", ["wie: der Anrufer willigte in einen anderen Zweck ein, aufzeichnen: nein"]),
         ("zu löschen", ["ja"]),
+        ("Dateien", ["/r/a.wav, /r/b.wav"]),
+        ("wie die Aufzeichnung endete", ["nichts wurde aufgezeichnet: die Datei ist leer"]),
+        ("Zeilen", ["3 - 7, 9"]),
         ("unheard of", ["a: 1"]),
     ]
 

@@ -21,14 +21,19 @@ _PREFIX = {
 """How the words for the values of a member are named."""
 
 
+_ORDER = {name: number for number, name in enumerate(WORDS["en"])}
+
+
 def told(evidence: Mapping[str, Any], language: str) -> list[tuple[str, Sequence[str]]]:
-    """Label and lines of each member that says something, in the words of a language."""
+    """Label and lines of each member that says something, in the words of a language, and in their order."""
     words = WORDS[language]
-    return [
-        (label(member, words), _lines(member, value, words))
-        for member, value in evidence.items()
-        if member not in _UNSAID and value not in (None, "", [])
-    ]
+    return [(label(member, words), _lines(member, value, words)) for member, value in _in_order(evidence)]
+
+
+def _in_order(evidence: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """As the words stand; rows have their members by the alphabet."""
+    said = [(name, value) for name, value in evidence.items() if name not in _UNSAID and value not in (None, "", [])]
+    return sorted(said, key=lambda member: _ORDER.get(f"said_{member[0]}", len(_ORDER)))
 
 
 def label(member: str, words: Mapping[str, str]) -> str:
@@ -46,8 +51,7 @@ def _plain(member: str, value: Any, words: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return words["yes" if value else "no"]
     if isinstance(value, Mapping):
-        parts = ((name, one) for name, one in value.items() if one not in (None, "", []))
-        return ", ".join(f"{label(name, words)}: {_plain(name, one, words)}" for name, one in parts)
+        return ", ".join(f"{label(name, words)}: {_plain(name, one, words)}" for name, one in _in_order(value))
     if isinstance(value, list) and all(isinstance(one, list) for one in value):
         return ", ".join(" - ".join(map(str, dict.fromkeys(one))) for one in value)
     if isinstance(value, list):
