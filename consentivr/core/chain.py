@@ -83,6 +83,7 @@ class Tampering(str, Enum):
     PERSONAL_CHANGED = "personal data changed"
     PERSONAL_REMOVED = "personal data removed without a receipt"
     AUDIO = "recording is not the one that was sealed"
+    VCON = "vCon that is not signed with this key"
     SIGNATURE = "checkpoint with a signature that is not of this key"
 
 

@@ -6,6 +6,7 @@ checkpoint: it is verified without the ledger, and tells of nobody else's calls.
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import json
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 from consentivr.core.chain import Link, canonical
 from consentivr.core.foreign import NAMED
+from consentivr.ledger import jws
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
@@ -149,24 +151,28 @@ class Export:
     digests: Mapping[int, str]
     audio: Mapping[str, str]
     """SHA-256 of each recording that came along, by its file's name."""
+    vcon: Mapping[str, Any] | None = None
+    """As it was read, when it is one: signed or not."""
 
 
 def read_export(path: Path) -> Export:
     """Read a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
     try:
-        data, audio = _read(path)
+        data, audio, document = _read(path)
         return Export(
             [_link(row) for row in data["rows"]],
             [SignedCheckpoint(**checkpoint) for checkpoint in data["proof"]["checkpoints"]],
             {int(position): digest for position, digest in data["proof"]["digests"].items()},
             audio,
+            document,
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
         raise LedgerError(f"{path} is no export of consentivr: {error}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The export, and the SHA-256 of each recording that came with it."""
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, Any] | None]:
+    """The export, the SHA-256 of each recording that came with it, and the vCon that it came in."""
+    document = None
     audio: dict[str, str] = {}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -180,13 +186,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
                     audio[Path(name).name] = digest.hexdigest()
     else:
         data = json.loads(path.read_text(encoding="utf-8"))
-    if "vcon" in data:
-        data = next(
-            json.loads(attachment["body"]) for attachment in data["attachments"] if attachment["type"] == FORMAT
-        )
+    if jws.is_signed(data) or "vcon" in data:
+        document = data
+        said = jws.content(data) if jws.is_signed(data) else data
+        data = next(one["body"] for one in said["attachments"] if one.get("purpose") == FORMAT)
+        for dialog in said["dialog"]:
+            if "body" in dialog and dialog["type"] == "recording":
+                content = base64.urlsafe_b64decode(dialog["body"] + "=" * (-len(dialog["body"]) % 4))
+                audio[dialog["filename"]] = hashlib.sha256(content).hexdigest()
     if data["format"] != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
-    return data, audio
+    return data, audio, document
 
 
 def _link(row: dict[str, Any]) -> Link:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -62,12 +64,19 @@ class Verifier:
 
     def holds(self, checkpoint: SignedCheckpoint) -> bool:
         """Whether the signature is by one of the keys, over just this checkpoint."""
-        key = self._keys.get(checkpoint.key_id)
+        try:
+            return self.signed(checkpoint.key_id, bytes.fromhex(checkpoint.signature), checkpoint.signed)
+        except ValueError:
+            return False
+
+    def signed(self, key_id: str, signature: bytes, content: bytes) -> bool:
+        """Whether it is the signature of that one of the keys over ``content``."""
+        key = self._keys.get(key_id)
         try:
             if key is None:
                 return False
-            key.verify(bytes.fromhex(checkpoint.signature), checkpoint.signed)
-        except (InvalidSignature, ValueError):
+            key.verify(signature, content)
+        except InvalidSignature:
             return False
         return True
 
@@ -112,6 +121,21 @@ class Signer:
         """Sign what the chain is now."""
         unsigned = SignedCheckpoint(position, hash_, at, self.key_id, "")
         return SignedCheckpoint(position, hash_, at, self.key_id, self._key.sign(unsigned.signed).hex())
+
+    def sign_bytes(self, content: bytes) -> bytes:
+        """Ed25519 over ``content``."""
+        return self._key.sign(content)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The public key as a certificate of its own, for formats that ask for one; it names nobody, and says no more
+        than the key. It has no end (RFC 5280, section 4.1.2.5).
+        """
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"consentivr {self.key_id}")])
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self._key.public_key())
+        made = made.serial_number(int(self.key_id, 16) or 1)
+        made = made.not_valid_before(datetime(2000, 1, 1)).not_valid_after(datetime(9999, 12, 31, 23, 59, 59))
+        return made.sign(self._key, None)
 
     @property
     def public_pem(self) -> str:

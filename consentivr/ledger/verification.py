@@ -14,6 +14,7 @@ from pathlib import Path
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.evidence import CallSummary, Turn
+from consentivr.ledger import jws
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
 from consentivr.ledger.foreign import ForeignNames
@@ -102,6 +103,8 @@ def verify_export(path: Path, verifier: Verifier) -> Verified:
     said = Verified(len(export.rows), chain.verify_excerpt(export.rows))
     if verifier:
         _verify_signatures(said, export, verifier)
+        if export.vcon is not None and not (jws.is_signed(export.vcon) and jws.holds(export.vcon, verifier)):
+            said.findings.append(Finding(0, Tampering.VCON))
     _verify_audio(said, export.rows, export.audio)
     return said
 

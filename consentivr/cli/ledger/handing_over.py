@@ -27,18 +27,22 @@ from consentivr.ledger import LedgerError, Search, Verifier
 def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path | None) -> None:
     """Hand over what is known of a call, a caller or a span of time (GDPR art. 15, 20); holds the numbers.
 
-    JSON and vCon verify on their own: 'ledger verify --export FILE'.
+    A vCon is signed with ledger.signing_key, if there is one. JSON and vCon verify on their own: 'ledger verify
+    --export FILE'.
     """
+    from consentivr.service import build
+
     if audio and (form == "csv" or out is None):
         raise Refused("--audio goes with --format json or vcon, and --out")
     configuration = load_configuration(config_path)
     folder = Path(configuration.recordings.folder)
     try:
+        key = build.signer(configuration) if form == "vcon" else None
         with opened(configuration) as book, _new_file(out) as file:
-            done = hand_over(book, named(book, search), form, file, folder, audio=audio)
+            done = hand_over(book, named(book, search), form, file, folder, audio=audio, signer=key)
     except NothingThere:
         nothing("nothing to export")
-    except ValueError as error:
+    except (LedgerError, ValueError) as error:
         raise Refused(str(error)) from None
     if out is None:
         return
