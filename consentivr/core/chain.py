@@ -116,6 +116,7 @@ class Tampering(str, Enum):
     SECOND_DECISION = "second decision of one visit"
     AUDIO = "recording is not the one that was sealed"
     TIME_STAMP = "time stamp that does not hold"
+    VCON = "vCon that is not signed with this key"
     SIGNATURE = "checkpoint with a signature that is not of this key"
     UNSIGNED = "not signed with a key that was named"
     NOT_THE_MANIFEST = "not what the manifest of the export says"

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from consentivr.core.evidence import Turn, summarize
+from consentivr.core.foreign import is_name, says_nobody
 from consentivr.custody.holds import Holds
 from consentivr.custody.sealing import seal
 from consentivr.ledger import NO_CALL, CallRef, Ledger, Search
@@ -78,6 +79,22 @@ def names_number(one: Quarantined, numbers: Iterable[str]) -> bool:
     digits = "".join(filter(str.isdigit, Path(one.was).name))
     ends = ("".join(filter(str.isdigit, number))[-_TELLING:] for number in numbers)
     return one.about.channel_uuid == NO_CALL and any(len(end) == _TELLING and end in digits for end in ends)
+
+
+def note_gone(ledger: Ledger, places: Places) -> None:
+    """Forget the path of a file that is not there any more: we were stopped between its erasure and the row."""
+    root = places.folder / QUARANTINE
+    for row in list(ledger.read(Search(turn=Turn.QUARANTINED.value))) if root.is_dir() else ():
+        path, place = str(row.evidence["path"]), str(row.evidence["to"])
+        if is_name(path) or says_nobody(path):
+            continue
+        try:
+            there = places.file_of(place).exists()
+        except Elsewhere:
+            continue
+        if not there:
+            said = {"why": "it was not in quarantine any more", "path": path, "to": place, "gone": True}
+            ledger.append([row.about.row(Turn.RECORDING_ERASED, said)])
 
 
 def erase_quarantined(ledger: Ledger, one: Quarantined, holds: Holds, why: str) -> None:

@@ -14,7 +14,7 @@ from consentivr.custody.accounting import UNDER_WAY, Accounting
 from consentivr.custody.checking import check_part
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
-from consentivr.custody.quarantine import Refused, erase_quarantined, is_due, quarantined
+from consentivr.custody.quarantine import Refused, erase_quarantined, is_due, note_gone, quarantined
 from consentivr.custody.report import Report
 from consentivr.ledger import NO_CALLS, Entry, Ledger, Search
 from consentivr.recordings import Places
@@ -93,6 +93,8 @@ class Retention:
 
     def _erase_quarantine(self) -> None:
         days = self._quarantine_days
+        if not self.report.dry_run:
+            note_gone(self._ledger, self._places)
         for one in quarantined(self._ledger, self._places) if days is not None else ():
             if not is_due(one, days or 0, self._now) or str(one.file) in self._gone:
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
-from consentivr.custody.quarantine import erase_quarantined, names_number, quarantined
+from consentivr.custody.quarantine import erase_quarantined, names_number, note_gone, quarantined
 from consentivr.ledger import NO_CALLS, Ledger
 from consentivr.recordings import Places
 
@@ -62,6 +62,7 @@ def erase_calls(
         done.gone += len(files.gone)
         if files.left:
             done.left[call.call] = files.left
+    note_gone(ledger, places)
     numbers = {call.caller_id_number for call in free if call.caller_id_number}
     for stray in quarantined(ledger, places) if numbers else ():
         if names_number(stray, numbers):

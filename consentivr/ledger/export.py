@@ -21,6 +21,7 @@ from consentivr.core.chain import Link, canonical
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import Turn
 from consentivr.core.foreign import NAMED
+from consentivr.ledger import jws
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.manifest import Manifest, call_of, of_export
 from consentivr.ledger.search import Search
@@ -182,12 +183,14 @@ class Export:
     notices: Mapping[str, NoticeVersion]
     manifest: Manifest | None
     """None in an export of 0.1.0."""
+    vcon: Mapping[str, Any] | None = None
+    """As it was read, when it is one: signed or not."""
 
 
 def read_export(path: Path) -> Export:
     """Read a JSON export, an archive with recordings, or a vCon. Raises LedgerError when it is none of them."""
     try:
-        data, audio = _read(path)
+        data, audio, document = _read(path)
         if not data.keys() <= _MEMBERS:
             raise ValueError(f"it has members that no export has: {', '.join(sorted(data.keys() - _MEMBERS))}")
         return Export(
@@ -198,13 +201,15 @@ def read_export(path: Path) -> Export:
             audio,
             {digest: NoticeVersion(**notice) for digest, notice in data["notices"].items()},
             Manifest(**data["manifest"]) if "manifest" in data else None,
+            document,
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
         raise LedgerError(f"{path} is no export of consentivr: {error}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The export, and the SHA-256 of each recording that came with it."""
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, Any] | None]:
+    """The export, the SHA-256 of each recording that came with it, and the vCon that it came in."""
+    document = None
     audio: dict[str, str] = {}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -221,14 +226,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
                     audio[Path(name).name] = digest.hexdigest()
     else:
         data = _parsed(path.read_text(encoding="utf-8"))
-    if "vcon" in data:
-        for dialog in data["dialog"]:
-            content = base64.urlsafe_b64decode(dialog["body"] + "=" * (-len(dialog["body"]) % 4))
-            audio[dialog["filename"]] = hashlib.sha256(content).hexdigest()
-        data = next(_parsed(attachment["body"]) for attachment in data["attachments"] if attachment["type"] == FORMAT)
+    if jws.is_signed(data) or "vcon" in data:
+        document = data
+        said = jws.content(data) if jws.is_signed(data) else data
+        data = next(one["body"] for one in said["attachments"] if one.get("purpose") == FORMAT)
+        for dialog in said["dialog"]:
+            if "body" in dialog and dialog["type"] == "recording":
+                content = base64.urlsafe_b64decode(dialog["body"] + "=" * (-len(dialog["body"]) % 4))
+                audio[dialog["filename"]] = hashlib.sha256(content).hexdigest()
     if data["format"] != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
-    return data, audio
+    return data, audio, document
 
 
 def _parsed(text: str | bytes) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -123,6 +125,17 @@ class Signer:
     def sign_bytes(self, content: bytes) -> bytes:
         """Ed25519 over ``content``."""
         return self._key.sign(content)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The public key as a certificate of its own, for formats that ask for one; it names nobody, and says no more
+        than the key. It has no end (RFC 5280, section 4.1.2.5).
+        """
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"consentivr {self.key_id}")])
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self._key.public_key())
+        made = made.serial_number(int(self.key_id, 16) or 1)
+        made = made.not_valid_before(datetime(2000, 1, 1)).not_valid_after(datetime(9999, 12, 31, 23, 59, 59))
+        return made.sign(self._key, None)
 
     @property
     def public_pem(self) -> str:

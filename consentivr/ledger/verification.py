@@ -19,6 +19,7 @@ from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import CallSummary, Turn
 from consentivr.core.turns import NoticeAdded
+from consentivr.ledger import jws
 from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
@@ -240,6 +241,8 @@ def _verified(export: Export, verifier: Verifier) -> Verified:
     _verify_manifest(said, export, verifier)
     if verifier:
         _verify_signatures(said, export, verifier)
+        if export.vcon is not None and not (jws.is_signed(export.vcon) and jws.holds(export.vcon, verifier)):
+            said.findings.append(Finding(0, Tampering.VCON))
     _verify_audio(said, export)
     return said
 
