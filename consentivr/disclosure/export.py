@@ -13,7 +13,7 @@ from typing import IO, TextIO
 
 from consentivr.core.evidence import summarize
 from consentivr.disclosure.vcon import vcon
-from consentivr.ledger import Ledger, Search, Signer, jws
+from consentivr.ledger import Ledger, Search, jws
 from consentivr.ledger.export import IN_ARCHIVE, write_csv, write_json
 
 
@@ -38,19 +38,18 @@ def hand_over(
     folder: Path,
     *,
     audio: bool,
-    signer: Signer | None = None,
 ) -> HandedOver:
     """Write an export; ``form`` is json, csv or vcon. With ``audio`` JSON becomes an archive (zip).
 
-    A vCon is signed when there is a ``signer``. ``folder`` is where recordings lie; nothing outside it is handed over.
-    Raises NothingThere, ValueError for a vCon of more than one call, LedgerError, OSError.
+    A vCon is signed when the ledger was opened to sign. ``folder`` is where recordings lie; nothing outside it is
+    handed over. Raises NothingThere, ValueError for a vCon of more than one call, LedgerError, OSError.
     """
     if not list(ledger.read(search, limit=1)):
         raise NothingThere
     if form == "csv":
         return _text(out, lambda text: write_csv(text, ledger.links(search)))
     if form == "vcon":
-        return _vcon(ledger, search, out, folder, signer, audio=audio)
+        return _vcon(ledger, search, out, folder, audio=audio)
     if not audio:
         return _text(out, lambda text: write_json(text, ledger, search))
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -74,9 +73,7 @@ def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:
     return HandedOver(rows)
 
 
-def _vcon(
-    ledger: Ledger, search: Search, out: IO[bytes], folder: Path, signer: Signer | None, *, audio: bool
-) -> HandedOver:
+def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
     visits = ledger.visits(search)
     if len(visits) > 1:
         raise ValueError(f"a vCon holds one call, and these are {len(visits)}: name one with --channel")
@@ -93,8 +90,8 @@ def _vcon(
             unreadable.append(path)
     notice = ledger.notice(call.notice) if call.notice else None
     said = vcon(rows, notice, json.loads(proof.getvalue()), contents, datetime.now(timezone.utc))
-    if signer is not None:
-        said = jws.sign(said, signer)
+    if ledger.signer is not None:
+        said = jws.sign(said, ledger.signer)
     out.write(json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n")
     return HandedOver(len(rows), len(contents), tuple(unreadable))
 

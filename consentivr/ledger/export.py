@@ -13,7 +13,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -153,6 +153,8 @@ class Export:
     """SHA-256 of each recording that came along, by its file's name."""
     vcon: Mapping[str, Any] | None = None
     """As it was read, when it is one: signed or not."""
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Path and key of other recorders' files, by the names that rows have for them."""
 
 
 def read_export(path: Path) -> Export:
@@ -165,6 +167,7 @@ def read_export(path: Path) -> Export:
             {int(position): digest for position, digest in data["proof"]["digests"].items()},
             audio,
             document,
+            {name: (str(file["path"]), str(file["key"])) for name, file in data.get("files", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
         raise LedgerError(f"{path} is no export of consentivr: {error}") from error

@@ -31,6 +31,7 @@ class Ledger(Searching):
         self, location: str | Path, *, create: bool = True, patience_s: float = 0.25, signer: Signer | None = None
     ) -> None:
         super().__init__(location, create=create, patience_s=patience_s)
+        self.signer = signer
         self._appending = Appending(self, signer)
         self._erasing = Erasing(self, self._appending)
 

@@ -17,7 +17,7 @@ from consentivr.core.evidence import CallSummary, Turn
 from consentivr.ledger import jws
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
-from consentivr.ledger.foreign import ForeignNames
+from consentivr.ledger.foreign import ForeignNames, wrong_paths
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
@@ -106,6 +106,7 @@ def verify_export(path: Path, verifier: Verifier) -> Verified:
         if export.vcon is not None and not (jws.is_signed(export.vcon) and jws.holds(export.vcon, verifier)):
             said.findings.append(Finding(0, Tampering.VCON))
     _verify_audio(said, export.rows, export.audio)
+    said.findings += wrong_paths(export.files)
     return said
 
 

@@ -30,19 +30,16 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     A vCon is signed with ledger.signing_key, if there is one. JSON and vCon verify on their own: 'ledger verify
     --export FILE'.
     """
-    from consentivr.service import build
-
     if audio and (form == "csv" or out is None):
         raise Refused("--audio goes with --format json or vcon, and --out")
     configuration = load_configuration(config_path)
     folder = Path(configuration.recordings.folder)
     try:
-        key = build.signer(configuration) if form == "vcon" else None
-        with opened(configuration) as book, _new_file(out) as file:
-            done = hand_over(book, named(book, search), form, file, folder, audio=audio, signer=key)
+        with opened(configuration, signs=form == "vcon") as book, _new_file(out) as file:
+            done = hand_over(book, named(book, search), form, file, folder, audio=audio)
     except NothingThere:
         nothing("nothing to export")
-    except (LedgerError, ValueError) as error:
+    except ValueError as error:
         raise Refused(str(error)) from None
     if out is None:
         return
