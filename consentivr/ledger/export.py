@@ -191,7 +191,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, Any] | 
         data = json.loads(path.read_text(encoding="utf-8"))
     if jws.is_signed(data) or "vcon" in data:
         document = data
-        said = jws.content(data) if jws.is_signed(data) else data
+        said = json.loads(jws.content(data)) if jws.is_signed(data) else data
         data = next(one["body"] for one in said["attachments"] if one.get("purpose") == FORMAT)
         for dialog in said["dialog"]:
             if "body" in dialog and dialog["type"] == "recording":
