@@ -177,7 +177,7 @@ def test_a_vcon(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer) ->
         exported(ledger, folder, tmp_path, "vcon")
     (folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav").unlink()
     with (tmp_path / "again").open("wb") as file:
-        done = disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", file, folder, audio=True, signer=signer)
+        done = disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", file, folder, audio=True)
     assert done.unreadable
     assert verify_export(tmp_path / "again", signer.verifier).signed_rows == 5
 

@@ -15,9 +15,10 @@ from consentivr import custody
 from consentivr.core.chain import Tampering
 from consentivr.core.evidence import Turn
 from consentivr.core.foreign import NAMED, paths_in, renamed, says_nobody, withheld
-from consentivr.ledger import CallRef, Ledger, Verifier
+from consentivr.disclosure import hand_over
+from consentivr.ledger import CallRef, Ledger, Search, Verifier
 from consentivr.ledger.schema import entries, foreign_files
-from consentivr.ledger.verification import verify_ledger
+from consentivr.ledger.verification import verify_export, verify_ledger
 from consentivr.recordings import Places, quarantine
 from consentivr.watch.alarm import Alarm
 from tests.ledgers import NUMBER, UUIDS
@@ -114,6 +115,20 @@ def test_the_path_is_forgotten_with_the_rows(ledger: Ledger) -> None:
     ledger.erase_rows([UUIDS[6]], {"why": "retention"})
     assert kept(ledger) == []
     assert not verify_ledger(ledger, Verifier([])).findings
+
+
+def test_an_export_has_the_path_and_proves_it(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append([ABOUT.row(Turn.FORBIDDEN_RECORDING, {"path": "/others/a.wav"})])
+    out = tmp_path / "export.json"
+    with out.open("wb") as file:
+        hand_over(ledger, Search(channel=UUIDS[0]), "json", file, tmp_path, audio=False)
+    assert verify_export(out, Verifier([])).findings == []
+    data = json.loads(out.read_text())
+    ((name, kept_apart),) = data["files"].items()
+    assert (data["rows"][0]["evidence"]["path"], kept_apart["path"]) == (name, "/others/a.wav")
+    for change in ({"path": "/others/b.wav"}, {"key": "00" * 32}, {"key": "no key"}):
+        out.write_text(json.dumps({**data, "files": {name: {**kept_apart, **change}}}))
+        assert [found.kind for found in verify_export(out, Verifier([])).findings] == [Tampering.PERSONAL_CHANGED]
 
 
 @pytest.mark.parametrize("done", ["changed", "removed"])

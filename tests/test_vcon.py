@@ -101,10 +101,12 @@ def talked(ledger: Ledger, folder: Path) -> Path:
 
 
 def exported(ledger: Ledger, folder: Path, signer: Signer | None = None) -> dict[str, Any]:
+    """As a ledger hands it over that was opened to sign, or not."""
+    ledger.signer, signs = signer, ledger.signer
     out = io.BytesIO()
-    hand_over(ledger, Search(visit=VISIT), "vcon", out, folder, audio=True, signer=signer)
-    document = json.loads(out.getvalue())
-    return dict(document)
+    hand_over(ledger, Search(visit=VISIT), "vcon", out, folder, audio=True)
+    ledger.signer = signs
+    return dict(json.loads(out.getvalue()))
 
 
 def checked(vcon: dict[str, Any]) -> dict[str, Any]:

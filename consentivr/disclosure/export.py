@@ -14,7 +14,7 @@ from typing import IO, TextIO
 
 from consentivr.core.evidence import summarize
 from consentivr.disclosure.vcon import vcon
-from consentivr.ledger import Ledger, Search, Signer, jws
+from consentivr.ledger import Ledger, Search, jws
 from consentivr.ledger.export import IN_ARCHIVE, RECORDINGS, write_csv, write_json
 
 
@@ -40,20 +40,19 @@ def hand_over(
     *,
     audio: bool,
     letters: Mapping[str, str] | None = None,
-    signer: Signer | None = None,
 ) -> HandedOver:
     """Write an export; ``form`` is json, csv or vcon. With ``audio`` JSON becomes an archive (zip), in which
     ``letters`` lie too, by their names.
 
-    A vCon is signed when there is a ``signer``. ``folder`` is where recordings lie; nothing outside it is handed over.
-    Raises NothingThere, ValueError for a vCon of more than one call, LedgerError, OSError.
+    A vCon is signed when the ledger was opened to sign. ``folder`` is where recordings lie; nothing outside it is
+    handed over. Raises NothingThere, ValueError for a vCon of more than one call, LedgerError, OSError.
     """
     if not list(ledger.read(search, limit=1)):
         raise NothingThere
     if form == "csv":
         return _text(out, lambda text: write_csv(text, ledger.links(search)))
     if form == "vcon":
-        return _vcon(ledger, search, out, folder, signer, audio=audio)
+        return _vcon(ledger, search, out, folder, audio=audio)
     if not audio:
         return _text(out, lambda text: write_json(text, ledger, search))
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -89,9 +88,7 @@ def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:
     return HandedOver(rows)
 
 
-def _vcon(
-    ledger: Ledger, search: Search, out: IO[bytes], folder: Path, signer: Signer | None, *, audio: bool
-) -> HandedOver:
+def _vcon(ledger: Ledger, search: Search, out: IO[bytes], folder: Path, *, audio: bool) -> HandedOver:
     visits = ledger.visits(search)
     if len(visits) > 1:
         raise ValueError(f"a vCon holds one call, and these are {len(visits)}: name one with --channel")
@@ -109,8 +106,8 @@ def _vcon(
     write_json(proof, ledger, Search(visit=call.call), hashes)
     notice = ledger.notice(call.notice) if call.notice else None
     said = vcon(rows, notice, json.loads(proof.getvalue()), contents, datetime.now(timezone.utc))
-    if signer is not None:
-        said = jws.sign(said, signer)
+    if ledger.signer is not None:
+        said = jws.sign(said, ledger.signer)
     out.write(json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n")
     return HandedOver(len(rows), len(contents), tuple(unreadable))
 

@@ -13,7 +13,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -34,7 +34,7 @@ IN_ARCHIVE = "export.json"
 RECORDINGS = "recordings/"
 """Where recordings lie in an archive; what else lies in it is a letter."""
 
-_MEMBERS = {"format", "rows", "receipts", "notices", "proof", "manifest"}
+_MEMBERS = {"format", "rows", "files", "receipts", "notices", "proof", "manifest"}
 
 _CSV_COLUMNS = (
     "position",
@@ -185,6 +185,8 @@ class Export:
     """None in an export of 0.1.0."""
     vcon: Mapping[str, Any] | None = None
     """As it was read, when it is one: signed or not."""
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Path and key of other recorders' files, by the names that rows have for them."""
 
 
 def read_export(path: Path) -> Export:
@@ -202,6 +204,7 @@ def read_export(path: Path) -> Export:
             {digest: NoticeVersion(**notice) for digest, notice in data["notices"].items()},
             Manifest(**data["manifest"]) if "manifest" in data else None,
             document,
+            {name: (str(file["path"]), str(file["key"])) for name, file in data.get("files", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
         raise LedgerError(f"{path} is no export of consentivr: {error}") from error
@@ -228,7 +231,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, Any] | 
         data = _parsed(path.read_text(encoding="utf-8"))
     if jws.is_signed(data) or "vcon" in data:
         document = data
-        said = jws.content(data) if jws.is_signed(data) else data
+        said = json.loads(jws.content(data)) if jws.is_signed(data) else data
         data = next(one["body"] for one in said["attachments"] if one.get("purpose") == FORMAT)
         for dialog in said["dialog"]:
             if "body" in dialog and dialog["type"] == "recording":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +67,18 @@ def forget(connection: sa.Connection, channels: Iterable[str]) -> None:
     connection.execute(foreign_files.delete().where(of_channels, foreign_files.c.name.notin_(left)))
 
 
+def wrong_paths(files: Mapping[str, tuple[str, str]]) -> list[Finding]:
+    """Of these paths and keys, by their names, those to which their names are no commitment: row 0 of an export."""
+    return [Finding(0, Tampering.PERSONAL_CHANGED) for name, file in files.items() if not _is_of(name, *file)]
+
+
+def _is_of(name: str, path: str, key: str) -> bool:
+    try:
+        return name == f"{FOREIGN}{chain.commitment(key, path)}"
+    except ValueError:
+        return False
+
+
 class ForeignNames:
     """Whether the paths are those to which the rows are committed."""
 
@@ -89,6 +101,6 @@ class ForeignNames:
         findings = []
         for name, path, key in files:
             at = missing.pop(name, self._named.get(name, 0))
-            if name != f"{FOREIGN}{chain.commitment(key, path)}":
+            if not _is_of(name, path, key):
                 findings.append(Finding(at, Tampering.PERSONAL_CHANGED))
         return findings + [Finding(at, Tampering.PERSONAL_REMOVED) for at in missing.values()]

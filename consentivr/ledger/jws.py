@@ -34,9 +34,9 @@ def is_signed(document: Mapping[str, Any]) -> bool:
     return "payload" in document and "signatures" in document
 
 
-def content(document: Mapping[str, Any]) -> Any:
-    """What is signed, whoever signed it. Raises ValueError."""
-    return json.loads(_decoded(document["payload"]))
+def content(document: Mapping[str, Any]) -> bytes:
+    """The vCon that is signed, whoever signed it: JSON. Raises ValueError."""
+    return _decoded(document["payload"])
 
 
 def holds(document: Mapping[str, Any], verifier: Verifier) -> bool:

@@ -23,7 +23,7 @@ from consentivr.ledger import jws
 from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
-from consentivr.ledger.foreign import ForeignNames
+from consentivr.ledger.foreign import ForeignNames, wrong_paths
 from consentivr.ledger.manifest import call_of, hashes_of
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
@@ -244,6 +244,7 @@ def _verified(export: Export, verifier: Verifier) -> Verified:
         if export.vcon is not None and not (jws.is_signed(export.vcon) and jws.holds(export.vcon, verifier)):
             said.findings.append(Finding(0, Tampering.VCON))
     _verify_audio(said, export)
+    said.findings += wrong_paths(export.files)
     return said
 
 

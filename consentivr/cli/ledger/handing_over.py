@@ -30,21 +30,18 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
 
     JSON and vCon verify on their own: 'ledger verify --export FILE'. What is in them is signed with ledger.signing_key.
     """
-    from consentivr.service import build
-
     if audio and (form == "csv" or out is None):
         raise Refused("--audio goes with --format json or vcon, and --out")
     configuration = load_configuration(config_path)
     folder = Path(configuration.recordings.folder)
     try:
-        key = build.signer(configuration) if form == "vcon" else None
         with opened(configuration, signs=_signs(configuration)) as book, new_file(out) as file:
             looks_at_agents(configuration, book, "ledger export", search)
             book.sign()
-            done = hand_over(book, named(book, search), form, file, folder, audio=audio, signer=key)
+            done = hand_over(book, named(book, search), form, file, folder, audio=audio)
     except NothingThere:
         nothing("nothing to export")
-    except (LedgerError, ValueError) as error:
+    except ValueError as error:
         raise Refused(str(error)) from None
     if out is None:
         return
