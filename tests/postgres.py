@@ -68,10 +68,12 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
 
-    def new(self) -> str:
+    def new(self, like: str = "") -> str:
+        """``like``: the address of a ledger that nobody is connected to, of which this is to be a copy."""
         name = f"ledger{next(_NUMBERS)}"
+        template = f" TEMPLATE {like.rpartition('/')[2]}" if like else ""
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name}{template}")
         return f"postgresql://consentivr@127.0.0.1:{self.port}/{name}"
 
     def connect(self, url: str) -> psycopg.Connection:

@@ -253,6 +253,8 @@ def test_the_sheet_calls_nothing_signed_that_nobody_checked(
     for language, words in WORDS.items():
         page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), language)
         assert words["not_verified"] in page
+        assert words["fits"] in page
+        assert words["whole"] not in page
         assert words["signed"] not in page
         page = disclosure.evidence_sheet(ledger, rows, folder, signer.verifier, language)
         assert words["broken"] in page

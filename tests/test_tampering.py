@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from consentivr.ledger.manifest import hashes_of
 from consentivr.ledger.schema import ERASED
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
 from tests.ledgers import NUMBER, UUIDS, as_administrator, sql
+from tests.postgres import Server
 
 QUEUE = "support@default"
 VISITS = [f"7f0e2a11-5c1d-4d6e-9b59-{number:012x}" for number in range(20)]
@@ -116,10 +118,27 @@ def call(number: int, visit: int, caller: str | None, decision: str = "given", *
     return rows
 
 
-@pytest.fixture
-def world(location: str | Path, tmp_path: Path) -> Iterator[World]:
-    signer = make_key(tmp_path / "key")
-    ledger = Ledger(location, signer=signer)
+@dataclass(frozen=True)
+class Prepared:
+    """Made once, and copied for each test."""
+
+    location: str | Path
+    signer: Signer
+    copy: Callable[[Path], str | Path]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("prepared")
+    location: str | Path = folder / "ledger.sqlite3"
+    signer = make_key(folder / "key")
+    if request.param == "sqlite":
+        made = Prepared(location, signer, lambda to: Path(shutil.copy(location, to / "ledger.sqlite3")))
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        url = server.new()
+        made = Prepared(url, signer, lambda to: server.new(like=url))
+    ledger = Ledger(made.location, signer=signer)
     ledger.add_notice(ASKED)
     ledger.add_notice(UNUSED)
     for number, caller in enumerate((NUMBER, OTHER, None, NUMBER, OTHER)):
@@ -130,10 +149,18 @@ def world(location: str | Path, tmp_path: Path) -> Iterator[World]:
     ledger.erase_people([UUIDS[3]], {"why": "request", "caller": True, "audio": False})
     ledger.erase_rows([VISITS[4]], {"why": "retention: 100 days"})
     ledger.sign()
-    made = World(location, ledger, signer, Kept(signed=ledger.checkpoints()))
     ledger.append(call(5, 5, OTHER))
-    assert [made.found(level) for level in LEVELS] == [[], [], []], "whole before"
-    yield made
+    whole = World(made.location, ledger, signer, Kept(signed=ledger.checkpoints()))
+    assert [whole.found(level) for level in LEVELS] == [[], [], []], "whole before"
+    ledger.close()
+    return made
+
+
+@pytest.fixture
+def world(prepared: Prepared, tmp_path: Path) -> Iterator[World]:
+    location = prepared.copy(tmp_path)
+    ledger = Ledger(location, signer=prepared.signer)
+    yield World(location, ledger, prepared.signer, Kept(signed=ledger.checkpoints()))
     ledger.close()
 
 

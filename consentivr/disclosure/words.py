@@ -73,6 +73,8 @@ WORDS: dict[str, dict[str, str]] = {
         "hash": "Hash of the row",
         "integrity": "Is this genuine?",
         "whole": "The rows of this call are unchanged since they were written.",
+        "fits": "The rows of this call fit together. That none was rewritten or left out, only a checked "
+        "signature proves.",
         "broken": "THE ROWS OF THIS CALL WERE TAMPERED WITH:",
         "signed": "They lead to a checkpoint that was signed at (UTC)",
         "by_key": "with the key",
@@ -316,6 +318,8 @@ WORDS: dict[str, dict[str, str]] = {
         "hash": "Hash der Zeile",
         "integrity": "Ist dies echt?",
         "whole": "Die Zeilen dieses Anrufs sind unverändert, seit sie geschrieben wurden.",
+        "fits": "Die Zeilen dieses Anrufs passen zueinander. Dass keine umgeschrieben oder weggelassen wurde, beweist "
+        "nur eine geprüfte Signatur.",
         "broken": "DIE ZEILEN DIESES ANRUFS WURDEN VERFÄLSCHT:",
         "signed": "Sie führen zu einem Prüfpunkt, signiert am (UTC)",
         "by_key": "mit dem Schlüssel",

@@ -16,7 +16,7 @@ from consentivr.files import write_secret
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.switch import Channel, SimulatedSwitch
-from consentivr.ledger import Entry, Ledger, Search
+from consentivr.ledger import NOT_CALLS, Entry, Ledger, Search
 from consentivr.service.build import queues, rendered
 from consentivr.service.service import Application
 
@@ -137,11 +137,12 @@ class Laboratory:
         return next(iter(self.configuration.lines.values())).number
 
     def rows(self, channel: Channel | None = None) -> list[Entry]:
-        """What the ledger says, of one call or of all."""
+        """What the ledger says, of one call or of all calls."""
         while self.application.ledger.pending and self.application.ledger.failure is None:
             gevent.sleep(0.001)
         ledger = Ledger(self.configuration.ledger.location, create=False)
         try:
-            return list(ledger.read(Search(channel=channel.uuid if channel else None)))
+            rows = ledger.read(Search(channel=channel.uuid if channel else None))
+            return [row for row in rows if row.channel_uuid not in NOT_CALLS]
         finally:
             ledger.close()

@@ -297,11 +297,12 @@ class Searching(Opened):
 
     def second_decisions(self) -> list[tuple[int, str]]:
         """The last decision of each visit that has more than one, and the visit."""
+        decided = entries.c.turn == Turn.DECISION.value
+        several = sa.select(entries.c.call).where(decided).group_by(entries.c.call).having(sa.func.count() > 1)
         query = (
             sa.select(sa.func.max(entries.c.position), entries.c.visit)
-            .where(entries.c.turn == Turn.DECISION.value, entries.c.visit.isnot(None))
+            .where(decided, entries.c.call.in_(several), entries.c.visit.isnot(None))
             .group_by(entries.c.visit)
-            .having(sa.func.count() > 1)
         )
         with self.reading() as connection:
             return [(row[0], row[1]) for row in connection.execute(query)]
@@ -339,11 +340,11 @@ class Searching(Opened):
 
 
 def counted(connection: sa.Connection, condition: Any) -> list[tuple[str, int]]:
-    """The tallies that rows name, and how far they counted."""
+    """The tallies that rows name, and how far they counted: an agent's calls are all that is counted."""
     name = evidence_text("tally")
     query = (
         sa.select(name, sa.func.max(sa.cast(evidence_text("count"), sa.Integer)))
-        .where(condition, entries.c.evidence.like('%"tally":%'), name.isnot(None))
+        .where(condition, entries.c.turn == Turn.AGENT_ANSWERED.value, name.isnot(None))
         .group_by(name)
     )
     return [(row[0], row[1]) for row in connection.execute(query)]
