@@ -1,4 +1,4 @@
-"""What somebody may ask for whose calls there are: a letter, the data, erasure, a yes taken back (GDPR art. 7, 15-17)."""
+"""What a caller may ask for: a letter, the data, erasure, a yes taken back (GDPR art. 7, 15, 17)."""
 
 from __future__ import annotations
 

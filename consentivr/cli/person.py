@@ -175,6 +175,7 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
             identity.strip(),
             on,
             erase_in=erase_in,
+            stopped=[call.call for call in stopped],
         )
         left = book.overwrite_freed() if done.erased else None
     click.echo(f"taken back: {len(done.calls)} call(s), {len(done.erased)} recording(s) erased")
