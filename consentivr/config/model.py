@@ -168,27 +168,6 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ControllerSection(_Section):
-    """Who answers for the recordings (GDPR art. 4(7)), as letters to callers say it."""
-
-    name: Optional[StrictStr] = Field(None, min_length=1, description="The company or authority.")  # noqa: UP045
-    address: tuple[StrictStr, ...] = Field((), description="Its address, a line each.")
-    email: Optional[StrictStr] = Field(None, min_length=3, description="Where callers may write.")  # noqa: UP045
-    phone: Optional[StrictStr] = Field(None, min_length=3, description="Where they may call.")  # noqa: UP045
-    officer: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="The data protection officer, and how to reach them (art. 37)."
-    )
-    authority: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="The supervisory authority, with its address (art. 77)."
-    )
-    recipients: tuple[StrictStr, ...] = Field(
-        (),
-        description="Everybody outside who gets recordings or rows, with the country if that is outside the EU. None: "
-        "letters say that nobody does.",
-    )
-    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
-
-
 class Service(_Section):
     """The process that FreeSWITCH connects to."""
 
@@ -536,10 +515,29 @@ class LineConfiguration(_Section):
     )
 
 
+class Privacy(_Section):
+    """What letters to callers say of the house."""
+
+    controller: Optional[SwitchText] = Field(None, description="Name and address (GDPR art. 4(7)).")  # noqa: UP045
+    contact: Optional[SwitchText] = Field(None, description="How the controller is reached.")  # noqa: UP045
+    dpo: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="The data protection officer and how to reach them, or why there is none (art. 37)."
+    )
+    authority: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="The supervisory authority (art. 55, 77)."
+    )
+    recipients: Optional[tuple[SwitchText, ...]] = Field(  # noqa: UP045
+        None, description="Who gets recordings or evidence, processors too (art. 28); [] for nobody."
+    )
+    third_countries: Optional[SwitchText] = Field(  # noqa: UP045
+        None, description="Transfers to third countries and on what they rest (art. 44 to 49), or 'none'."
+    )
+    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
+
+
 class Configuration(_Section):
     """Everything an administrator can choose."""
 
-    controller: ControllerSection = Field(default_factory=ControllerSection)
     service: Service = Field(default_factory=Service)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     numbers: Numbers = Field(default_factory=Numbers)
@@ -556,6 +554,7 @@ class Configuration(_Section):
     watch: Watch = Field(default_factory=Watch)
     http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
+    privacy: Privacy = Field(default_factory=Privacy)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
     question: Question = Field(default_factory=Question)
