@@ -136,6 +136,22 @@ def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path
     assert len(list(ledger.read())) == rows
 
 
+def test_the_register_forgets_who_took_it_back_with_the_last_call(ledger: Ledger, folder: Path) -> None:
+    for agent in ("1001@default", "1002@default", "1003@default"):
+        custody.agree(ledger, agent)
+    call(ledger, folder, 0, 10, recorded=False)
+    ledger.append([CallRef(UUIDS[0], None, "support", QUEUE, "").row(Turn.AGENT_ANSWERED, {"agent": "1002@default"})])
+    for agent in ("1001@default", "1002@default"):
+        assert custody.take_back(ledger, agent)
+    assert run(ledger, folder, dry_run=True).agents_forgotten == ["1001@default"]
+    assert run(ledger, folder).agents_forgotten == ["1001@default"]
+    assert [row.evidence["agent"] for row in ledger.register()] == ["1002@default", "1003@default"]
+    ledger.erase_rows([UUIDS[0]], {"why": "test"})
+    assert run(ledger, folder).agents_forgotten == ["1002@default"]
+    assert ledger.agent_agreed("1003@default", QUEUE), "who agreed, and has no call yet, stays"
+    assert run(ledger, folder).agents_forgotten == []
+
+
 def test_a_refusal_goes_earlier_than_a_yes(ledger: Ledger, folder: Path) -> None:
     terms = {QUEUE: RetentionTerms(90, 1000, refusals_days=30)}
     for number, decision in enumerate(("refused", "not_obtained", "given")):

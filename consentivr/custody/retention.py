@@ -57,6 +57,7 @@ class Retention:
             self._progress(f"queue {queue}")
             self._erase_rows(queue, terms)
             self._erase_audio(queue, terms)
+        self._erase_register()
         self._progress("recordings")
         accounting = Accounting(self._ledger, self._folder, self.report, self._holds, self._gone, self._now)
         accounting.recordings()
@@ -77,6 +78,13 @@ class Retention:
             if not self.report.dry_run:
                 why = {"why": f"retention: {terms.rows_said}"}
                 self.report.rows_erased += self._ledger.erase_rows(gone, why)
+
+    def _erase_register(self) -> None:
+        """An agent's agreement is kept as long as a call may rest on it."""
+        self.report.agents_forgotten = self._ledger.former_agents()
+        if self.report.agents_forgotten and not self.report.dry_run:
+            why = {"why": "retention: no call of these agents is left"}
+            self.report.rows_erased += self._ledger.erase_register(self.report.agents_forgotten, why)
 
     def _erase_audio(self, queue: str, terms: RetentionTerms) -> None:
         if terms.audio_days is None:

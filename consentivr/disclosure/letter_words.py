@@ -20,7 +20,8 @@ WORDS: dict[str, dict[str, str]] = {
         "only_number": "We know the number, and no name that goes with it; somebody else may have called from the "
         "same telephone.",
         "kept_given": "Of callers who do not agree to a recording we do not keep the number. Such calls cannot be "
-        "traced to anybody, and are not in this letter (Article 11 GDPR).",
+        "traced to anybody, and are not in this letter. If you tell us day and time, we shall see whether it can be "
+        "done after all (Article 11 GDPR).",
         "kept_all": "We keep the number of every caller who transmits it.",
         "kept_never": "We keep no telephone numbers. What this letter lists is from before that was so.",
         "your_calls": "Your calls",
@@ -160,7 +161,8 @@ WORDS: dict[str, dict[str, str]] = {
         "only_number": "Wir kennen nur die Nummer und keinen Namen dazu; vom selben Anschluss kann auch jemand "
         "anderes angerufen haben.",
         "kept_given": "Von Anrufenden, die einer Aufzeichnung nicht zustimmen, speichern wir die Nummer nicht. Solche "
-        "Anrufe lassen sich niemandem zuordnen und stehen nicht in diesem Schreiben (Art. 11 DSGVO).",
+        "Anrufe lassen sich niemandem zuordnen und stehen nicht in diesem Schreiben. Nennen Sie uns Tag und Uhrzeit, "
+        "so prüfen wir, ob es doch gelingt (Art. 11 DSGVO).",
         "kept_all": "Wir speichern die Nummer von allen Anrufenden, die sie übermitteln.",
         "kept_never": "Wir speichern keine Telefonnummern. Was dieses Schreiben aufführt, stammt aus der Zeit davor.",
         "your_calls": "Ihre Anrufe",
