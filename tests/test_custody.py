@@ -20,7 +20,7 @@ import soundfile
 from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
+from consentivr.ledger import REGISTER, CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
 from tests.ledgers import NUMBER, UUIDS, whole
 
 QUEUE = "support@default"
@@ -77,6 +77,11 @@ def call(
     return path
 
 
+def noted(agent: str, turn: Turn) -> Entry:
+    """A row of the register."""
+    return Entry(REGISTER, turn.value, "", "", "", {"agent": agent, "queues": []})
+
+
 def run(ledger: Ledger, folder: Path, *, dry_run: bool = False, terms: dict | None = None) -> custody.Report:
     return custody.Retention(ledger, folder, terms or TERMS, dry_run=dry_run).run()
 
@@ -125,30 +130,29 @@ def test_a_hold_keeps_everything_until_it_is_released(ledger: Ledger, folder: Pa
 
 @pytest.mark.parametrize("name", ["register", "-"])
 def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path, name: str) -> None:
-    custody.agree(ledger, "1001@default")
+    ledger.append([noted("1001@default", Turn.AGENT_AGREED)])
     ledger.append([CallRef("-", None, "", QUEUE, "").row(Turn.QUARANTINED, {"path": "/x"})])
     rows = len(list(ledger.read()))
     with pytest.raises(LedgerError, match=f"'{name}' is no call"):
         custody.hold(ledger, name, "lawsuit 1")
     with pytest.raises(LedgerError, match=f"'{name}' is no call"):
         custody.erase_calls(ledger, folder, [name], "request")
-    assert ledger.agent_agreed("1001@default", QUEUE)
+    assert [row.evidence["agent"] for row in ledger.register()] == ["1001@default"]
     assert len(list(ledger.read())) == rows
 
 
 def test_the_register_forgets_who_took_it_back_with_the_last_call(ledger: Ledger, folder: Path) -> None:
-    for agent in ("1001@default", "1002@default", "1003@default"):
-        custody.agree(ledger, agent)
+    ledger.append([noted(agent, Turn.AGENT_AGREED) for agent in ("1001@default", "1002@default", "1003@default")])
     call(ledger, folder, 0, 10, recorded=False)
     ledger.append([CallRef(UUIDS[0], None, "support", QUEUE, "").row(Turn.AGENT_ANSWERED, {"agent": "1002@default"})])
-    for agent in ("1001@default", "1002@default"):
-        assert custody.take_back(ledger, agent)
+    ledger.append([noted(agent, Turn.AGENT_WITHDREW) for agent in ("1001@default", "1002@default")])
     assert run(ledger, folder, dry_run=True).agents_forgotten == ["1001@default"]
     assert run(ledger, folder).agents_forgotten == ["1001@default"]
     assert [row.evidence["agent"] for row in ledger.register()] == ["1002@default", "1003@default"]
     ledger.erase_rows([UUIDS[0]], {"why": "test"})
     assert run(ledger, folder).agents_forgotten == ["1002@default"]
-    assert ledger.agent_agreed("1003@default", QUEUE), "who agreed, and has no call yet, stays"
+    left = [row.evidence["agent"] for row in ledger.register()]
+    assert left == ["1003@default"], "who agreed, and has no call yet, stays"
     assert run(ledger, folder).agents_forgotten == []
 
 
