@@ -20,7 +20,8 @@ import soundfile
 from consentivr import custody
 from consentivr.core.evidence import Turn, summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.ledger import REGISTER, CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
+from consentivr.ledger.entry import REGISTER
 from tests.ledgers import NUMBER, UUIDS, whole
 
 QUEUE = "support@default"
