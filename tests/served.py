@@ -17,7 +17,7 @@ from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.laboratory import password_file, simulated_switch, with_switch
 from consentivr.lab.native import free_port
 from consentivr.lab.switch import Channel
-from consentivr.ledger import NOT_CALLS, Entry
+from consentivr.ledger import NO_CALLS, Entry
 from tests.ledgers import opened
 
 SPEED = 4
@@ -109,7 +109,7 @@ class Served:
 
     def all_rows(self) -> list[Entry]:
         with opened(self.configuration.ledger.location) as ledger:
-            return [row for row in ledger.read() if row.channel_uuid not in NOT_CALLS]
+            return [row for row in ledger.read() if row.channel_uuid not in NO_CALLS]
 
     def end(self) -> None:
         self.signal(signal.SIGCONT)

@@ -22,6 +22,7 @@ from consentivr.core.evidence import Turn, summarize
 from consentivr.core.foreign import is_name
 from consentivr.core.retention import RetentionTerms
 from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
+from consentivr.ledger.entry import REGISTER
 from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, whole
 
@@ -79,6 +80,11 @@ def call(
     return path
 
 
+def noted(agent: str, turn: Turn) -> Entry:
+    """A row of the register."""
+    return Entry(REGISTER, turn.value, "", "", "", {"agent": agent, "queues": []})
+
+
 def run(ledger: Ledger, folder: Path, *, dry_run: bool = False, terms: dict | None = None) -> custody.Report:
     return custody.Retention(ledger, Places(folder), terms or TERMS, dry_run=dry_run).run()
 
@@ -127,15 +133,30 @@ def test_a_hold_keeps_everything_until_it_is_released(ledger: Ledger, folder: Pa
 
 @pytest.mark.parametrize("name", ["register", "-"])
 def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path, name: str) -> None:
-    custody.agree(ledger, "1001@default")
+    ledger.append([noted("1001@default", Turn.AGENT_AGREED)])
     ledger.append([CallRef("-", None, "", QUEUE, "").row(Turn.QUARANTINED, {"path": "/x"})])
     rows = len(list(ledger.read()))
     with pytest.raises(LedgerError, match=f"'{name}' is no call"):
         custody.hold(ledger, name, "lawsuit 1")
     with pytest.raises(LedgerError, match=f"'{name}' is no call"):
         custody.erase_calls(ledger, folder, [name], "request")
-    assert ledger.agent_agreed("1001@default", QUEUE)
+    assert [row.evidence["agent"] for row in ledger.register()] == ["1001@default"]
     assert len(list(ledger.read())) == rows
+
+
+def test_the_register_forgets_who_took_it_back_with_the_last_call(ledger: Ledger, folder: Path) -> None:
+    ledger.append([noted(agent, Turn.AGENT_AGREED) for agent in ("1001@default", "1002@default", "1003@default")])
+    call(ledger, folder, 0, 10, recorded=False)
+    ledger.append([CallRef(UUIDS[0], None, "support", QUEUE, "").row(Turn.AGENT_ANSWERED, {"agent": "1002@default"})])
+    ledger.append([noted(agent, Turn.AGENT_WITHDREW) for agent in ("1001@default", "1002@default")])
+    assert run(ledger, folder, dry_run=True).agents_forgotten == ["1001@default"]
+    assert run(ledger, folder).agents_forgotten == ["1001@default"]
+    assert [row.evidence["agent"] for row in ledger.register()] == ["1002@default", "1003@default"]
+    ledger.erase_rows([UUIDS[0]], {"why": "test"})
+    assert run(ledger, folder).agents_forgotten == ["1002@default"]
+    left = [row.evidence["agent"] for row in ledger.register()]
+    assert left == ["1003@default"], "who agreed, and has no call yet, stays"
+    assert run(ledger, folder).agents_forgotten == []
 
 
 def test_a_refusal_goes_earlier_than_a_yes(ledger: Ledger, folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from consentivr import custody, disclosure
-from consentivr.core import turns
+from consentivr.core import talk_turns, turns
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, NoticeVersion, Reason
 from consentivr.core.evidence import Turn
@@ -293,17 +293,17 @@ def test_every_member_of_every_row_has_a_word() -> None:
         Attempt(AnswerOutcome.KEY, "1", 3000, "2026-11-24T12:00:00.000+00:00", "2026-11-24T12:00:03.000+00:00"),
     )
     consent = Consent(ConsentDecision.GIVEN, Reason.CONSENT_KEY, attempts)
-    legs = (turns.LegSeen("agent", UUIDS[0], (), ("eavesdrop",)),)
+    legs = (talk_turns.LegSeen("agent", UUIDS[0], (), ("eavesdrop",)),)
     verdict = Verdict(Do.RECORD, VerdictReason.CALLER_AGREED)
     rows = [
         turns.Decided(consent, verdict, "quality", "consent, GDPR art. 6(1)(a)", "2026-11-24T11:59:59.000+00:00",
                       turns.Notice("ab" * 32, 4000, "de")),
-        turns.LookedForRecorders(legs),
+        talk_turns.LookedForRecorders(legs),
         *(
             kind(**{field.name: None for field in fields(kind)})
-            for kind in vars(turns).values()
+            for kind in (*vars(turns).values(), *vars(talk_turns).values())
             if isinstance(kind, type) and issubclass(kind, turns.Row)
-            if kind not in (turns.Row, turns.Decided, turns.LookedForRecorders)
+            if kind not in (turns.Row, turns.Decided, talk_turns.LookedForRecorders)
         ),
     ]  # fmt: skip
     for words in WORDS.values():

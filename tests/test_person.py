@@ -1,4 +1,4 @@
-"""What somebody may ask for whose calls there are: a letter, data, erasure, a yes taken back (GDPR art. 7, 15-17)."""
+"""What a caller may ask for: a letter, the data, erasure, a yes taken back (GDPR art. 7, 15, 17)."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def run(*arguments: str) -> Result:
 @pytest.fixture
 def path(location: str | Path, folder: Path, tmp_path: Path) -> Path:
     data = yaml.safe_load((shipped("config") / "consentivr.yaml").read_text(encoding="utf-8"))
-    data["controller"] = {"name": "Muster GmbH", "time_zone": "Europe/Berlin"}
+    data["privacy"] = {"controller": "Muster GmbH, Weg 1", "recipients": [], "third_countries": "none"}
     data["numbers"] = {"country": "DE"}
     data["ledger"] |= {"url" if isinstance(location, str) else "path": str(location)}
     data["recordings"]["folder"] = str(folder)
@@ -309,14 +309,14 @@ def test_nobodys_number(path: Path, number: str) -> None:
 
 def test_who_answers_must_be_known(path: Path, tmp_path: Path) -> None:
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    del data["controller"]["name"]
+    del data["privacy"]["controller"], data["privacy"]["recipients"]
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
     done = run("person", NUMBER, "report", "-c", str(path), "--out", str(tmp_path / "a.txt"))
-    assert (done.exit_code, "controller.name" in done.output) == (2, True)
-    data["controller"]["time_zone"] = "Mars/Olympus"
+    assert (done.exit_code, "privacy.controller, privacy.recipients" in done.output) == (2, True)
+    data["privacy"]["time_zone"] = "Mars/Olympus"
     with pytest.raises(ConfigError, match="is no time zone"):
         loads(yaml.safe_dump(data))
-    data["controller"], data["numbers"] = {"name": "x"}, {"country": "XX"}
+    data["privacy"], data["numbers"] = {}, {"country": "XX"}
     with pytest.raises(ConfigError, match="two capital letters"):
         loads(yaml.safe_dump(data))
     data["numbers"] = {"country": False}

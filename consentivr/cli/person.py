@@ -182,6 +182,7 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
             identity.strip(),
             on,
             erase_in=erase_in,
+            stopped=[call.call for call in stopped],
         )
         left = book.overwrite_freed() if done.erased else None
     click.echo(f"taken back: {len(done.calls)} call(s), {len(done.erased)} recording(s) erased")
@@ -219,7 +220,7 @@ def _stop(configuration: Configuration, channel_uuid: str) -> str | None:
     """Let ``serve`` withdraw a call under way; None when it was seen to record no more, else why not."""
     http = configuration.http
     if http.listen is None or http.token_file is None:
-        return "'serve' cannot be told, since http.listen is not set"
+        return "'serve' cannot be told without http.listen and http.token_file"
     wish = json.dumps({"wish": "withdraw"}).encode()
     url = f"http://{http.listen}/v1/calls/{urllib.parse.quote(channel_uuid)}/recording"
     try:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _SAYS = {
     "audio_erased": "recordings erased",
     "calls_erased": "calls erased from the ledger",
+    "agents_forgotten": "agents that the register forgot: no call of theirs is left",
     "held": "calls kept by a legal hold",
     "repaired": "recordings that the switch never finished, completed",
     "sealed": "recordings sealed late",

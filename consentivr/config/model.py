@@ -192,27 +192,6 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ControllerSection(_Section):
-    """Who answers for the recordings (GDPR art. 4(7)), as letters to callers say it."""
-
-    name: Optional[StrictStr] = Field(None, min_length=1, description="The company or authority.")  # noqa: UP045
-    address: tuple[StrictStr, ...] = Field((), description="Its address, a line each.")
-    email: Optional[StrictStr] = Field(None, min_length=3, description="Where callers may write.")  # noqa: UP045
-    phone: Optional[StrictStr] = Field(None, min_length=3, description="Where they may call.")  # noqa: UP045
-    officer: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="The data protection officer, and how to reach them (art. 37)."
-    )
-    authority: Optional[StrictStr] = Field(  # noqa: UP045
-        None, min_length=1, description="The supervisory authority, with its address (art. 77)."
-    )
-    recipients: tuple[StrictStr, ...] = Field(
-        (),
-        description="Everybody outside who gets recordings or rows, with the country if that is outside the EU. None: "
-        "letters say that nobody does.",
-    )
-    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
-
-
 class Service(_Section):
     """The process that FreeSWITCH connects to."""
 
@@ -654,7 +633,7 @@ class LineConfiguration(_Section):
 
 
 class Privacy(_Section):
-    """What the documents of 'consentivr privacy' say of the house; what is left out stands there as a gap."""
+    """What documents and letters to callers say of the house; what is left out stands there as a gap."""
 
     controller: Optional[SwitchText] = Field(None, description="Name and address (GDPR art. 4(7)).")  # noqa: UP045
     contact: Optional[SwitchText] = Field(None, description="How the controller is reached.")  # noqa: UP045
@@ -676,12 +655,12 @@ class Privacy(_Section):
     measures: tuple[SwitchText, ...] = Field(
         (), description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups."
     )
+    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
 
 
 class Configuration(_Section):
     """Everything an administrator can choose."""
 
-    controller: ControllerSection = Field(default_factory=ControllerSection)
     service: Service = Field(default_factory=Service)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     numbers: Numbers = Field(default_factory=Numbers)

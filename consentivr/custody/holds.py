@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from consentivr.core.evidence import CallSummary, Turn, summarize
-from consentivr.ledger import NO_CALLS, Ledger, Search
+from consentivr.ledger import Ledger, Search
 
 
 def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
     """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
-    call, or nothing to do; receipts and registers are none.
+    call, or nothing to do. Raises LedgerError for receipts and registers, which are no calls.
     """
-    if name in NO_CALLS:
-        return False
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
     rows = [
         rows[-1].about.row(turn, {"why": why}) for rows in ledger.calls_named(name) if summarize(rows).held is release

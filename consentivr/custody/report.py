@@ -14,6 +14,7 @@ class Report:
     dry_run: bool
     audio_erased: list[str] = field(default_factory=list)
     calls_erased: list[str] = field(default_factory=list)
+    agents_forgotten: list[str] = field(default_factory=list)
     rows_erased: int = 0
     held: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)

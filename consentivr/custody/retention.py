@@ -65,6 +65,7 @@ class Retention:
             self._progress(f"queue {queue}")
             self._erase_rows(queue, terms)
             self._erase_audio(queue, terms)
+        self._erase_register()
         self._progress("recordings")
         accounting = Accounting(self._ledger, self._places, self.report, self._holds, self._gone, self._now)
         self._erase_quarantine()
@@ -132,6 +133,13 @@ class Retention:
             self.report.calls_erased += gone
             if not self.report.dry_run:
                 self.report.rows_erased += self._ledger.erase_rows(gone, {"why": why})
+
+    def _erase_register(self) -> None:
+        """An agent's agreement is kept as long as a call may rest on it."""
+        self.report.agents_forgotten = self._ledger.former_agents()
+        if self.report.agents_forgotten and not self.report.dry_run:
+            why = {"why": "retention: no call of these agents is left"}
+            self.report.rows_erased += self._ledger.erase_register(self.report.agents_forgotten, why)
 
     def _erase_audio(self, queue: str, terms: RetentionTerms) -> None:
         if terms.audio_days is None:

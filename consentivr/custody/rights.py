@@ -9,7 +9,7 @@ from consentivr.core.evidence import CallSummary, summarize
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
 from consentivr.custody.quarantine import erase_quarantined, names_number, note_gone, quarantined
-from consentivr.ledger import NO_CALLS, Ledger
+from consentivr.ledger import Ledger
 from consentivr.recordings import Places
 
 
@@ -33,7 +33,7 @@ class ErasedPerson:
 
 def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary]:
     """Every visit of these channels: a channel is one person's, whatever lines it came to."""
-    return [summarize(rows) for rows in ledger.rows_of([channel for channel in channels if channel not in NO_CALLS])]
+    return [summarize(rows) for rows in ledger.rows_of(channels)]
 
 
 def erase_calls(

@@ -36,8 +36,11 @@ def withdraw(
     on: date,
     *,
     erase_in: Collection[str],
+    stopped: Collection[str] = (),
 ) -> Withdrawal:
     """Take the yes of these calls back, and erase what was recorded of calls of the queues ``erase_in``.
+
+    ``stopped`` are calls under way that ``serve`` has just stopped: it erases their files itself.
 
     ``identity`` says how it was made sure that the caller said so, and goes into each row. What is on legal hold is not
     erased (art. 17(3)(e)). Interrupted, it can be run again. Raises LedgerError.
@@ -50,7 +53,7 @@ def withdraw(
             said = {"reason": reason.value, "identity": identity, "declared_on": on.isoformat(), "erase": erase}
             ledger.append([CallRef.of(call).row(Turn.WITHDRAWN, {**said, "by": "command", "withdrawn": True})])
             done.calls.append(call.call)
-        if erase:
+        if erase and call.call not in stopped:
             _erase(ledger, places, call, holds, done)
     return done
 

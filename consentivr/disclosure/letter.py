@@ -27,11 +27,12 @@ class Controller:
 
     name: str
     address: tuple[str, ...] = ()
-    email: str | None = None
-    phone: str | None = None
-    officer: str | None = None
+    contact: str | None = None
+    dpo: str | None = None
     authority: str | None = None
     recipients: tuple[str, ...] = ()
+    """Outside of the house; none: nobody."""
+    third_countries: str | None = None
     time_zone: str = "UTC"
     whose_number: WhoseNumber = WhoseNumber.GIVEN
     terms: Mapping[str, RetentionTerms] | None = None
@@ -150,12 +151,12 @@ class Letter:
     @cached_property
     def _sections(self) -> list[Section]:
         say, controller = self._say, self._controller
-        contact = controller.email or ", ".join((controller.name, *controller.address))
+        contact = controller.contact or ", ".join((controller.name, *controller.address))
         complain = say("right_complain", authority=controller.authority or say("any_authority"))
         rights = Section(
             say("rights"), points=[say("right_withdraw"), say("right_others"), say("right_object"), complain]
         )
-        whom = [say("officer", officer=controller.officer)] if controller.officer else []
+        whom = [say("dpo", dpo=controller.dpo)] if controller.dpo else []
         ask = Section(say("contact"), [*whom, say("write_to", contact=contact), say("limits")])
         if not self.calls:
             return [rights, ask]
@@ -164,6 +165,11 @@ class Letter:
             if controller.recipients
             else say("who_nobody")
         )
+        abroad = (
+            say("who_abroad", countries=controller.third_countries)
+            if controller.third_countries
+            else say("who_not_abroad")
+        )
         what = [say(f"what_{name}") for name in ("number", "times", "answer", "audio", "staff")]
         purposes = "; ".join(sorted({call.purpose for call, _ in self.calls if call.purpose})) or "-"
         return [
@@ -171,7 +177,7 @@ class Letter:
             Section(say("what"), points=what),
             Section(say("why"), [say("why_audio", purposes=purposes), say("why_proof")]),
             Section(say("source"), [say("source_you")]),
-            Section(say("who"), [say("who_inside"), outside]),
+            Section(say("who"), [say("who_inside"), outside, abroad]),
             Section(say("how_long"), [*self._terms(), say("how_long_longer")]),
             Section(say("automated"), [say("automated_none")]),
             rights,

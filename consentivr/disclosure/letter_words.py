@@ -20,7 +20,8 @@ WORDS: dict[str, dict[str, str]] = {
         "only_number": "We know the number, and no name that goes with it; somebody else may have called from the "
         "same telephone.",
         "kept_given": "Of callers who do not agree to a recording we do not keep the number. Such calls cannot be "
-        "traced to anybody, and are not in this letter (Article 11 GDPR).",
+        "traced to anybody, and are not in this letter. If you tell us day and time, we shall see whether it can be "
+        "done after all (Article 11 GDPR).",
         "kept_all": "We keep the number of every caller who transmits it.",
         "kept_never": "We keep no telephone numbers. What this letter lists is from before that was so.",
         "your_calls": "Your calls",
@@ -101,7 +102,7 @@ WORDS: dict[str, dict[str, str]] = {
         "source_you": "From your own call. We have nothing from other sources.",
         "who": "Who receives them",
         "who_inside": "Within our house those of our staff who need them for the purposes named.",
-        "who_nobody": "We pass them on to nobody outside, and to no country outside the European Economic Area.",
+        "who_nobody": "We pass them on to nobody outside.",
         "who_outside": "Outside of our house: {recipients}.",
         "how_long": "How long we keep them",
         "how_long_queue": "Queue {queue}: recordings {audio}; the entry about the call {rows}{refusals}.",
@@ -125,14 +126,12 @@ WORDS: dict[str, dict[str, str]] = {
         "right_complain": "You may complain to a supervisory authority (Article 77 GDPR): {authority}.",
         "any_authority": "for instance the one of the place where you live or work",
         "contact": "Whom you can ask",
-        "officer": "Our data protection officer: {officer}.",
         "write_to": "Please write to {contact}, and name the telephone number.",
         "limits": "This letter says what the recording system knows. It does not cover other systems of our house.",
         "closing": "Yours faithfully",
         "enclosed": "Enclosed",
         "enclosed_data": "export.json: the same data in a machine-readable form, with proof that they are unchanged",
         "enclosed_audio": "recordings: {count} file(s)",
-        "phone": "Telephone",
         "minutes": "{minutes} min {seconds} s",
         "copies_enclosed": "Copies are enclosed with this letter.",
         "copies_on_request": "You will receive copies if you wish (Article 15(3) GDPR).",
@@ -140,6 +139,9 @@ WORDS: dict[str, dict[str, str]] = {
         "clock": "{time}",
         "file_there": "kept",
         "basis_withdrawn": "until you took it back, your consent, Article 6(1)(a) GDPR",
+        "who_abroad": "Transfers to countries outside the European Economic Area: {countries}.",
+        "who_not_abroad": "They are not transferred to countries outside the European Economic Area.",
+        "dpo": "Data protection officer: {dpo}.",
     },
     "de": {
         "subject": "Ihr Auskunftsersuchen nach Art. 15 DSGVO: aufgezeichnete Telefongespräche",
@@ -159,7 +161,8 @@ WORDS: dict[str, dict[str, str]] = {
         "only_number": "Wir kennen nur die Nummer und keinen Namen dazu; vom selben Anschluss kann auch jemand "
         "anderes angerufen haben.",
         "kept_given": "Von Anrufenden, die einer Aufzeichnung nicht zustimmen, speichern wir die Nummer nicht. Solche "
-        "Anrufe lassen sich niemandem zuordnen und stehen nicht in diesem Schreiben (Art. 11 DSGVO).",
+        "Anrufe lassen sich niemandem zuordnen und stehen nicht in diesem Schreiben. Nennen Sie uns Tag und Uhrzeit, "
+        "so prüfen wir, ob es doch gelingt (Art. 11 DSGVO).",
         "kept_all": "Wir speichern die Nummer von allen Anrufenden, die sie übermitteln.",
         "kept_never": "Wir speichern keine Telefonnummern. Was dieses Schreiben aufführt, stammt aus der Zeit davor.",
         "your_calls": "Ihre Anrufe",
@@ -245,8 +248,7 @@ WORDS: dict[str, dict[str, str]] = {
         "source_you": "Aus Ihrem eigenen Anruf. Aus anderen Quellen haben wir nichts.",
         "who": "Wer sie erhält",
         "who_inside": "In unserem Haus diejenigen, die sie für die genannten Zwecke brauchen.",
-        "who_nobody": "Wir geben sie an niemanden außerhalb weiter, auch nicht in ein Land außerhalb des Europäischen "
-        "Wirtschaftsraums.",
+        "who_nobody": "Wir geben sie an niemanden außerhalb weiter.",
         "who_outside": "Außerhalb unseres Hauses: {recipients}.",
         "how_long": "Wie lange wir sie speichern",
         "how_long_queue": "Warteschlange {queue}: Aufzeichnungen {audio}; der Eintrag über den Anruf {rows}{refusals}.",
@@ -270,7 +272,6 @@ WORDS: dict[str, dict[str, str]] = {
         "right_complain": "Sie können sich bei einer Aufsichtsbehörde beschweren (Art. 77 DSGVO): {authority}.",
         "any_authority": "zum Beispiel bei der Ihres Wohn- oder Arbeitsortes",
         "contact": "An wen Sie sich wenden können",
-        "officer": "Unsere Datenschutzbeauftragte oder unser Datenschutzbeauftragter: {officer}.",
         "write_to": "Bitte schreiben Sie an {contact}, und nennen Sie die Telefonnummer.",
         "limits": "Dieses Schreiben sagt, was das Aufzeichnungssystem weiß. Andere Systeme unseres Hauses umfasst es "
         "nicht.",
@@ -279,7 +280,6 @@ WORDS: dict[str, dict[str, str]] = {
         "enclosed_data": "export.json: dieselben Daten in maschinenlesbarer Form, mit dem Nachweis, dass sie "
         "unverändert sind",
         "enclosed_audio": "recordings: {count} Datei(en)",
-        "phone": "Telefon",
         "minutes": "{minutes} min {seconds} s",
         "copies_enclosed": "Kopien liegen diesem Schreiben bei.",
         "copies_on_request": "Wenn Sie es wünschen, erhalten Sie Kopien (Art. 15 Abs. 3 DSGVO).",
@@ -287,5 +287,8 @@ WORDS: dict[str, dict[str, str]] = {
         "clock": "{time} Uhr",
         "file_there": "vorhanden",
         "basis_withdrawn": "bis zu Ihrem Widerruf Ihre Einwilligung, Art. 6 Abs. 1 lit. a DSGVO",
+        "who_abroad": "Übermittlung in Länder außerhalb des Europäischen Wirtschaftsraums: {countries}.",
+        "who_not_abroad": "In Länder außerhalb des Europäischen Wirtschaftsraums werden sie nicht übermittelt.",
+        "dpo": "Datenschutzbeauftragte oder Datenschutzbeauftragter: {dpo}.",
     },
 }

@@ -16,7 +16,7 @@ from consentivr.files import write_secret
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.switch import Channel, SimulatedSwitch
-from consentivr.ledger import NOT_CALLS, Entry, Ledger, Search
+from consentivr.ledger import NO_CALLS, Entry, Ledger, Search
 from consentivr.service.build import queues, rendered
 from consentivr.service.service import Application
 
@@ -143,6 +143,6 @@ class Laboratory:
         ledger = Ledger(self.configuration.ledger.location, create=False)
         try:
             rows = ledger.read(Search(channel=channel.uuid if channel else None))
-            return [row for row in rows if row.channel_uuid not in NOT_CALLS]
+            return [row for row in rows if row.channel_uuid not in NO_CALLS]
         finally:
             ledger.close()

@@ -95,13 +95,24 @@ class Outside(FreeSwitchProcess):
     # --- telephones that call --------------------------------------------------------------------
 
     def call(
-        self, number: str, caller_id: str, *, name: str = "Erika Mustermann", hertz: int = CALLER_HZ, timeout: int = 60
+        self,
+        number: str,
+        caller_id: str,
+        *,
+        name: str = "Erika Mustermann",
+        hertz: int = CALLER_HZ,
+        timeout: int = 60,
+        withheld: bool = False,
     ) -> str:
-        """Dial a number of the switch in the middle; returns the leg. Does not wait for the answer."""
+        """Dial a number of the switch in the middle; returns the leg. Does not wait for the answer.
+
+        ``withheld``: with ``Privacy: id``, as a network that tells the number only to the switch.
+        """
         leg = self.api("create_uuid")
         variables = (
             f"origination_uuid={leg},origination_caller_id_number={caller_id},"
             f"origination_caller_id_name='{name}',absolute_codec_string=PCMA,originate_timeout={timeout}"
+            f"{',origination_privacy=hide_name:hide_number,sip_cid_type=pid' if withheld else ''}"
         )
         self.start(f"originate {{{variables}}}sofia/lab/{number}@{ADDRESS}:{self.central} hum-{hertz} XML public")
         return leg

@@ -12,7 +12,7 @@ from consentivr.core.evidence import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
-from consentivr.ledger.entry import NO_CALL, CallRef, Entry
+from consentivr.ledger.entry import NO_CALL, REGISTER, CallRef, Entry
 from consentivr.ledger.schema import ERASED, callers, entries
 from consentivr.ledger.searching import Searching, counted, portions
 
@@ -70,6 +70,17 @@ class Erasing:
                 if counts:
                     receipts.append(of_no_call.row(Turn.TALLIED, {"tallies": counts}))
                 self._appending.extend(connection, receipts, {})
+        return len(positions)
+
+    def register(self, agents: Sequence[str], evidence: dict[str, Any]) -> int:
+        """Erase what the register says of agents; one receipt names the rows. Returns their number."""
+        theirs = (entries.c.channel_uuid == REGISTER, entries.c.agent.in_(agents))
+        with self._ledger.writing() as connection:
+            positions = list(connection.execute(sa.select(entries.c.position).where(*theirs)).scalars())
+            if positions:
+                connection.execute(entries.update().where(entries.c.position.in_(positions)).values(ERASED))
+                said = {**evidence, "calls": 0, "rows": chain.to_ranges(positions)}
+                self._appending.extend(connection, [CallRef(NO_CALL, None, "", "", "").row(Turn.ROWS_ERASED, said)], {})
         return len(positions)
 
     def overwrite_freed(self) -> str | None:

@@ -210,6 +210,15 @@ class Searching(Opened):
         newest = {row.evidence["agent"]: row for row in self.read(Search(channel=REGISTER))}
         return [newest[agent] for agent in sorted(newest)]
 
+    def former_agents(self) -> list[str]:
+        """Who took the agreement back, and is in no row of a call any more."""
+        calls = sa.select(entries.c.seq).where(entries.c.channel_uuid != REGISTER)
+        gone = [row.evidence["agent"] for row in self.register() if row.turn == Turn.AGENT_WITHDREW]
+        with self.reading() as connection:
+            return [
+                name for name in gone if not connection.execute(calls.where(entries.c.agent == name).limit(1)).first()
+            ]
+
     def channels_of(self, caller_id_number: str) -> list[str]:
         """The calls of one caller, however the number is written."""
         query = sa.select(callers.c.channel_uuid).where(spelled(caller_id_number, self.country))

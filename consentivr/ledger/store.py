@@ -91,6 +91,13 @@ class Ledger(Searching):
         """
         return self._erasing.rows(visits, evidence)
 
+    def erase_register(self, agents: Sequence[str], evidence: dict[str, Any]) -> int:
+        """Erase what the register says of agents, with a receipt; returns the number of rows. Raises LedgerUnavailable.
+
+        Only of whom no call is left: the others' recordings rest on it.
+        """
+        return self._erasing.register(agents, evidence)
+
     def overwrite_freed(self) -> str | None:
         """Overwrite what was erased where the database kept it; else what the operator must do for that."""
         return self._erasing.overwrite_freed()

@@ -143,11 +143,20 @@ def open_ledger(configuration: Configuration, *, signs: bool = False, create: bo
 
 def controller(configuration: Configuration) -> Controller:
     """Who answers for the recordings, for letters. Raises LedgerError with what is missing."""
-    section = configuration.controller
-    if section.name is None:
-        raise LedgerError("who answers to the person? Set controller.name, and the rest of that section")
+    section = configuration.privacy
+    missing = [name for name in ("controller", "recipients", "third_countries") if getattr(section, name) is None]
+    if missing:
+        raise LedgerError(f"a letter has to say it: set {', '.join(f'privacy.{name}' for name in missing)}")
+    name, *address = str(section.controller).split(", ")
     return Controller(
-        **{**section.model_dump(), "name": section.name},
+        name,
+        address=tuple(address),
+        contact=section.contact,
+        dpo=section.dpo,
+        authority=section.authority,
+        recipients=section.recipients or (),
+        third_countries=None if section.third_countries in ("none", "keine") else section.third_countries,
+        time_zone=section.time_zone,
         whose_number=configuration.ledger.numbers,
         terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
         lines={name: line.number for name, line in configuration.lines.items()},

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import gevent
 import pytest
+import yaml
 from structlog.testing import capture_logs
 
 from consentivr.files import read_secret
@@ -350,3 +354,38 @@ def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
     token.write_text("short")
     with pytest.raises(OSError, match="at least 16"):
         read_secret(token, shortest=16)
+
+
+def person(made: Talks, *what: str) -> subprocess.CompletedProcess[str]:
+    """``consentivr person``, beside a running ``serve``."""
+    data = made.configuration.model_dump(mode="json", exclude_none=True)
+    data["http"]["listen"] = "{}:{}".format(*made.application._web.address)
+    path = made.folder / "person.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    command = [sys.executable, "-m", "consentivr", "person", "+493023125000", what[0], "-c", str(path), *what[1:]]
+    run = partial(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
+    return gevent.get_hub().threadpool.apply(run)
+
+
+def test_p6_a_withdrawal_by_word_reaches_the_call_under_way(talks: Make) -> None:
+    made = talks(how={"recording": ", erase_withdrawn: true"}, desktops=True)
+    channel = made.recorded()
+    done = person(made, "withdraw", "--by", "word", "--identity", "told us on another line", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "taken back: 1 call(s)" in done.stdout
+    assert not channel.recorders
+    made.ended(channel)
+    until(lambda: made.files() == [])
+    by = sorted(said["by"] for said in made.said(channel, "withdrawn"))
+    assert by == ["command", "http"], "who asked for it, and the watch, which saw it stop"
+
+
+def test_p6_a_call_that_cannot_be_reached_is_not_said_to_be_withdrawn(talks: Make) -> None:
+    made = talks(desktops=True)
+    channel = made.recorded()
+    made.application._web.stop()
+    done = person(made, "withdraw", "--by", "word", "--identity", "told us on another line", "--yes")
+    assert done.returncode == 1
+    assert "NOT STOPPED" in done.stderr
+    assert "withdrawn" not in made.turns(channel)
+    made.ended(channel)

@@ -20,7 +20,7 @@ from consentivr.esl.session import OutboundSession
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import simulated_switch
 from consentivr.lab.listening import duration
-from consentivr.ledger import Ledger, Search
+from consentivr.ledger import Entry, Ledger, Search
 from consentivr.recordings import visit_of
 from consentivr.service.service import Application
 from tests.switch.parts import SALES, SUPPORT, Call, all_of, eventually, voices
@@ -95,6 +95,26 @@ def test_barge_in(world: World) -> None:
     world.talking(call)
     world.end_call(call)
     assert world.whole(call)["decision"].evidence["heard_ms"] < 1000
+
+
+def test_a_withheld_number_is_not_kept(world: World) -> None:
+    """``Privacy: id``, although the network tells the number (``P-Asserted-Identity``)."""
+    call = world.call(withheld=True)
+    told = world.switch.api(f"uuid_dump {call.leg}")
+    assert "Caller-Privacy-Hide-Number: true" in told
+    assert f"Caller-Caller-ID-Number: {call.number}" in told.replace("%2B", "+")
+    world.press(call, "1")
+    world.talking(call)
+    world.end_call(call)
+    rows: list[Entry] = []
+
+    def ended() -> bool:
+        rows[:] = [row for row in world.rows() if row.channel_uuid == call.leg]
+        return any(row.turn == "call_ended" for row in rows)
+
+    eventually(ended)
+    assert {row.caller_id_number for row in rows} == {None}
+    assert any(row.evidence.get("decision") == "given" for row in rows)
 
 
 def test_the_agent_hangs_up_and_the_call_ends(world: World) -> None:

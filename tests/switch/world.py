@@ -155,6 +155,7 @@ class World(Acting):
         agents: bool | None = True,
         name: str = "Erika Mustermann",
         number: str | None = None,
+        withheld: bool = False,
     ) -> Call:
         """Somebody calls a line; returns once the switch has the call.
 
@@ -163,7 +164,7 @@ class World(Acting):
         if agents is not None:
             self.switch.agents_wait(available=agents)
         number = number or next(NUMBERS)
-        call = Call(number, self.outside.call(line, number, name=name))
+        call = Call(number, self.outside.call(line, number, name=name, withheld=withheld))
         call.leg = eventually(lambda: self._leg_of(call))
         return call
 
