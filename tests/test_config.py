@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from datetime import date
 from pathlib import Path
 
@@ -410,3 +411,49 @@ def test_p2_how_much_must_be_heard_can_be_said() -> None:
     made = loads("question: {min_heard_ms: 1234}\n" + GOOD)
     assert policy(made).min_heard_ms == 1234
     assert policy(loads("question: {min_heard_ms: 0}\n" + GOOD)).min_heard_ms == 0
+
+
+# --- what would take for ever ----------------------------------------------------------------
+
+
+def laughs(levels: int, each: int) -> str:
+    """Each level repeats the one before so often."""
+    lines = ["a0: &a0 [lol]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * each)}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+BIG = ", ".join(["x"] * 8000)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (laughs(10, 9), 4, "more than 20 aliases"),
+        (laughs(40, 2), 12, "more than 20 aliases"),
+        (f"a: &a [{BIG}]\nb: &b [*a, *a]\nc: [*b, *b, *b]", 1, "values, with those that its aliases"),
+        ("[" * 100_000, 1, "more than 20 sections within one another"),
+        ("{a: " * 100_000, 1, "more than 20 sections within one another"),
+        ("a: " + "- " * 100_000, 1, "not YAML"),
+        ("- " * 100_000, 1, "more than 20 sections within one another"),
+        ("a: [" + "x," * 60_000 + "]", 1, "more than 50000 values"),
+        ("#" * (1024 * 1024 + 1), 1, "more than 1048576 characters"),
+    ],
+    ids=range(9),
+)
+def test_what_would_take_for_ever_is_refused_at_once(text: str, line: int, said: str) -> None:
+    began = time.process_time()
+    (found,) = mistakes(text)
+    assert said in found.problem
+    assert found.line == line
+    assert time.process_time() - began < 20
+
+
+def test_a_file_without_an_end() -> None:
+    with pytest.raises(ConfigError, match="more than 1048576"):
+        load(Path("/dev/zero"))
+
+
+def test_an_alias_or_two_are_read() -> None:
+    made = loads(GOOD.replace("queue: support}", "queue: &queue support}").replace("{name:", "{music: *queue, name:"))
+    assert made.queues["support"].music == "support"

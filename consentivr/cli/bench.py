@@ -14,7 +14,8 @@ from consentivr.bench.calls import PARTS, Wanted
 from consentivr.bench.figures import Figure
 from consentivr.bench.switch import PARTS as SWITCH_PARTS
 from consentivr.bench.switch import Wanted as SwitchWanted
-from consentivr.cli.common import AS_JSON, Refused, configure_log, print_json_value, print_table
+from consentivr.cli.common import AS_JSON, Refused, print_json_value, print_table
+from consentivr.cli.log import configure_log
 
 
 @click.group()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import structlog
 
 from consentivr.config import ConfigError, Configuration, load
 from consentivr.ledger import Ledger, LedgerError
@@ -65,26 +63,6 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, ["-" * width for width in widths], *rows]:
         click.echo("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def configure_log(level: str, *, json_lines: bool) -> None:
-    """Log to standard error: in columns on a terminal, else as name='value', or as JSON lines."""
-    renderer: Any = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
-    if json_lines:
-        renderer = structlog.processors.JSONRenderer()
-    elif sys.stderr.isatty():
-        renderer = structlog.dev.ConsoleRenderer()
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        cache_logger_on_first_use=True,
-    )
 
 
 @contextmanager

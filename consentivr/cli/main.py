@@ -17,13 +17,13 @@ from consentivr.cli.common import (
     AS_JSON,
     CONFIG,
     Refused,
-    configure_log,
     load_configuration,
     print_json_value,
     print_table,
 )
 from consentivr.cli.incidents import incidents
 from consentivr.cli.ledger import ledger
+from consentivr.cli.log import Rate, configure_log
 from consentivr.cli.person import person
 from consentivr.cli.privacy import privacy
 from consentivr.cli.retention import retention
@@ -71,7 +71,8 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch
     from consentivr.service.service import Application
 
     configuration = load_configuration(config_path)
-    configure_log(log_level, json_lines=log_json)
+    rate = Rate()
+    configure_log(log_level, json_lines=log_json, rate=rate)
     try:
         application = Application(configuration, watch_only=watch_only)
         application.start(new_ledger=new_ledger)
@@ -84,8 +85,10 @@ def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch
     told_to_stop = gevent.event.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, told_to_stop.set)
-    told_to_stop.wait()
+    while not told_to_stop.wait(60):
+        rate.tell()
     application.stop(grace)
+    rate.tell()
 
 
 @main.command()

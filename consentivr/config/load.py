@@ -17,6 +17,38 @@ from consentivr.config.model import Configuration
 _PathKey = tuple[str, ...]
 
 
+LONGEST = 1024 * 1024
+"""Characters of a configuration: a hundred times the sample."""
+
+MOST_VALUES, MOST_ALIASES, DEEPEST = 50_000, 20, 20
+"""What it may hold: values, with those that aliases repeat; aliases; sections within one another."""
+
+
+class _TooMuch(Exception):
+    """It would take long to read, or for ever: from which line on, and of what."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(f"more than {what}")
+        self.line = line
+
+
+def _check_bounds(text: str) -> None:
+    """Without building anything of it. Raises _TooMuch, or yaml.YAMLError."""
+    if len(text) > LONGEST:
+        raise _TooMuch(1, f"{LONGEST} characters")
+    depth = aliases = 0
+    for values, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        for found, most, what in (
+            (depth, DEEPEST, "sections within one another"),
+            (aliases, MOST_ALIASES, "aliases (*name): write out what they stand for"),
+            (values, MOST_VALUES, "values"),
+        ):
+            if found > most:
+                raise _TooMuch(event.start_mark.line + 1 if event.start_mark else 1, f"{most} {what}")
+
+
 class _Document:
     """The YAML as plain data, with the line and the written form of everything in it."""
 
@@ -25,18 +57,21 @@ class _Document:
         self.lines: dict[_PathKey, int] = {}
         self.written: dict[_PathKey, str] = {}
         self.mistakes: list[Mistake] = []
+        self._values = 0
         self.data: Any = {}
         try:
+            _check_bounds(text)
             loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
+            if node is not None:
+                self.data = self._build(loader, node, (), frozenset())
+        except _TooMuch as error:
+            self.mistakes.append(Mistake(file, error.line, "", str(error)))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or str(error)
             hint = "indent with blanks" if "\\t" in problem else ""
             self.mistakes.append(Mistake(file, mark.line + 1 if mark else 1, "", f"not YAML: {problem}", hint))
-            return
-        if node is not None:
-            self.data = self._build(loader, node, (), frozenset())
 
     def line(self, path: _PathKey) -> int:
         """The line of a path, or of the nearest thing around it."""
@@ -49,6 +84,11 @@ class _Document:
 
     def _build(self, loader: yaml.SafeLoader, node: yaml.Node, path: _PathKey, above: frozenset[int]) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise _TooMuch(
+                node.start_mark.line + 1, f"{MOST_VALUES} values, with those that its aliases (*name) repeat"
+            )
         if id(node) in above:
             self.complain(path, "an alias refers to something that holds it")
             return None
@@ -104,7 +144,8 @@ def load(path: Path, warn: Callable[[str], None] = lambda text: None) -> Configu
     Raises ConfigError with every mistake in it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST + 1)
     except FileNotFoundError:
         raise ConfigError(
             [Mistake(str(path), 1, "", "there is no such file", "'consentivr config example' prints one to start from")]

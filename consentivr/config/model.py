@@ -446,7 +446,8 @@ class Watch(_Section):
     command: Optional[tuple[StrictStr, ...]] = Field(  # noqa: UP045
         None,
         min_length=1,
-        description="A program and its arguments, run for each incident; it gets JSON on its input.",
+        description="A program and its arguments, run when there are incidents; it gets each as a line of JSON on its "
+        "input, several at once when they come together.",
     )
     sweep_s: StrictInt = Field(
         5, ge=1, le=300, description="So often the switch's own lists are held against what it told."

@@ -38,6 +38,9 @@ from consentivr.web import Status, WebServer
 
 log = structlog.get_logger(__name__)
 
+ALARM_SECONDS = 5.0
+"""So long, at the end, incidents that nobody was told of yet may take."""
+
 BLIND_SECONDS = 3.0
 """A switch that nobody has watched for so long is one on which nothing is recorded."""
 
@@ -198,6 +201,7 @@ class Application:
         for watch in self._watches:
             watch.stop()
         self._sealer.stop()
+        self._alarm.stop(ALARM_SECONDS)
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
@@ -246,6 +250,7 @@ class Application:
             self.ledger.failure,
             all(watch.blind_since is None or watch.stands_by for watch in self._watches),
             self._alarm.incidents,
+            self._alarm.untold,
             self._server.refused,
             self.ledger.rows,
             self.ledger.transactions,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import gevent
-import gevent.pool
+import gevent.event
 import gevent.subprocess
 import structlog
 
@@ -18,18 +21,35 @@ from consentivr.ledger import CallRef
 log = structlog.get_logger(__name__)
 
 COMMAND_SECONDS = 30.0
-AT_ONCE = 4
-"""So many commands run beside each other; the next waits."""
+"""So long a command may run."""
+
+WORKERS = 2
+"""So many commands run beside each other: one that hangs does not hold up the next."""
+
+GATHER_SECONDS = 0.5
+"""Incidents that come within so long are told together."""
+
+TOGETHER = 100
+"""So many incidents at most one command is told of."""
+
+WAITING_AT_MOST = 1000
+"""Incidents that wait for a command; what comes then has its row, its line in the log, and is counted."""
 
 
 class Alarm:
     """Tells somebody."""
 
     def __init__(self, command: Sequence[str] | None) -> None:
-        """``command`` gets the incident as JSON on its standard input."""
-        self._command = command
-        self._running = gevent.pool.Pool(AT_ONCE)
+        """``command`` gets incidents on its standard input, each as a line of JSON."""
+        self._command = list(command or ())
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._left_out = 0
+        self._some = gevent.event.Event()
+        self._workers = [gevent.spawn(self._work) for _ in range(WORKERS)] if command else []
+        self._busy = 0
         self.incidents = 0
+        self.untold = 0
+        """Incidents that no command was told of, or whose command failed."""
 
     def raise_(self, about: CallRef, turn: Turn, evidence: dict[str, Any]) -> None:
         """Returns at once. Names no file of another recorder: its path may hold a number."""
@@ -38,26 +58,69 @@ class Alarm:
         log.error(
             f"incident: {turn.value}", channel=about.channel_uuid, visit=about.visit, queue=about.queue, **evidence
         )
-        if self._command:
-            gevent.spawn(self._running.spawn, self._run, list(self._command), about, turn, evidence)
+        if not self._command:
+            return
+        if len(self._waiting) >= WAITING_AT_MOST:
+            self.untold += 1
+            self._left_out += 1
+            log.error("watch.command is too slow: incidents are left out")
+            return
+        self._waiting.append(
+            {
+                "incident": turn.value,
+                "channel_uuid": about.channel_uuid,
+                "visit": about.visit,
+                "line": about.line,
+                "queue": about.queue,
+                **evidence,
+            }
+        )
+        self._some.set()
 
-    def _run(self, command: list[str], about: CallRef, turn: Turn, evidence: dict[str, Any]) -> None:
-        incident = {
-            "incident": turn.value,
-            "channel_uuid": about.channel_uuid,
-            "visit": about.visit,
-            "line": about.line,
-            "queue": about.queue,
-            **evidence,
-        }
-        try:
-            process = gevent.subprocess.Popen(command, stdin=gevent.subprocess.PIPE)
+    def stop(self, seconds: float) -> None:
+        """Tell what waits, but not for longer."""
+        with gevent.Timeout(seconds, False):
+            while self._waiting or self._busy:
+                gevent.sleep(0.02)
+        gevent.killall(self._workers)
+
+    def _work(self) -> None:
+        while True:
+            self._some.wait()
+            self._busy += 1
             try:
-                process.communicate(json.dumps(incident).encode(), timeout=COMMAND_SECONDS)
-            except gevent.subprocess.TimeoutExpired:
-                process.kill()
+                gevent.sleep(GATHER_SECONDS)
+                self._tell(self._taken())
+            finally:
+                self._busy -= 1
+
+    def _taken(self) -> list[dict[str, Any]]:
+        """At most ``TOGETHER``; then how many are left out."""
+        taken = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        if not self._waiting:
+            self._some.clear()
+        if self._left_out and taken:
+            taken.append({"incident": "left_out", "count": self._left_out})
+            self._left_out = 0
+        return taken
+
+    def _tell(self, incidents: list[dict[str, Any]]) -> None:
+        if not incidents:
+            return  # the other worker has them
+        lines = "".join(json.dumps(incident) + "\n" for incident in incidents)
+        try:
+            process = gevent.subprocess.Popen(self._command, stdin=gevent.subprocess.PIPE, start_new_session=True)
+            try:
+                # Not communicate's own timeout: gevent's waits for ever for a process that has read all its input.
+                with gevent.Timeout(COMMAND_SECONDS, TimeoutError(f"no end after {COMMAND_SECONDS:.0f} s")):
+                    process.communicate(lines.encode())
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # with what it has started
                 raise
-            if process.returncode != 0:
-                log.error("watch.command failed", exit=process.returncode)
+            if process.returncode == 0:
+                return
+            why = f"exit {process.returncode}"
         except (OSError, gevent.subprocess.SubprocessError) as error:
-            log.error("watch.command failed", why=str(error))
+            why = str(error)
+        self.untold += len(incidents)
+        log.error("watch.command failed", incidents=len(incidents), why=why)

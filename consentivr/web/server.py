@@ -28,8 +28,8 @@ WRONG_TOKEN_SECONDS = 1.0
 class Status:
     """How the service is: calls that are being asked, conversations that are followed, rows that are not durable yet,
     why rows cannot be written, whether every switch is watched (here, or by another process); since the start: how many
-    incidents there were, how many connections of who is no switch of ours, how many rows were made durable, in how many
-    transactions."""
+    incidents there were, how many of them ``watch.command`` was not told of, how many connections of who is no switch
+    of ours, how many rows were made durable, in how many transactions."""
 
     calls: int
     conversations: int
@@ -37,6 +37,7 @@ class Status:
     ledger_failure: str | None
     watching: bool
     incidents: int
+    untold: int
     refused: int
     ledger_rows: int
     ledger_transactions: int
@@ -80,6 +81,7 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
     talks = Gauge("consentivr_conversations", "Conversations that are followed", registry=metrics)
     watching = Gauge("consentivr_watching", "1 while every switch is watched, 0 while one is not", registry=metrics)
     incidents = Gauge("consentivr_incidents", "Incidents since the start", registry=metrics)
+    untold = Gauge("consentivr_incidents_untold", "Incidents that the command was not told of", registry=metrics)
     strangers = Gauge("consentivr_refused", "Connections of who is no switch of ours", registry=metrics)
     rows = Gauge("consentivr_ledger_rows", "Rows made durable since the start", registry=metrics)
     transactions = Gauge("consentivr_ledger_transactions", "Transactions that took them there", registry=metrics)
@@ -131,6 +133,7 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
         talks.set(now.conversations)
         watching.set(now.watching)
         incidents.set(now.incidents)
+        untold.set(now.untold)
         strangers.set(now.refused)
         rows.set(now.ledger_rows)
         transactions.set(now.ledger_transactions)
