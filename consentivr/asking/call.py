@@ -28,9 +28,6 @@ from consentivr.ledger import CallRef, LedgerUnavailable, LedgerWriter
 
 log = structlog.get_logger(__name__)
 
-CONNECT_SECONDS = 5.0
-"""How long a peer may take to hand over a call."""
-
 _UNDECIDED = (Phase.ARRIVING, Phase.ASKING, Phase.DECIDING, Phase.ANNOUNCING)
 
 
@@ -62,12 +59,11 @@ class Call:
         self._ours_until = float("inf")
         self._failed = False
 
-    def run(self, asked: dict[str, Call]) -> None:
-        """Serve the call. ``asked`` are the calls under way, by channel.
+    def run(self, headers: Mapping[str, str], asked: dict[str, Call]) -> None:
+        """Serve the call that ``connect`` handed over. ``asked`` are the calls under way, by channel.
 
         Raises ESLError when the peer is no FreeSWITCH with one of our lines, or hands over a channel that it has not.
         """
-        headers = self._session.connect(CONNECT_SECONDS)
         channel = Channel.of(headers, self._lines, str(uuid.uuid4()))
         if not self._may_ask(channel.uuid):
             raise RemoteProtocolError("this channel is on a visit already, and the switch knows of no other")

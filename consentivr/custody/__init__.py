@@ -1,6 +1,7 @@
 """What becomes of the evidence after a call: sealed, held, erased when it is due, and looked after."""
 
 from consentivr.custody.daily import DailyRetention
+from consentivr.custody.pins import Pins
 from consentivr.custody.register import AgreedTo, agree, agreement, note_statistics, take_back, withdrawal
 from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
@@ -11,6 +12,7 @@ __all__ = [
     "AgreedTo",
     "DailyRetention",
     "OnHold",
+    "Pins",
     "Report",
     "Retention",
     "Sealer",

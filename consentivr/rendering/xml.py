@@ -76,14 +76,19 @@ def render(
     context: str,
     hosts: Sequence[str],
     watchdog_s: int,
+    agents_number: str | None = None,
 ) -> dict[str, str]:
-    """The files for an existing FreeSWITCH, by their path below its configuration folder."""
+    """The files for an existing FreeSWITCH, by their path below its configuration folder.
+
+    ``agents_number`` is the one on which agents agree to be recorded.
+    """
     values = {
         "lines": lines,
         "queues": queues,
         "context": context,
         "hosts": "|".join(hosts),
         "watchdog_s": watchdog_s,
+        "agents_number_regex": re.escape(agents_number) if agents_number else None,
     }
     return {
         "vars/consentivr.xml": _fill(templates, "vars/consentivr.xml.j2", values),

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from consentivr.config import Configuration
+from consentivr.config import Configuration, wording
 from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
+from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
-from consentivr.files import read_secret
+from consentivr.files import read_private, read_secret
 from consentivr.ledger import Ledger, LedgerError
 from consentivr.privacy import missing
 from consentivr.prompts import AudioProblem, inspect, written_for
@@ -34,6 +35,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings = _check_sounds(configuration)
     findings += _check_questions(configuration)
     findings.append(_check_ledger(configuration))
+    findings += check_agents_line(configuration)
     findings += _check_privacy(configuration)
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(switch.address, switch.password_file) for switch in configuration.switches]
@@ -96,6 +98,30 @@ def _check_ledger(configuration: Configuration) -> Finding:
         return Finding("ledger", "bad", str(error))
     signed = f"checkpoints are signed by {key.key_id}" if key else "checkpoints are not signed"
     return Finding("ledger", "good", f"{ledger.name} can be written; {signed}")
+
+
+def check_agents_line(configuration: Configuration) -> list[Finding]:
+    """The line on which agents agree: its PINs can be read, and by nobody else; its wording names its keys."""
+    line = configuration.agents.line
+    if line is None:
+        return []
+    findings = []
+    text, language = line.announcements[AgentAnnouncement.WORDING], line.language or configuration.language
+    keys = (line.agree_key, line.decline_key)
+    untold = [key for key in keys if next(wording.places(text, language, key), None) is None]
+    if untold:
+        findings.append(Finding("agents.line", "warning", f"'wording' does not name the key {' and '.join(untold)}"))
+    file = path_of(line.pins_file)
+    try:
+        read_private(file)
+        findings.append(Finding("agents' PINs", "good", f"{file} is private"))
+    except FileNotFoundError:
+        findings.append(
+            Finding("agents' PINs", "warning", f"no agent has one yet: 'consentivr agents pin set' ({file})")
+        )
+    except OSError as error:
+        findings.append(Finding("agents' PINs", "bad", str(error)))
+    return findings
 
 
 def _check_privacy(configuration: Configuration) -> list[Finding]:

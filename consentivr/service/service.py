@@ -11,20 +11,26 @@ from consentivr.asking import Call
 from consentivr.config import Configuration
 from consentivr.config.model import endpoint, path_of
 from consentivr.core import events as ev
+from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.core.policy import AgentWish, Announcement
-from consentivr.custody import DailyRetention, Sealer
+from consentivr.custody import DailyRetention, Pins, Sealer
+from consentivr.enrolling import Enrolment
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from consentivr.files import read_secret
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
 from consentivr.resources import large_blocks_go_back, room_for_calls
-from consentivr.service.build import CannotServe, build_lines, house, retain, signer, switches
+from consentivr.service.build import CannotServe, agents_line, build_lines, house, retain, signer, switches
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
+from consentivr.threads import Worker
 from consentivr.watch import Alarm, Lease, Watch
 from consentivr.web import Status, WebServer
 
 log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 5.0
+"""How long a peer may take to hand over a call."""
 
 BLIND_SECONDS = 3.0
 """A switch that nobody has watched for so long is one on which nothing is recorded."""
@@ -36,6 +42,9 @@ class Application:
     def __init__(self, configuration: Configuration, *, listen: tuple[str, int] | None = None) -> None:
         """``listen`` instead of the configured address; port 0 takes a free one."""
         self._lines = build_lines(configuration)
+        self._agents_line = agents_line(configuration)
+        self._pins = Pins(path_of(configuration.agents.line.pins_file)) if configuration.agents.line else None
+        self._hashing = Worker()
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
             key = signer(configuration)
@@ -110,6 +119,8 @@ class Application:
                     for announcement in (Announcement.QUESTION, Announcement.TOLD):
                         if announcement in sounds:
                             self.ledger.add_notice(sounds[announcement].notice)
+            for heard in self._agents_line.sounds.values() if self._agents_line else ():
+                self.ledger.add_notice(heard[AgentAnnouncement.WORDING].notice)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         large_blocks_go_back()
@@ -155,7 +166,17 @@ class Application:
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched).run(self._asked)
+        headers = session.connect(CONNECT_SECONDS)
+        agents = self._agents_line
+        if agents is not None and headers.get("Caller-Destination-Number") == agents.number:
+            Enrolment(session, agents, self._check_pin, self.ledger, self._commit_timeout).run(headers)
+            return
+        call = Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched)
+        call.run(headers, self._asked)
+
+    def _check_pin(self, number: str, pin: str) -> tuple[Proof, str]:
+        assert self._pins is not None
+        return self._hashing.run(self._pins.check, number, pin)
 
     def _may_ask(self, channel_uuid: str) -> bool:
         """Whether nobody asks or follows this channel, or a switch has it and does not say that it is on a visit.
