@@ -22,6 +22,7 @@ from consentivr.lab.laboratory import Laboratory
 from consentivr.ledger import REGISTER, Ledger, Search
 from consentivr.service.build import rendered
 from consentivr.service.check import check_agents_line
+from tests.flow.talks import until
 
 PIN = "271828"
 ANNA = "1001@default"
@@ -167,6 +168,16 @@ def test_everything_else_changes_nothing(house: Configuration, tmp_path: Path, t
     with Laboratory(house, tmp_path / "lab", speed=50) as laboratory:
         channel = laboratory.call(Caller(keys=keys(*typed)), "5099")
         assert channel.over
+        assert laboratory.rows() == []
+
+
+@pytest.mark.parametrize("occurrence", [1, 2, 3])
+def test_who_hangs_up_has_said_nothing(house: Configuration, tmp_path: Path, occurrence: int) -> None:
+    with Laboratory(house, tmp_path / "lab", speed=50) as laboratory:
+        ends = ("play_and_get_digits", occurrence, 50)
+        channel = laboratory.call(Caller(keys=keys("1001#", f"{PIN}#"), hangs_up=ends), "5099")
+        assert channel.over
+        until(lambda: laboratory.application.calls == 0, 3)
         assert laboratory.rows() == []
 
 

@@ -91,7 +91,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Lost:
-    """Hung up, or the switch or we failed."""
+    """Hung up, or the switch or we failed: nothing can be said any more, and the dialplan ends the call."""
 
 
 Event = Arrived | Typed | Checked | Written | Lost
@@ -148,7 +148,7 @@ def step(agree_key: str, decline_key: str, state: EnrolState, event: Event) -> R
     if state.phase is Phase.ENDED:
         return state, ()
     if isinstance(event, Lost):
-        return state._replace(phase=Phase.ENDED), (HangUp(),)
+        return state._replace(phase=Phase.ENDED), ()
     if state.phase is Phase.ARRIVING and isinstance(event, Arrived):
         return state._replace(phase=Phase.NUMBER), (Answer(), Ask(AgentAnnouncement.NUMBER))
     if state.phase is Phase.NUMBER and isinstance(event, Typed):

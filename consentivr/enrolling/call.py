@@ -28,6 +28,7 @@ from consentivr.core.enrolling import (
     step,
 )
 from consentivr.custody import AgreedTo, agreement, withdrawal
+from consentivr.esl.codec import Event as ESLEvent
 from consentivr.esl.errors import ESLError
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import LedgerUnavailable, LedgerWriter
@@ -55,6 +56,10 @@ class AgentLine:
         """For a channel of this sample rate, as the switch writes it."""
         wanted = int(rate) if rate.isascii() and rate.isdigit() and len(rate) < 7 else 8000
         return self.sounds[max((known for known in self.sounds if known <= wanted), default=min(self.sounds))]
+
+
+class _HungUp(Exception):
+    """The agent has."""
 
 
 class Enrolment:
@@ -86,6 +91,8 @@ class Enrolment:
             try:
                 for action in actions:
                     event = self._perform(action) or event
+            except _HungUp:
+                event = Lost()
             except (ESLError, OSError) as error:
                 log.warning("an agent's call ended early", why=str(error))
                 event = Lost()
@@ -125,7 +132,7 @@ class Enrolment:
             max_digits=most,
         )
         longest = self._sounds[what].duration_ms / 1000 + (most + 1) * _TIMEOUT_MS / 1000 + SLACK_SECONDS
-        said = self._session.wait_for_complete(asked, longest)
+        said = self._done(asked, longest)
         # What was typed stays on no channel: its variables go into call records of the switch.
         self._session.set_variables({_TYPED: "", f"{_TYPED}_invalid": ""})
         return said.get(f"variable_{_TYPED}", "") if said.get("variable_read_result") == "success" else ""
@@ -133,9 +140,14 @@ class Enrolment:
     def _play(self, what: AgentAnnouncement) -> None:
         sound = self._sounds.get(what)
         if sound is not None:
-            self._session.wait_for_complete(
-                self._session.playback(sound.path), sound.duration_ms / 1000 + SLACK_SECONDS
-            )
+            self._done(self._session.playback(sound.path), sound.duration_ms / 1000 + SLACK_SECONDS)
+
+    def _done(self, execution: str, seconds: float) -> ESLEvent:
+        """Wait for its end; whoever has hung up says nothing more."""
+        said = self._session.wait_for_complete(execution, seconds)
+        if said.get("Answer-State") == "hangup":
+            raise _HungUp
+        return said
 
     def _note(self, action: Note) -> bool:
         wording = AgreedTo(wording=self._sounds[AgentAnnouncement.WORDING].notice.digest)
