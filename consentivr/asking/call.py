@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from consentivr.asking import proof
 from consentivr.asking.channel import Channel
 from consentivr.asking.doing import Doing
 from consentivr.asking.hearing import Hearing
@@ -30,9 +29,6 @@ from consentivr.ledger import CallRef, LedgerUnavailable, LedgerWriter
 
 log = structlog.get_logger(__name__)
 
-CONNECT_SECONDS = 5.0
-"""How long a peer may take to hand over a call."""
-
 _UNDECIDED = (Phase.ARRIVING, Phase.ASKING, Phase.DECIDING, Phase.ANNOUNCING)
 
 
@@ -45,13 +41,10 @@ class Call:
         lines: Mapping[str, Line],
         ledger: LedgerWriter,
         commit_timeout: float,
-        secret: str | None,
         may_ask: Callable[[str], bool],
         is_watched: Callable[[], bool],
     ) -> None:
-        """``secret`` of the dialplan; None: it need not prove itself.
-
-        ``may_ask``: whether a channel is new to us, or has arrived anew by the switch's own word.
+        """``may_ask``: whether a channel is new to us, or has arrived anew by the switch's own word.
 
         ``is_watched``: whether somebody will follow what is recorded. Nobody: a yes is not recorded.
         """
@@ -59,7 +52,6 @@ class Call:
         self._lines = lines
         self._ledger = ledger
         self._commit_timeout = commit_timeout
-        self._secret = secret
         self._may_ask = may_ask
         self._is_watched = is_watched
         self._state = AskingState()
@@ -68,15 +60,12 @@ class Call:
         self._ours_until = float("inf")
         self._failed = False
 
-    def run(self, asked: dict[str, Call]) -> None:
-        """Serve the call. ``asked`` are the calls under way, by channel.
+    def run(self, headers: Mapping[str, str], asked: dict[str, Call]) -> None:
+        """Serve the call that ``connect`` handed over. ``asked`` are the calls under way, by channel.
 
-        Raises PeerRefused when the dialplan is not ours, ESLError when the peer is no FreeSWITCH with one of our lines,
+        Raises ESLError when the peer is no FreeSWITCH with one of our lines,
         or hands over a channel that it has not.
         """
-        headers = self._session.connect(CONNECT_SECONDS)
-        if self._secret is not None:
-            proof.check(self._secret, headers)
         channel = Channel.of(headers, self._lines, str(uuid.uuid4()))
         if not self._may_ask(channel.uuid):
             raise RemoteProtocolError("this channel is on a visit already, and the switch knows of no other")

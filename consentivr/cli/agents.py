@@ -108,6 +108,32 @@ def agree(
     click.echo(f"{agent} has agreed")
 
 
+@agents.group()
+def pin() -> None:
+    """PINs for the line on which agents agree (agents.line)."""
+
+
+@pin.command("set")
+@CONFIG
+@click.argument("agent")
+@click.option("--number", help="What the agent types to say who it is.  [default: the digits before the @]")
+@click.password_option("--pin", prompt="PIN", help="Better left out: it is asked for, and not shown.")
+def pin_set(config_path: Path, agent: str, number: str | None, pin: str) -> None:
+    """Give AGENT a PIN of at least six digits, or a new one; that unlocks the number. It is kept hashed (scrypt)."""
+    from consentivr import custody
+    from consentivr.config.model import path_of
+
+    line = load_configuration(config_path).agents.line
+    if line is None:
+        raise Refused("there is no line for agents: see agents.line")
+    number = number or agent.partition("@")[0]
+    try:
+        custody.Pins(path_of(line.pins_file)).set(agent, number, pin)
+    except (ValueError, OSError) as error:
+        raise Refused(str(error)) from None
+    click.echo(f"{agent} has a PIN, and the number {number}")
+
+
 @agents.command("withdraw")
 @CONFIG
 @click.argument("agent")

@@ -23,6 +23,7 @@ from pydantic import (
 
 from consentivr.config import wording
 from consentivr.core.callers import WhoseNumber
+from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.core.policy import (
     AgentWish,
     Announcement,
@@ -377,6 +378,33 @@ class Statistics(_Section):
     )
 
 
+class AgentsLine(_Section):
+    """The number on which agents agree to be recorded, or take it back."""
+
+    number: Number = Field(..., description="The destination number in the dialplan. Quote it.")
+    pins_file: StrictStr = Field(
+        "/etc/consentivr/agents.pins",
+        min_length=1,
+        description="'consentivr agents pin set' and 'serve' write it.",
+    )
+    language: Optional[Language] = Field(None, description="Instead of the general 'language'.")  # noqa: UP045
+    agree_key: Key = Field("1", description="The key that agrees, once the wording was heard to its end.")
+    decline_key: Key = Field("9", description="The key that does not, or takes it back.")
+    announcements: dict[AgentAnnouncement, SpokenText] = Field(
+        ...,
+        description="number, pin, wording; wrong, locked, agreed, declined, failed. Files: agents-<announcement>.wav.",
+    )
+
+    @model_validator(mode="after")
+    def _what_is_needed(self) -> AgentsLine:
+        if self.agree_key == self.decline_key:
+            raise ValueError("agree_key and decline_key are the same key")
+        for needed in (AgentAnnouncement.NUMBER, AgentAnnouncement.PIN, AgentAnnouncement.WORDING):
+            if needed not in self.announcements:
+                raise ValueError(f"'announcements' lacks '{needed.value}'")
+        return self
+
+
 class Agents(_Section):
     """The agents' side of a recording."""
 
@@ -401,6 +429,7 @@ class Agents(_Section):
         description="What agents press in a talk for start, stop, pause and resume; withdraw: the caller said it.",
     )
     statistics: Statistics = Field(default_factory=Statistics)
+    line: Optional[AgentsLine] = Field(None, description="Without it agents cannot agree by phone.")  # noqa: UP045
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Agents:
@@ -795,12 +824,17 @@ class Configuration(_Section):
         for name in self.lines:
             for stem, text in self.announcements_of(name).values():
                 files[self.language_of(name), stem] = text
+        if self.agents.line is not None:
+            for announcement, text in self.agents.line.announcements.items():
+                files[self.agents.line.language or self.language, f"agents-{announcement.value}"] = text
         return files
 
     def cross_check(self) -> list[tuple[tuple[str, ...], str, str]]:
         """Mistakes between sections, as (path, problem, hint)."""
         mistakes: list[tuple[tuple[str, ...], str, str]] = []
         numbers: dict[str, str] = {}
+        if self.agents.line is not None and self.agents.line.number in [line.number for line in self.lines.values()]:
+            mistakes.append((("agents", "line", "number"), "a line has this number already", ""))
         for name, line in self.lines.items():
             if line.queue not in self.queues:
                 known = ", ".join(sorted(self.queues))

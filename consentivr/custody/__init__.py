@@ -3,6 +3,7 @@
 from consentivr.custody.checking import check_all
 from consentivr.custody.daily import DailyRetention
 from consentivr.custody.holds import Holds, hold
+from consentivr.custody.pins import Pins
 from consentivr.custody.quarantine import Quarantined, Refused, adopt, erase_quarantined, quarantined
 from consentivr.custody.register import AgreedTo, agree, agreement, note_statistics, take_back, withdrawal
 from consentivr.custody.report import Report
@@ -22,6 +23,7 @@ __all__ = [
     "DailyRetention",
     "ErasedPerson",
     "Holds",
+    "Pins",
     "Report",
     "Retention",
     "Sealer",

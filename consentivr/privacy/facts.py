@@ -59,6 +59,7 @@ class Facts:
     queues: tuple[QueueFacts, ...]
     lines: tuple[LineFacts, ...]
     must_agree: bool
+    agents_line: str | None
     statistics: str | None
     agent_keys: tuple[tuple[str, str], ...]
     while_held: str
@@ -121,6 +122,7 @@ def facts_of(configuration: Configuration) -> Facts:
         queues=tuple(queues),
         lines=tuple(_line(configuration, name) for name in configuration.lines),
         must_agree=agents.must_agree,
+        agents_line=agents.line.number if agents.line else None,
         statistics=agents.statistics.agreement,
         agent_keys=tuple((wish.value, keys) for wish, keys in agents.keys.items()),
         while_held=configuration.talks.while_held.value,

@@ -77,10 +77,11 @@ def render(
     hosts: Sequence[str],
     watchdog_s: int,
     secret: str | None,
+    agents_number: str | None = None,
 ) -> dict[str, str]:
     """The files for an existing FreeSWITCH, by their path below its configuration folder.
 
-    By ``secret`` the dialplan proves itself.
+    By ``secret`` the dialplan proves itself; ``agents_number`` is the one on which agents agree to be recorded.
     """
     values = {
         "lines": lines,
@@ -89,6 +90,7 @@ def render(
         "hosts": "|".join(hosts),
         "watchdog_s": watchdog_s,
         "secret": secret,
+        "agents_number_regex": re.escape(agents_number) if agents_number else None,
     }
     return {
         "vars/consentivr.xml": _fill(templates, "vars/consentivr.xml.j2", values),

@@ -14,6 +14,7 @@ from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.disclosure import Controller
+from consentivr.enrolling import AgentLine
 from consentivr.files import kept_secret, read_secret
 from consentivr.ledger import HeadFile, Ledger, LedgerError, Signer
 from consentivr.ledger.stamping import Roots, Stamper
@@ -85,6 +86,7 @@ def rendered(configuration: Configuration) -> dict[str, str]:
         hosts=configuration.service.hosts,
         watchdog_s=configuration.freeswitch.connect_watchdog_s,
         secret=dialplan_secret(configuration),
+        agents_number=configuration.agents.line.number if configuration.agents.line else None,
     )
 
 
@@ -231,6 +233,25 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
     if problems:
         raise CannotServe("\n".join(sorted(set(problems))))
     return lines
+
+
+def agents_line(configuration: Configuration) -> AgentLine | None:
+    """The line on which agents agree. Raises CannotServe when an announcement of it cannot be heard."""
+    line = configuration.agents.line
+    if line is None:
+        return None
+    folder, language = sounds_folder(configuration), line.language or configuration.language
+    try:
+        sounds = {
+            rate: {
+                announcement: inspect(folder, language, rate, f"agents-{announcement.value}", text)
+                for announcement, text in line.announcements.items()
+            }
+            for rate in SAMPLE_RATES
+        }
+    except AudioProblem as problem:
+        raise CannotServe(str(problem)) from None
+    return AgentLine(line.number, line.agree_key, line.decline_key, sounds)
 
 
 def _question_ms(sounds: dict[int, dict[Announcement, Spoken]]) -> int:

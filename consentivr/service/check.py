@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from consentivr.config import Configuration
+from consentivr.config import Configuration, wording
 from consentivr.config.model import SAMPLE_RATES, Switch, endpoint, path_of
+from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
 from consentivr.esl.peer import is_told, user_of
-from consentivr.files import open_to_others, read_secret
+from consentivr.files import open_to_others, read_private, read_secret
 from consentivr.ledger import Ledger, LedgerError, check_head
 from consentivr.privacy import missing
 from consentivr.prompts import AudioProblem, inspect, written_for
@@ -41,6 +42,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings += _check_private(configuration)
     findings.append(_check_numbers(configuration))
     findings += _check_retention(configuration)
+    findings += check_agents_line(configuration)
     findings += _check_privacy(configuration)
     findings.append(_check_recordings(configuration))
     findings += [_check_switch(configuration, switch) for switch in configuration.switches]
@@ -106,6 +108,30 @@ def _check_ledger(configuration: Configuration) -> Finding:
         return Finding("ledger", "bad", str(error))
     signed = f"checkpoints are signed by {key.key_id}" if key else "checkpoints are not signed"
     return Finding("ledger", "good", f"{ledger.name} can be written; {signed}")
+
+
+def check_agents_line(configuration: Configuration) -> list[Finding]:
+    """The line on which agents agree: its PINs can be read, and by nobody else; its wording names its keys."""
+    line = configuration.agents.line
+    if line is None:
+        return []
+    findings = []
+    text, language = line.announcements[AgentAnnouncement.WORDING], line.language or configuration.language
+    keys = (line.agree_key, line.decline_key)
+    untold = [key for key in keys if next(wording.places(text, language, key), None) is None]
+    if untold:
+        findings.append(Finding("agents.line", "warning", f"'wording' does not name the key {' and '.join(untold)}"))
+    file = path_of(line.pins_file)
+    try:
+        read_private(file)
+        findings.append(Finding("agents' PINs", "good", f"{file} is private"))
+    except FileNotFoundError:
+        findings.append(
+            Finding("agents' PINs", "warning", f"no agent has one yet: 'consentivr agents pin set' ({file})")
+        )
+    except OSError as error:
+        findings.append(Finding("agents' PINs", "bad", str(error)))
+    return findings
 
 
 def private_files(configuration: Configuration) -> list[Path]:

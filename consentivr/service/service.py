@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import structlog
 
-from consentivr.asking import Call
+from consentivr.asking import Call, proof
 from consentivr.config import Configuration
-from consentivr.config.model import endpoint
+from consentivr.config.model import endpoint, path_of
 from consentivr.core import events as ev
+from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.core.policy import AgentWish, Announcement
-from consentivr.custody import DailyRetention, Sealer
+from consentivr.custody import DailyRetention, Pins, Sealer
+from consentivr.enrolling import Enrolment
 from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
@@ -19,6 +21,7 @@ from consentivr.ledger import LedgerError, LedgerWriter, lease_for
 from consentivr.resources import large_blocks_go_back, room_for_calls, room_to_turn_away
 from consentivr.service.build import (
     CannotServe,
+    agents_line,
     build_lines,
     dialplan_secret,
     head_file,
@@ -33,6 +36,7 @@ from consentivr.service.build import (
 )
 from consentivr.service.check import too_few
 from consentivr.switch import VISIT
+from consentivr.threads import Worker
 from consentivr.watch import Alarm, Lease, Watch
 from consentivr.web import Status, WebServer
 
@@ -40,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 ALARM_SECONDS = 5.0
 """So long, at the end, incidents that nobody was told of yet may take."""
+CONNECT_SECONDS = 5.0
+"""How long a peer may take to hand over a call."""
 
 BLIND_SECONDS = 3.0
 """A switch that nobody has watched for so long is one on which nothing is recorded."""
@@ -57,6 +63,9 @@ class Application:
         """
         self._watch_only = watch_only
         self._lines = build_lines(configuration)
+        self._agents_line = agents_line(configuration)
+        self._pins = Pins(path_of(configuration.agents.line.pins_file)) if configuration.agents.line else None
+        self._hashing = Worker()
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
             key, authority = signer(configuration), stamper(configuration)
@@ -154,6 +163,8 @@ class Application:
                     for announcement in (Announcement.QUESTION, Announcement.TOLD):
                         if announcement in sounds:
                             self.ledger.add_notice(sounds[announcement].notice)
+            for heard in self._agents_line.sounds.values() if self._agents_line else ():
+                self.ledger.add_notice(heard[AgentAnnouncement.WORDING].notice)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         large_blocks_go_back()
@@ -205,10 +216,20 @@ class Application:
         self.ledger.stop()
 
     def _serve_call(self, session: OutboundSession) -> None:
-        call = Call(
-            session, self._lines, self.ledger, self._commit_timeout, self._secret, self._may_ask, self._is_watched
-        )
-        call.run(self._asked)
+        """Raises PeerRefused when the dialplan is not ours."""
+        headers = session.connect(CONNECT_SECONDS)
+        if self._secret is not None:
+            proof.check(self._secret, headers)
+        agents = self._agents_line
+        if agents is not None and headers.get("Caller-Destination-Number") == agents.number:
+            Enrolment(session, agents, self._check_pin, self.ledger, self._commit_timeout).run(headers)
+            return
+        call = Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched)
+        call.run(headers, self._asked)
+
+    def _check_pin(self, number: str, pin: str) -> tuple[Proof, str]:
+        assert self._pins is not None
+        return self._hashing.run(self._pins.check, number, pin)
 
     def _may_ask(self, channel_uuid: str) -> bool:
         """Whether nobody asks or follows this channel, or a switch has it and does not say that it is on a visit.

@@ -119,19 +119,25 @@ class Applications(Execution):
         return {"Application-Response": "FILE PLAYED" if played else "FILE NOT FOUND"}
 
     def _app_play_and_get_digits(self, argument: str) -> None:
-        _min, _max, tries, timeout, terminators, prompt, _error, variable, regex, _digit_timeout = argument.split(" ")
+        _min, most, tries, timeout, terminators, prompt, _error, variable, regex, _digit_timeout = argument.split(" ")
         self.variables.pop(variable, None)
         keys = _KEYS.replace(terminators, "")
         for _ in range(int(tries)):
             self.questions += 1
             if self.questions in self.caller.keys:
                 key, after_ms = self.caller.keys[self.questions]
-                self.later(after_ms, self.press, key)
+                for place, digit in enumerate(key):
+                    self.later(after_ms + 100 * place, self.press, digit)
             played, pressed = self._play(prompt, keys)
             if not played:
                 return
             if pressed is None:
                 pressed = self.wait(int(timeout), keys)
+            while pressed is not None and len(pressed) < int(most):
+                following = self.wait(int(timeout), _KEYS)
+                if following is None or following in terminators:
+                    break
+                pressed += following
             if pressed is not None and re.fullmatch(regex, pressed):
                 self.variables.update({variable: pressed, "read_result": "success"})
                 return
