@@ -82,21 +82,6 @@ AFTERWARDS = frozenset(
 """Turns that are not the call's own: they do not make it any younger."""
 
 
-OF_RECORDINGS = frozenset(
-    {
-        Turn.RECORDING_STARTED,
-        Turn.FORBIDDEN_RECORDING,
-        Turn.RECORDING_STOPPED,
-        Turn.RECORDING_REPAIRED,
-        Turn.RECORDING_SEALED,
-        Turn.RECORDING_ERASED,
-        Turn.AUDIO_ERASED,
-        Turn.ERASURE,
-    }
-)
-"""What ``summarize`` needs to tell of a call's recordings."""
-
-
 class Row(Protocol):
     """What is read of a row of the ledger."""
 

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from consentivr.core.evidence import OF_RECORDINGS, CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.custody.report import Report
 from consentivr.custody.rights import Holds
 from consentivr.custody.sealing import finish, seal
@@ -18,6 +18,20 @@ UNDER_WAY = timedelta(hours=1)
 """A recording younger than this may still be written; it is neither missed nor quarantined."""
 
 _AT_ONCE = 500
+
+_OF_RECORDINGS = frozenset(
+    {
+        Turn.RECORDING_STARTED,
+        Turn.FORBIDDEN_RECORDING,
+        Turn.RECORDING_STOPPED,
+        Turn.RECORDING_REPAIRED,
+        Turn.RECORDING_SEALED,
+        Turn.RECORDING_ERASED,
+        Turn.AUDIO_ERASED,
+        Turn.ERASURE,
+    }
+)
+"""What ``summarize`` needs to tell of a call's recordings."""
 
 
 class Accounting:
@@ -37,7 +51,7 @@ class Accounting:
         """What no one sealed, because we or the switch were stopped; and what is gone."""
         gone = (Turn.AUDIO_ERASED, Turn.ERASURE)
         visits = self._ledger.visits(Search(), Turn.RECORDING_STARTED, without=gone)
-        for rows in self._ledger.rows_of_visits(visits, OF_RECORDINGS):
+        for rows in self._ledger.rows_of_visits(visits, _OF_RECORDINGS):
             for recording in summarize(rows).audio:
                 if recording.path in self._gone:
                     continue

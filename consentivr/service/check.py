@@ -16,7 +16,7 @@ from consentivr.files import read_secret
 from consentivr.ledger import Ledger, LedgerError, check_head
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
-from consentivr.service.build import head_file, signer, sounds_folder
+from consentivr.service.build import head_file, signer, sounds_folder, stamper
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def _check_sounds(configuration: Configuration) -> list[Finding]:
 def _check_ledger(configuration: Configuration) -> Finding:
     try:
         key = signer(configuration)
+        stamper(configuration)
         check_head(configuration.ledger.location, head_file(configuration))
         ledger = Ledger(configuration.ledger.location)
         ledger.check_writable()
