@@ -275,3 +275,23 @@ def _verified(ledger: Ledger) -> Any:
     from consentivr.ledger.verification import verify_ledger
 
     return verify_ledger(ledger, Verifier([]))
+
+
+def test_certificates_that_are_not_there_are_told_before_anything_is_served(
+    configure: Callable[..., Configuration], tmp_path: Path
+) -> None:
+    data = configure().model_dump(mode="json", exclude_none=True)
+    data["ledger"] |= {"path": str(tmp_path / "ledger.sqlite3"), "head_file": str(tmp_path / "head")}
+    data["ledger"]["time_stamp_url"] = "http://127.0.0.1:1/"
+    path = tmp_path / "consentivr.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", "-c", str(path)])
+    assert (done.exit_code, "time_stamp_roots" in done.output) == (2, True), done.output
+    data["ledger"]["time_stamp_roots"] = str(tmp_path / "none.pem")
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    for verb in ("check", "serve"):
+        done = CliRunner().invoke(main, [verb, "-c", str(path)])
+        assert (done.exit_code != 0, "holds no certificates" in done.output) == (True, True), done.output
+    data["ledger"]["time_stamp_url"] = "ftp://127.0.0.1/"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    assert "must be http" in CliRunner().invoke(main, ["check", "-c", str(path)]).output

@@ -159,12 +159,14 @@ class _Gaps:
         return False
 
 
-def verify(links: Iterable[Link], checkpoints: Iterable[Checkpoint] = ()) -> list[Finding]:
+def verify(
+    links: Iterable[Link], checkpoints: Iterable[Checkpoint] = (), after: Checkpoint = Checkpoint(0, GENESIS)
+) -> list[Finding]:
     """Everything that is wrong with a chain, in the order in which the rows are stored.
 
     A chain that was computed anew from some row on is consistent in itself; only a checkpoint that was
     kept elsewhere tells (REWRITTEN), as it does of a cut tail (TRUNCATED). Memory does not grow with
-    the chain.
+    the chain. ``after``: the row before the first one.
     """
     findings: list[Finding] = []
     noted: dict[int, set[str]] = {}
@@ -172,7 +174,7 @@ def verify(links: Iterable[Link], checkpoints: Iterable[Checkpoint] = ()) -> lis
         noted.setdefault(checkpoint.position, set()).add(checkpoint.hash)
     gaps = _Gaps([])
     committed = lru_cache(10_000)(commitment)  # the rows of a call share theirs
-    expected, last = 1, GENESIS
+    expected, last = after.position + 1, after.hash
     for row in links:
         if row.position < expected and not gaps.fill(row.position):
             findings.append(Finding(row.position, Tampering.INSERTED))

@@ -100,24 +100,6 @@ when that was declared.
 """
 
 
-OF_RECORDINGS = frozenset(
-    {
-        Turn.RECORDING_STARTED,
-        Turn.FORBIDDEN_RECORDING,
-        Turn.RECORDING_STOPPED,
-        Turn.RECORDING_REPAIRED,
-        Turn.RECORDING_SEALED,
-        Turn.RECORDING_ERASED,
-        Turn.RECORDING_DIFFERS,
-        Turn.RECORDING_ADOPTED,
-        Turn.QUARANTINED,
-        Turn.AUDIO_ERASED,
-        Turn.ERASURE,
-    }
-)
-"""What ``summarize`` needs to tell of a call's recordings."""
-
-
 class Row(Protocol):
     """What is read of a row of the ledger."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from consentivr.core.evidence import OF_RECORDINGS, CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
 from consentivr.custody.holds import Holds
 from consentivr.custody.report import Report
 from consentivr.custody.sealing import finish, removed, seal
@@ -18,6 +18,23 @@ UNDER_WAY = timedelta(hours=1)
 
 _AT_ONCE = 500
 _LEFT = "recorded without permission, and left by a process that died"
+
+_OF_RECORDINGS = frozenset(
+    {
+        Turn.RECORDING_STARTED,
+        Turn.FORBIDDEN_RECORDING,
+        Turn.RECORDING_STOPPED,
+        Turn.RECORDING_REPAIRED,
+        Turn.RECORDING_SEALED,
+        Turn.RECORDING_ERASED,
+        Turn.RECORDING_DIFFERS,
+        Turn.RECORDING_ADOPTED,
+        Turn.QUARANTINED,
+        Turn.AUDIO_ERASED,
+        Turn.ERASURE,
+    }
+)
+"""What ``summarize`` needs to tell of a call's recordings."""
 
 
 class Accounting:
@@ -70,7 +87,7 @@ class Accounting:
             for turn in (Turn.RECORDING_STARTED, Turn.RECORDING_ADOPTED)
             for visit in self._ledger.visits(Search(), turn, without=(Turn.AUDIO_ERASED,))
         )
-        for rows in self._ledger.rows_of_visits(list(visits), OF_RECORDINGS):
+        for rows in self._ledger.rows_of_visits(list(visits), _OF_RECORDINGS):
             for recording in summarize(rows).audio:
                 if recording.path in self._gone:
                     continue

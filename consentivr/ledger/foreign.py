@@ -95,6 +95,11 @@ class ForeignNames:
             if row.content["turn"] in _GONE:
                 self._gone.add(name)
 
+    def go_on(self, further: ForeignNames) -> None:
+        """With what was seen of rows that follow."""
+        self._named = further._named | self._named
+        self._gone |= further._gone
+
     def wrong(self, files: Iterable[Any]) -> list[Finding]:
         """What is wrong with the table's rows (name, path, key), by the first row that names them."""
         missing = {name: at for name, at in self._named.items() if name not in self._gone}

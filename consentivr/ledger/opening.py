@@ -25,6 +25,7 @@ class Opened:
     def __init__(
         self, location: str | Path, *, create: bool = True, patience_s: float = 0.25, any_schema: bool = False
     ) -> None:
+        self.location = location
         try:
             self.database = open_database(location, patience_s=patience_s, create=create)
             self.name = self.database.name

@@ -255,8 +255,17 @@ class Searching(Opened):
             rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.position, checkpoints.c.key_id))
             return [SignedCheckpoint(**row._mapping) for row in rows]
 
-    def links(self, search: Search = EVERYTHING) -> Iterator[Link]:
-        """The chain in the order in which its rows are stored, for ``core.chain.verify``; or an excerpt."""
+    def stored(self) -> tuple[int, int]:
+        """The numbers under which the first and the last row are stored; (0, 0) without any."""
+        with self.reading() as connection:
+            first, last = connection.execute(sa.select(sa.func.min(entries.c.seq), sa.func.max(entries.c.seq))).one()
+        return first or 0, last or 0
+
+    def links(self, search: Search = EVERYTHING, stored: tuple[int, int] | None = None) -> Iterator[Link]:
+        """The chain in the order in which its rows are stored, for ``core.chain.verify``; or an excerpt.
+
+        ``stored``: only what is stored from the one number to the other.
+        """
         people, rows_erased = self._receipts()
         query = (
             sa.select(*_LINKED, callers.c.key.label("caller_key"), callers.c.caller_id_number)
@@ -264,6 +273,8 @@ class Searching(Opened):
             .where(*conditions(search, self.country))
             .order_by(order(search))
         )
+        if stored is not None:
+            query = query.where(entries.c.seq.between(*stored))
         for previous, hash_, digest, key, *columns, caller_key, number in self._rows(query):
             said = dict(zip(HASHED, columns, strict=True))
             channel, position = said["channel_uuid"], said["position"]

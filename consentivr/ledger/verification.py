@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import bisect
 import json
+import multiprocessing
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain as chain_of
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -104,30 +109,17 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
     own = ledger.checkpoints()
     signed = [*own, *kept.signed]
     good, forged = verifier.check(signed) if verifier else ([known.checkpoint for known in signed], [])
-    said = Verified(0, checkpoint=f"0:{chain.GENESIS}")
-    foreign = ForeignNames()
-
-    def counted() -> Iterator[Link]:
-        newest = ""
-        for row in ledger.links():
-            said.rows += 1
-            at = row.content["at"] if row.content is not None else newest
-            if at < newest:
-                behind = seconds_between(at, newest)
-                if behind > CLOCK_TOLERANCE.total_seconds():
-                    said.backwards.append((row.position, behind))
-                    newest = at
-            else:
-                newest = at
-            said.checkpoint = f"{row.position}:{row.hash}"
-            foreign.note(row)
-            yield row
-
-    said.findings = chain.verify(counted(), [*kept.noted, *good]) + forged
+    checkpoints = [*kept.noted, *good]
+    end = _if_whole(ledger, checkpoints)
+    if end is None:
+        end = Counted(ledger.links())
+        end.findings = chain.verify(end, checkpoints)
+    said = Verified(end.rows, end.findings + forged, backwards=end.backwards)
+    said.checkpoint = f"{end.last.position}:{end.last.hash}"
     if verifier and not any(map(verifier.holds, own)):
         said.findings.append(Finding(min(1, said.rows), Tampering.UNSIGNED))
     said.findings += [*_verify_notices(ledger), *_verify_beside_the_chain(ledger)]
-    said.findings += foreign.wrong(ledger.foreign_files())
+    said.findings += end.foreign.wrong(ledger.foreign_files())
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
 
@@ -194,12 +186,96 @@ def _wrong_with_notice(notice: NoticeVersion | None, digest: str, duration_ms: i
     return Tampering.NOTICE_CHANGED if changed else None
 
 
-def seconds_between(earlier: str, later: str) -> float:
-    """Of two times as the ledger has them; 0 when one is none."""
+class Counted:
+    """Rows on their way to being verified: how many, which came last, and their clocks."""
+
+    def __init__(self, links: Iterable[Link]) -> None:
+        self._links: Iterable[Link] | None = links
+        self.rows = 0
+        self.before = self.last = Checkpoint(0, chain.GENESIS)
+        """The row before them, as the first one names it, and the last one."""
+        self.oldest, self.newest = "~", ""
+        self.backwards: list[tuple[int, float]] = []
+        self.findings: list[Finding] = []
+        self.foreign = ForeignNames()
+
+    def __iter__(self) -> Iterator[Link]:
+        links, self._links = self._links or (), None
+        for row in links:
+            self.rows += 1
+            self.last = Checkpoint(row.position, row.hash)
+            self.foreign.note(row)
+            if row.content is not None:
+                self._look_at(row.position, str(row.content["at"]))
+            yield row
+
+    def _look_at(self, position: int, at: str) -> None:
+        if at >= self.newest:
+            self.newest = at
+        elif _is_behind(at, self.newest):
+            self.backwards.append((position, _seconds(at, self.newest)))
+            self.newest = at
+        self.oldest = min(self.oldest, at)
+
+
+def _is_behind(at: str, newest: str) -> bool:
+    return at < newest and _seconds(at, newest) > CLOCK_TOLERANCE.total_seconds()
+
+
+def _seconds(earlier: str, later: str) -> float:
+    """Between two times as the ledger has them; 0 when one is none."""
     try:
         return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
     except (TypeError, ValueError):
         return 0.0
+
+
+SIDE_BY_SIDE_ROWS = 100_000
+"""So many rows are worth starting processes for."""
+
+
+def _if_whole(ledger: Searching, checkpoints: Sequence[Checkpoint]) -> Counted | None:
+    """The chain in stretches, by a process each. None unless all is well: whoever asks reads it in order then."""
+    first, last = ledger.stored()
+    processes = len(os.sched_getaffinity(0))
+    if processes == 1 or last - first < SIDE_BY_SIDE_ROWS:
+        return None
+    starts = range(first, last + 1, (last - first) // processes + 1)
+    ends = [*(start - 1 for start in starts[1:]), last]
+    with ProcessPoolExecutor(len(starts), multiprocessing.get_context("spawn")) as pool:
+        location = str(ledger.location)
+        stretches = list(pool.map(_stretch, repeat(location), zip(starts, ends, strict=True), repeat(checkpoints)))
+    whole = stretches[0]
+    if whole.before.position or whole.before.hash != chain.GENESIS:
+        return None
+    for index, stretch in enumerate(stretches):
+        is_last = index == len(stretches) - 1
+        if any(is_last or finding.kind is not Tampering.TRUNCATED for finding in stretch.findings) or stretch.backwards:
+            return None  # a checkpoint beyond its end is none of the stretch's
+        if index and (stretch.before != whole.last or _is_behind(stretch.oldest, whole.newest)):
+            return None
+        if index:
+            whole.rows += stretch.rows
+            whole.last, whole.newest = stretch.last, max(whole.newest, stretch.newest)
+            whole.foreign.go_on(stretch.foreign)
+    whole.findings = []
+    return whole
+
+
+def _stretch(location: str, stored: tuple[int, int], checkpoints: Sequence[Checkpoint]) -> Counted:
+    """What is stored from the one number to the other, in a process of its own."""
+    ledger = Searching(location, create=False, patience_s=5.0)
+    try:
+        links = ledger.links(stored=stored)
+        first = next(links, None)
+        if first is None:
+            return Counted(())
+        rows = Counted(chain_of((first,), links))
+        rows.before = Checkpoint(first.position - 1, first.previous)
+        rows.findings = chain.verify(rows, checkpoints, rows.before)
+        return rows
+    finally:
+        ledger.close()
 
 
 # --- an export, without the ledger -----------------------------------------------------------

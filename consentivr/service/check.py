@@ -22,7 +22,7 @@ from consentivr.ledger import Ledger, LedgerError, check_head
 from consentivr.privacy import missing
 from consentivr.prompts import AudioProblem, inspect, written_for
 from consentivr.resources import room_for_calls
-from consentivr.service.build import CannotServe, dialplan_secret, head_file, peer_users, signer, sounds_folder
+from consentivr.service.build import CannotServe, dialplan_secret, head_file, peer_users, signer, sounds_folder, stamper
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def _check_questions(configuration: Configuration) -> list[Finding]:
 def _check_ledger(configuration: Configuration) -> Finding:
     try:
         key = signer(configuration)
+        stamper(configuration)
         check_head(configuration.ledger.location, head_file(configuration))
         ledger = Ledger(configuration.ledger.location)
         ledger.check_writable()
