@@ -31,7 +31,8 @@ def rows(laboratory: Laboratory, channel: Channel) -> dict[str, Entry]:
     def ended() -> bool:
         found.clear()
         found.update({row.turn: row for row in laboratory.rows(channel)})
-        return "call_ended" in found and ("recording_started" in found) == ("recording_sealed" in found)
+        became = {"recording_sealed", "recording_erased"} & set(found)
+        return "call_ended" in found and ("recording_started" not in found or bool(became))
 
     until(ended)
     visits(laboratory.rows(channel))

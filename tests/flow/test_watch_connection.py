@@ -9,7 +9,7 @@ import gevent
 import pytest
 
 from consentivr.lab.switch import Channel
-from tests.flow.talks import NO, YES, Talks, audible, press, stays, until
+from tests.flow.talks import NO, YES, Talks, press, stays, until
 from tests.ledgers import locked, whole
 
 Make = Callable[..., Talks]
@@ -220,5 +220,4 @@ def test_p11_the_ledger_is_locked_while_conversations_are_taken_up(talks: Make, 
     made.sees(yes, "withdrawn")
     for channel in (yes, no):
         made.ended(channel)
-    for file in yes.recorded:
-        assert audible(file) <= {"caller", "agent"}
+    assert not any(Path(file).exists() for file in yes.recorded), "what was taken back is erased"

@@ -72,7 +72,7 @@ def test_a_talk_is_taken_up_again(world: World, how: signal.Signals) -> None:
     assert withdrawn["stopped_ms"] < 200, "P6"
     world.end_call(call)
     eventually(lambda: turns(world, call).count("call_ended") == 1)
-    eventually(lambda: turns(world, call).count("recording_sealed") == 1)
+    eventually(lambda: turns(world, call).count("recording_erased") == 1)
     assert turns(world, call).count("decision") == 1
 
 
