@@ -251,7 +251,7 @@ class Adopting:
         if why is not None:
             adopted = Adopted(why, *following.switch_name)
             following.ledger.note(ref.row(adopted.turn, adopted.evidence()))
-        self._not_kept(visit, told, late=why is not None)
+        self._not_kept(visit, told, rows, late=why is not None)
         if not told.decided:
             self._settling.later(visit)
         following.tell(visit, ev.Changed(following.situation(visit)))
@@ -260,7 +260,7 @@ class Adopting:
         )
         return visit
 
-    def _not_kept(self, visit: Visit, told: Told, *, late: bool) -> None:
+    def _not_kept(self, visit: Visit, told: Told, rows: Sequence[Entry], *, late: bool) -> None:
         """What ran and sounded while nobody watched is taken out of its file, unless it is recorded by law."""
         state = visit.state
         running = [recorder.path for recorder in self._following.situation(visit).recorders] if late else []
@@ -268,7 +268,7 @@ class Adopting:
         if not ran or told.span is not None or state.paused or visit.policy.mode is RecordingMode.PERMANENT:
             return
         visit.state = state._replace(unwatched=True)
-        row = self._following.unwatched(ran)
+        row = self._following.unwatched(ran, rows[-1].at if rows else None)
         self._following.ledger.note(visit.ref.row(row.turn, row.evidence()))
 
     def over(self, visit: Visit, end: CallEnded) -> None:

@@ -55,8 +55,15 @@ class Following:
     """``run`` ends with an ESLError, when the connection does."""
 
     def __init__(
-        self, connection: InboundConnection, house: House, ledger: LedgerWriter, sealer: Sealer, alarm: Alarm
+        self,
+        connection: InboundConnection,
+        house: House,
+        ledger: LedgerWriter,
+        sealer: Sealer,
+        alarm: Alarm,
+        seen_until: float | None = None,
     ) -> None:
+        """``seen_until``: when this process saw the switch last (Unix time, seconds), if it has."""
         self.connection = connection
         self.house = house
         self.ledger = ledger
@@ -65,8 +72,8 @@ class Following:
         self.switch_name = ("", "")
         """The switch's own name, and that of its run."""
         self.began = time.time()
-        self.watched_until: float | None = None
-        """Until when somebody watched before us, by the switch's own memory; Unix time, seconds. None: nobody ever."""
+        self.watched_until = seen_until
+        """Until when somebody watched before us, by our memory or the switch's; Unix time, seconds. None: unknown."""
         self.board = Switchboard()
         self.visits: dict[str, Visit] = {}
         """By the caller's leg."""
@@ -214,10 +221,13 @@ class Following:
             known=all(leg in self.visits or self.people.is_told(leg) for leg in others),
         )
 
-    def unwatched(self, paths: tuple[str, ...]) -> Unwatched:
-        """These ran, and nobody watched until now."""
-        since = None if self.watched_until is None else _iso(self.watched_until)
-        return Unwatched(since, _iso(time.time()), paths)
+    def unwatched(self, paths: tuple[str, ...], last_row_at: datetime | None) -> Unwatched:
+        """These ran, and nobody watched until now; when the last row was written somebody did, and in the end it may be
+        that nobody knows more: what died with its switch was watched until then, or not."""
+        since = self.watched_until
+        if since is None and last_row_at is not None:
+            since = last_row_at.timestamp()
+        return Unwatched(None if since is None else _iso(since), _iso(time.time()), paths)
 
     def owner_of(self, path: str) -> Visit | None:
         """Whose file it is: a visit's own files have its name."""

@@ -76,7 +76,7 @@ class Returning:
     def _watched(self, said: str) -> None:
         at_ms = said.strip()
         if at_ms.isascii() and at_ms.isdigit():
-            self._following.watched_until = int(at_ms) / 1000
+            self._following.watched_until = max(int(at_ms) / 1000, self._following.watched_until or 0.0)
 
     def _listed(self, said: str) -> None:
         rows = rows_of(said, "uuid", "direction", "application", "callstate")

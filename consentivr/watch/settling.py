@@ -103,7 +103,8 @@ class Settling:
                 self._add_missing(ref, known)
             else:
                 its = rows.get(visit, [])
-                self._finish(known, ref, end, its[0].at if its else datetime.now(timezone.utc), orphaned=orphaned)
+                began, last = (its[0].at, its[-1].at) if its else 2 * (datetime.now(timezone.utc),)
+                self._finish(known, ref, end, began, last, orphaned=orphaned)
                 self._remove(ref, its)
 
     def _is_followed(self, ref: CallRef) -> bool:
@@ -111,10 +112,12 @@ class Settling:
         followed = visit is not None and visit.state.visit == ref.visit
         return followed or self._following.adopting.is_reading(ref.channel_uuid, ref.visit)
 
-    def _finish(self, known: Told, ref: CallRef, end: CallEnded, began: datetime, *, orphaned: bool) -> None:
+    def _finish(
+        self, known: Told, ref: CallRef, end: CallEnded, began: datetime, last: datetime, *, orphaned: bool
+    ) -> None:
         sounded = orphaned and bool(known.unclosed) and known.span is None and not known.paused
         if sounded and self._following.house.policy(ref.line, ref.queue).mode is not RecordingMode.PERMANENT:
-            self._write(ref, self._following.unwatched(known.unclosed))
+            self._write(ref, self._following.unwatched(known.unclosed, last))
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))
             self._following.sealer.seal(ref, path, unwatched=sounded or known.unwatched)

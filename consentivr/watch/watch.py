@@ -59,6 +59,8 @@ class Watch:
         self._following: Following | None = None
         self.blind_since: float | None = time.time()
         """Since when (Unix time, seconds) nothing is watched by this process; None while it watches."""
+        self._seen_until: float | None = None
+        """When this process saw the switch last; None: never."""
         self.stands_by = False
         """Whether another process watches this switch."""
 
@@ -125,7 +127,7 @@ class Watch:
     def _follow(self, connection: InboundConnection) -> None:
         """For the time of one connection; the other one, for executions, ends with it."""
         executions = InboundConnection(self.address, self._password)
-        following = Following(connection, self._house, self._ledger, self._sealer, self._alarm)
+        following = Following(connection, self._house, self._ledger, self._sealer, self._alarm, self._seen_until)
         beside = [
             gevent.spawn(self._listen, executions, connection, following),
             gevent.spawn(self._keep_lease, connection, following),
@@ -137,7 +139,7 @@ class Watch:
             following.run()
         finally:
             self._following = None
-            self.blind_since = time.time()
+            self.blind_since = self._seen_until = time.time()
             gevent.killall(beside)
             following.end()
             executions.stop()
