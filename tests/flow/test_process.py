@@ -55,7 +55,8 @@ def ended(served: Served, channel: Channel) -> list[Entry]:
 
     def is_so() -> bool:
         turns = Counter(row.turn for row in served.rows(channel))
-        return turns["call_ended"] >= turns["arrived"] and turns["recording_sealed"] == turns["recording_started"]
+        became = turns["recording_sealed"] + turns["recording_erased"]
+        return turns["call_ended"] >= turns["arrived"] and became == turns["recording_started"]
 
     until(is_so, 20)
     rows = served.rows(channel)
