@@ -357,7 +357,7 @@ def test_the_next_queues_own_recorder_does_not_write_the_first_file_again(world:
 
 def test_p2_a_yes_before_enough_was_heard_is_asked_again(world: World) -> None:
     call = world.call()
-    world.press(call, "1", after=0.3)  # a key before the question itself sounds is flushed
+    world.press(call, "1", after=0.1)
     gevent.sleep(0.4)
     world.press(call, "1", after=1.1)
     world.talking(call)
