@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from consentivr import custody
 from consentivr.cli import main
 from consentivr.config import Configuration
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.custody.checking import EACH_DAYS
 from consentivr.disclosure import evidence_sheet
 from consentivr.disclosure.words import WORDS

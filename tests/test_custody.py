@@ -18,9 +18,10 @@ import pytest
 import soundfile
 
 from consentivr import custody
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.foreign import is_name
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
 from consentivr.ledger.entry import REGISTER
 from consentivr.recordings import Places

@@ -15,8 +15,8 @@ from consentivr import custody, disclosure
 from consentivr.core import talk_turns, turns
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, NoticeVersion, Reason
-from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
+from consentivr.core.turn import Turn
 from consentivr.core.verdict import Do, Verdict, VerdictReason
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key

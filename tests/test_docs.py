@@ -13,8 +13,8 @@ import pytest
 import consentivr
 from consentivr.cli import main
 from consentivr.core.consent import Reason
-from consentivr.core.evidence import Turn
 from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, Taps, WhileHeld
+from consentivr.core.turn import Turn
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -13,8 +13,8 @@ import structlog
 
 from consentivr import custody
 from consentivr.core.chain import Tampering
-from consentivr.core.evidence import Turn
 from consentivr.core.foreign import NAMED, paths_in, renamed, says_nobody, withheld
+from consentivr.core.turn import Turn
 from consentivr.disclosure import hand_over
 from consentivr.ledger import CallRef, Ledger, Search, Verifier
 from consentivr.ledger.schema import entries, foreign_files

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from consentivr import custody
-from consentivr.core.evidence import Turn
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Ledger, Verifier
 from consentivr.ledger.schema import metadata
 from consentivr.ledger.verification import verify_ledger

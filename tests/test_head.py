@@ -10,7 +10,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import HeadFile, Ledger, LedgerError, LedgerUnavailable, LedgerWriter, Search, make_key
 from consentivr.ledger import writer as writing
 from tests.ledgers import as_administrator, entry, opened, sql, whole

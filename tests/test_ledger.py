@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import Entry, Ledger, LedgerError, LedgerUnavailable, LedgerWriter, Search, make_key
 from consentivr.ledger.migrate import migrations
 from consentivr.ledger.schema import SCHEMA, metadata

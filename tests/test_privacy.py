@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from consentivr.cli import main
 from consentivr.config import Configuration, load, loads
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.disclosure.incidents import happened, summed_up
 from consentivr.ledger import CallRef, Ledger, Search
 from consentivr.privacy import DOCUMENTS, LANGUAGES, Document, Facts, document, facts_of, missing

@@ -17,8 +17,9 @@ from click.testing import CliRunner
 from consentivr import custody
 from consentivr.cli import main
 from consentivr.config import Configuration
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Ledger
 from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, whole

@@ -18,8 +18,8 @@ from consentivr.cli import main
 from consentivr.config import Configuration
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.ledger import NO_CALL, REGISTER, CallRef, Entry, Ledger, LedgerError, Search, Verifier
 from consentivr.ledger.export import read_export
 from consentivr.ledger.repairing import receipts_in, reissue

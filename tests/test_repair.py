@@ -14,8 +14,9 @@ import pytest
 import soundfile
 
 from consentivr import custody
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Ledger
 from consentivr.recordings import Places, fingerprint, is_unfinished, repair, visit_of
 from tests.ledgers import UUIDS, whole

@@ -24,7 +24,7 @@ from consentivr import custody, disclosure
 from consentivr.core import chain
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
 from consentivr.ledger.entry import chained, hashed
 from consentivr.ledger.export import IN_ARCHIVE

@@ -23,7 +23,7 @@ from joserfc.jwk import OKPKey
 from consentivr import custody
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.disclosure import hand_over
 from consentivr.ledger import CallRef, Ledger, Search, Signer, make_key
 from consentivr.ledger.export import FORMAT

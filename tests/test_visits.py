@@ -23,8 +23,9 @@ from consentivr.cli import main
 from consentivr.config import Configuration
 from consentivr.core import chain
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import CallRef, Ledger, LedgerError, LedgerWriter, Search, Verifier
 from consentivr.ledger.entry import HASHED, as_text, hashed

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from consentivr.cli import main
 from consentivr.config import Configuration
 from consentivr.core.chain import Tampering
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import Entry, Ledger, LedgerError, LedgerWriter, Search, make_key
 from consentivr.ledger import witness as witnessing
 from consentivr.ledger import writer as writing

@@ -24,7 +24,7 @@ import structlog
 from consentivr.bench.figures import Figure
 from consentivr.bench.server import announcements, pin
 from consentivr.config import Configuration, loads
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.files import write_secret
 from consentivr.lab.simulated.many import ManyHeld
 from consentivr.ledger import CallRef, Entry, Ledger

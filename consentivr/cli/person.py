@@ -20,7 +20,8 @@ from consentivr.cli.ledger.options import FILE
 from consentivr.config import Configuration
 from consentivr.config.model import path_of
 from consentivr.core.consent import Reason
-from consentivr.core.evidence import CallSummary, Turn, summarize
+from consentivr.core.evidence import CallSummary, summarize
+from consentivr.core.turn import Turn
 from consentivr.disclosure import LANGUAGES, HandedOver, Letter, hand_over
 from consentivr.files import read_secret
 from consentivr.ledger import Entry, Ledger, Search

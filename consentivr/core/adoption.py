@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.evidence import Row, Turn
+from consentivr.core.evidence import Row
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.state import AgentNoted, TalkState
+from consentivr.core.turn import Turn
 from consentivr.core.turns import Withdrawn
 
 

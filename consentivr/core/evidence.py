@@ -5,76 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-
-class Turn(str, Enum):
-    """One row of the ledger is one turn of a call, or of what became of its evidence."""
-
-    ARRIVED = "arrived"
-    """A caller met a line: written before the decision."""
-    DECISION = "decision"
-    RECORDING_WITHHELD = "recording_withheld"
-    RECORDING_STARTED = "recording_started"
-    RECORDING_FAILED = "recording_failed"
-    RECORDING_STOPPED = "recording_stopped"
-    FORBIDDEN_RECORDING = "forbidden_recording"
-    LOOKED_FOR_RECORDERS = "looked_for_recorders"
-    AGENT_ANSWERED = "agent_answered"
-    AGENT_STARTED = "agent_started"
-    AGENT_STOPPED = "agent_stopped"
-    RECORDING_PAUSED = "recording_paused"
-    RECORDING_RESUMED = "recording_resumed"
-    RECORDING_MASKED = "recording_masked"
-    """Silence in the file: a hold, or a party who has not agreed; evidence ``why``, ``parties``, ``paths``."""
-    RECORDING_UNMASKED = "recording_unmasked"
-    TAPPED = "tapped"
-    """Something listens on a leg; evidence names it by its functions."""
-    COMMAND_FAILED = "command_failed"
-    """The switch refused something that matters."""
-    ADOPTED = "adopted"
-    """A watch took the conversation up."""
-    UNWATCHED = "unwatched"
-    """A recorder sounded while nobody watched: that span is taken out of the file."""
-    WITHDRAWN = "withdrawn"
-    AGREED_LATE = "agreed_late"
-    QUEUE_LEFT = "queue_left"
-    CALL_ENDED = "call_ended"
-    CONNECTION_LOST = "connection_lost"
-
-    RECORDING_REPAIRED = "recording_repaired"
-    RECORDING_SEALED = "recording_sealed"
-    RECORDING_ERASED = "recording_erased"
-    HOLD = "hold"
-    HOLD_RELEASED = "hold_released"
-    AUDIO_ERASED = "audio_erased"
-    ERASURE = "erasure"
-    ROWS_ERASED = "rows_erased"
-    LEDGER_BEGUN = "ledger_begun"
-    """In the place of another one, on purpose; evidence ``instead_of`` (its last known row) and ``found_rows``."""
-    TIME_STAMPED = "time_stamped"
-    """An authority says when a row was there (RFC 3161); evidence ``position``, ``hash``, ``time``, ``stamp``."""
-    CLOCK_SET_BACK = "clock_set_back"
-    """Rows that follow seem older than rows before; evidence ``seconds``, and ``newest`` of the times before."""
-    RECORDING_DIFFERS = "recording_differs"
-    """A file is not what was sealed, or not as long as the talk."""
-    AUDIO_CHECKED = "audio_checked"
-    """So many recordings were hashed again, through that row."""
-    QUARANTINED = "quarantined"
-    RECORDING_ADOPTED = "recording_adopted"
-    """A file was taken out of quarantine, as a visit's recording."""
-
-    AGENT_AGREED = "agent_agreed"
-    AGENT_WITHDREW = "agent_withdrew"
-    AGENTS_COUNTED = "agents_counted"
-    """Somebody counted or listed by agent: what was asked, on which agreement, by whom."""
-
-    NOTICE_ADDED = "notice_added"
-    """A wording is there from now on: decisions name it by its digest."""
-    TALLIED = "tallied"
-    """How far something was counted whose rows are gone, or were written by 0.1.0."""
-
+from consentivr.core.turn import Turn
 
 AFTERWARDS = frozenset(
     {

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from consentivr.core.evidence import Row, Turn
+from consentivr.core.evidence import Row
+from consentivr.core.turn import Turn
 
 SHARE = 0.01
 LEAST_MS = 1000

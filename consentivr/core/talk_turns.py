@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.core.turns import Row
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from consentivr.core.consent import Attempt, Consent, Notice, NoticeVersion
-from consentivr.core.evidence import Turn
 from consentivr.core.statutes import Confirmation
+from consentivr.core.turn import Turn
 from consentivr.core.verdict import Verdict
 
 CONSENT_BASIS = "consent, GDPR art. 6(1)(a)"

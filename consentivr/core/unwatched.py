@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from consentivr.core.evidence import Row, Turn
+from consentivr.core.evidence import Row
+from consentivr.core.turn import Turn
 
 MARGIN_S = 0.3
 """Between what happens on a line and its row, generously."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import CallSummary, Recording, summarize
+from consentivr.core.turn import Turn
 from consentivr.custody.holds import Holds
 from consentivr.custody.report import Report
 from consentivr.custody.sealing import finish, removed, seal

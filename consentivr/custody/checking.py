@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from consentivr.core.evidence import Recording, Turn, summarize
+from consentivr.core.evidence import Recording, summarize
 from consentivr.core.lengths import LEAST_MS, apart
+from consentivr.core.turn import Turn
 from consentivr.ledger import NO_CALL, CallRef, Entry, Ledger, Search
 from consentivr.recordings import Elsewhere, Places
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from consentivr.core.evidence import CallSummary, Recording, Turn
+from consentivr.core.evidence import CallSummary, Recording
 from consentivr.core.foreign import is_name
+from consentivr.core.turn import Turn
 from consentivr.custody.holds import Holds
 from consentivr.ledger import CallRef, Entry
 from consentivr.recordings import Places

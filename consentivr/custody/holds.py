@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from consentivr.core.evidence import CallSummary, Turn, summarize
+from consentivr.core.evidence import CallSummary, summarize
+from consentivr.core.turn import Turn
 from consentivr.ledger import Ledger, Search
 
 

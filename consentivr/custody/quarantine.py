@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.foreign import is_name, says_nobody
+from consentivr.core.turn import Turn
 from consentivr.custody.holds import Holds
 from consentivr.custody.sealing import seal
 from consentivr.ledger import NO_CALL, CallRef, Ledger, Search

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import NO_CALL, REGISTER, Entry, Ledger
 
 

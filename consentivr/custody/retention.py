@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 
-from consentivr.core.evidence import CallSummary, Turn, summarize
+from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
+from consentivr.core.turn import Turn
 from consentivr.custody.accounting import UNDER_WAY, Accounting
 from consentivr.custody.checking import check_part
 from consentivr.custody.files import erase_files

@@ -13,8 +13,9 @@ import gevent
 import gevent.queue
 import structlog
 
-from consentivr.core.evidence import CallSummary, Turn, summarize
+from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.foreign import withheld
+from consentivr.core.turn import Turn
 from consentivr.core.unwatched import spans
 from consentivr.ledger import CallRef, Entry, LedgerError, LedgerWriter
 from consentivr.recordings import (

@@ -8,7 +8,8 @@ from datetime import date
 
 from consentivr.core.confirmations import WITHDRAWN
 from consentivr.core.consent import Reason
-from consentivr.core.evidence import CallSummary, Turn
+from consentivr.core.evidence import CallSummary
+from consentivr.core.turn import Turn
 from consentivr.custody.files import erase_files
 from consentivr.custody.holds import Holds
 from consentivr.ledger import CallRef, Ledger

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import Entry, Ledger, Search
 
 INCIDENTS = (Turn.FORBIDDEN_RECORDING, Turn.COMMAND_FAILED, Turn.TAPPED, Turn.QUARANTINED, Turn.UNWATCHED)

@@ -13,8 +13,9 @@ from typing import Any, Literal
 import jinja2
 
 from consentivr.core.callers import WhoseNumber
-from consentivr.core.evidence import CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import CallSummary, Recording, summarize
 from consentivr.core.retention import RetentionTerms
+from consentivr.core.turn import Turn
 from consentivr.disclosure.letter_words import WORDS
 from consentivr.ledger import Entry, Ledger
 from consentivr.ledger.export import RECORDINGS

@@ -10,7 +10,8 @@ from typing import Any
 import jinja2
 
 import consentivr
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
+from consentivr.core.turn import Turn
 from consentivr.disclosure.telling import told
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import Entry, Ledger, Verifier

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Recording, Turn, summarize
+from consentivr.core.evidence import Recording, summarize
+from consentivr.core.turn import Turn
 from consentivr.ledger import Entry
 
 SYNTAX = "0.4.0"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from consentivr.core import chain
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.core.turns import NoticeAdded
 from consentivr.ledger import foreign
 from consentivr.ledger.databases import Database, DatabaseError

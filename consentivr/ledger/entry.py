@@ -13,7 +13,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from consentivr.core import chain
-from consentivr.core.evidence import CallSummary, Turn
+from consentivr.core.evidence import CallSummary
+from consentivr.core.turn import Turn
 
 REGISTER = "register"
 """Stands for the channel in the rows of the agents' register."""

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from consentivr.core import chain
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError

@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 from consentivr.core.chain import Link, canonical
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
 from consentivr.core.foreign import NAMED
+from consentivr.core.turn import Turn
 from consentivr.ledger import jws
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.manifest import Manifest, call_of, of_export

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from consentivr.core import chain
 from consentivr.core.chain import Finding, Link, Tampering
-from consentivr.core.evidence import Turn
 from consentivr.core.foreign import FOREIGN, NAMED, paths_in, renamed
+from consentivr.core.turn import Turn
 from consentivr.ledger.entry import Entry, storable
 from consentivr.ledger.schema import entries, foreign_files
 

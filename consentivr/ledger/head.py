@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.files import read_private, replace_private
 from consentivr.ledger.entry import NO_CALL, CallRef
 from consentivr.ledger.errors import LedgerError, NoLedger

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consentivr.core import chain
 from consentivr.core.chain import Link, Ranges
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger.entry import HASHED, NO_CALL, CallRef
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import read_export

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.counting import count
 from consentivr.ledger.entry import (

@@ -18,7 +18,7 @@ from typing import Any
 from cryptography import x509
 
 from consentivr.core.chain import Checkpoint, Finding, Tampering
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger.entry import NO_CALL, CallRef, Entry, as_text
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.signing import SignedCheckpoint

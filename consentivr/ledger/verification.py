@@ -22,7 +22,8 @@ from typing import Any
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import CallSummary, Turn
+from consentivr.core.evidence import CallSummary
+from consentivr.core.turn import Turn
 from consentivr.core.turns import NoticeAdded
 from consentivr.ledger import jws
 from consentivr.ledger.entry import CLOCK_TOLERANCE

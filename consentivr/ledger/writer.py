@@ -21,7 +21,7 @@ import gevent.event
 import structlog
 
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger.entry import CLOCK_TOLERANCE, NO_CALL, CallRef, Entry, as_text, now
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.head import HeadFile, open_known

@@ -17,9 +17,9 @@ from consentivr import switch
 from consentivr.core import adoption
 from consentivr.core import events as ev
 from consentivr.core.adoption import ChannelSays, Told
-from consentivr.core.evidence import Turn
 from consentivr.core.policy import RecordingMode
 from consentivr.core.talk_turns import Adopted, CallEnded
+from consentivr.core.turn import Turn
 from consentivr.core.turns import Arrived
 from consentivr.ledger import CallRef, Entry, LedgerError
 from consentivr.recordings import is_channel_uuid, recording_stem

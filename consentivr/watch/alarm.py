@@ -14,8 +14,8 @@ import gevent.event
 import gevent.subprocess
 import structlog
 
-from consentivr.core.evidence import Turn
 from consentivr.core.foreign import withheld
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef
 
 log = structlog.get_logger(__name__)

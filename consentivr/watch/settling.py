@@ -14,10 +14,11 @@ from consentivr.core import events as ev
 from consentivr.core.adoption import Told, told
 from consentivr.core.confirmations import WITHDRAWN
 from consentivr.core.consent import Consent, ConsentDecision, Reason
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.recorders import FORBIDDEN
 from consentivr.core.talk_turns import CallEnded, RecordingStopped
+from consentivr.core.turn import Turn
 from consentivr.core.turns import CONSENT_BASIS, Arrived, Decided, Row
 from consentivr.core.verdict import Verdict, verdict
 from consentivr.ledger import CallRef, Entry, LedgerError

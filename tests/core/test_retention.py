@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from consentivr.core.evidence import AFTERWARDS, CallSummary, Recording, Turn, summarize
+from consentivr.core.evidence import AFTERWARDS, CallSummary, Recording, summarize
 from consentivr.core.retention import Due, RetentionTerms, due
+from consentivr.core.turn import Turn
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 

@@ -11,9 +11,10 @@ import pytest
 
 from consentivr.core.adoption import _FOLDS, ChannelSays, Told, restored, told, word
 from consentivr.core.consent import ConsentDecision
-from consentivr.core.evidence import AFTERWARDS, Turn
+from consentivr.core.evidence import AFTERWARDS
 from consentivr.core.policy import RecordingMode, TalkPolicy
 from consentivr.core.state import AgentNoted, TalkState
+from consentivr.core.turn import Turn
 from consentivr.core.turns import Withdrawn
 
 GIVEN, REFUSED, NOT_OBTAINED, WITHDRAWN = ConsentDecision

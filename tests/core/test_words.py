@@ -12,9 +12,9 @@ from consentivr.core.actions import AskingAction, TalkAction
 from consentivr.core.conversation import step
 from consentivr.core.dialogue import step as ask
 from consentivr.core.events import AskingEvent, TalkEvent
-from consentivr.core.evidence import Turn
 from consentivr.core.policy import LinePolicy, RecordingMode, TalkPolicy
 from consentivr.core.state import AskingState, TalkState
+from consentivr.core.turn import Turn
 
 CORE = Path(core.__path__[0])
 RULES = [path for path in CORE.glob("*.py") if path.stem not in ("events", "actions")]

@@ -11,7 +11,7 @@ import gevent
 import pytest
 from structlog.testing import capture_logs
 
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef
 from consentivr.watch import Alarm
 from consentivr.watch.alarm import TOGETHER, WAITING_AT_MOST, WORKERS

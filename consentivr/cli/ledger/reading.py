@@ -19,7 +19,8 @@ from consentivr.cli.common import (
     shown,
 )
 from consentivr.cli.ledger.options import NUMBERS, looks_at_agents, named, searching
-from consentivr.core.evidence import Turn, summarize
+from consentivr.core.evidence import summarize
+from consentivr.core.turn import Turn
 from consentivr.disclosure import LANGUAGES, WORDS, told
 from consentivr.ledger import Entry, Search
 

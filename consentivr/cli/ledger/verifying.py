@@ -15,7 +15,7 @@ from consentivr.cli.ledger.options import FILE, KEYS
 from consentivr.config import Configuration
 from consentivr.config.model import path_of
 from consentivr.core.chain import Finding, Tampering
-from consentivr.core.evidence import Turn
+from consentivr.core.turn import Turn
 from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key
 from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.stamping import Roots, Stamps
