@@ -28,6 +28,7 @@ AGENT_KEYS = {"pause": "*3", "resume": "*4"}
 def _known(data: dict[str, Any]) -> None:
     """Colleague 2001 is an agent of ours, 2002 is nobody known; agents have keys."""
     data["agents"] |= {"users": {f"2001@{DOMAIN}": "2001@default"}, "keys": AGENT_KEYS}
+    data["question"] |= {"min_heard_ms": 700}
 
 
 @pytest.fixture(scope="module")

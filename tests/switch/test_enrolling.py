@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import pytest
+import soundfile
 
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
@@ -28,9 +29,11 @@ def test_number_pin_wording_and_a_key(
 ) -> None:
     folder = tmp_path / "sounds"
     shutil.copytree(sounds, folder)
-    for place in (folder / "de" / str(rate) for rate in SAMPLE_RATES):
-        for announcement in AgentAnnouncement:
-            shutil.copy(place / "welcome.wav", place / f"agents-{announcement.value}.wav")
+    for rate in SAMPLE_RATES:
+        place = folder / "de" / str(rate)
+        sound, _ = soundfile.read(place / "welcome.wav")
+        for announcement in AgentAnnouncement:  # of its own: a sound that is known is not noted with other words
+            soundfile.write(place / f"agents-{announcement.value}.wav", sound / 2, rate, subtype="PCM_16")
     Pins(tmp_path / "agents.pins").set("1001@default", "1001", PIN)
 
     def with_a_line(data: dict[str, Any]) -> None:
