@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/consentivr demo
 
+# What runs on a real switch waits more than it computes: several at a time.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/switch
+	$(BIN)/python -m pytest -n 3 tests/switch
 
 # What .ci/run adds to the tests: lint, format, types, import rules, coverage floors.
 check: $(VENV)/installed-dev
