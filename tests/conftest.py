@@ -22,6 +22,15 @@ from tests.postgres import Server, find_postgres
 
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A verb of the command line sets up the log of its process, which is ours."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 YAML = """
 service: {{secret_file: {secret_file}}}
 sounds: {{folder: {sounds}}}

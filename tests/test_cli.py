@@ -269,7 +269,7 @@ def test_serve_refuses_a_taken_port_and_a_bad_ledger(path: Path) -> None:
         done = run("serve", "-c", str(path))
     assert done.exit_code == 2
     assert "cannot listen" in done.output
-    data["ledger"]["path"] = "/dev/null/ledger"
+    data["ledger"] |= {"path": "/dev/null/ledger", "head_file": str(path.with_name("another.head"))}
     path.write_text(yaml.safe_dump(data))
     assert "cannot be opened" in run("serve", "-c", str(path)).output
 
@@ -611,7 +611,7 @@ def test_a_lost_ledger_is_a_finding(signed: Signed) -> None:
     path, *_ = signed
     data = yaml.safe_load(path.read_text())
     ledger = Path(data["ledger"]["path"])
-    assert json.loads(Path(data["ledger"]["head_file"]).read_text())["position"] == 12
+    assert json.loads(Path(data["ledger"]["head_file"]).read_text())["position"] == 16
     as_administrator(ledger, "DELETE FROM entry WHERE position > 10", "DELETE FROM checkpoint")
     done = run("ledger", "verify", "-c", str(path))
     assert (done.exit_code, "row 11: truncated" in done.output) == (1, True), done.output

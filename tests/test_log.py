@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from consentivr.cli.log import LINES_A_MINUTE, Rate, configure_log
-
-
-@pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def test_the_same_warning_has_a_rate_and_a_summary(capsys: pytest.CaptureFixture[str]) -> None:

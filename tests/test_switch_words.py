@@ -80,8 +80,15 @@ def test_every_command_is_tried_above() -> None:
     reads = {
         "unrecordable", "is_recordable", "can_be_named", "is_conference_name", "watchdog_group", "permission",
         "refusal", "media_bugs", "is_done", "is_no_channel",
+        "caller_id_number", "dumped",
     }  # fmt: skip
     assert makes - reads == set(LITERAL)
+
+
+def test_what_a_dump_tells() -> None:
+    assert switch.dumped('{"Unique-ID": "x", "variable_list": ["one"]}') == {"Unique-ID": "x"}
+    for nothing in ("-ERR No such channel!\n", "", "[]"):
+        assert switch.dumped(nothing) == {}
 
 
 # --- what must not become part of a command ---------------------------------------------------

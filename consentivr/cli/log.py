@@ -54,5 +54,4 @@ def configure_log(level: str, *, json_lines: bool, rate: Rate | None = None) -> 
             structlog.processors.format_exc_info,
             renderer,
         ],
-        cache_logger_on_first_use=True,
     )

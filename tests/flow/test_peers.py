@@ -77,7 +77,7 @@ def test_p9_a_peer_that_never_stops_talking_starves_nobody(laboratory: Laborator
 
 
 def test_p9_silent_peers_are_let_go(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consentivr.asking.call.CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("consentivr.service.service.CONNECT_SECONDS", 0.1)
     peers = [gevent.socket.create_connection(laboratory.application.address) for _ in range(60)]
     gevent.sleep(0.5)
     assert laboratory.application.calls == 0
