@@ -34,7 +34,7 @@ LONGEST_S = 300.0
 """After so many seconds it is given up, and what is missing told."""
 
 _YAML = """
-ledger: {{path: {folder}/ledger.sqlite3}}
+ledger: {{path: {folder}/ledger.sqlite3, head_file: {folder}/ledger.head}}
 recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {sounds}}}
 agents: {{must_agree: false}}

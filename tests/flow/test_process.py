@@ -117,12 +117,14 @@ def test_p11_restarted_in_the_talk(served: Served, how: int) -> None:
     rows = ended(served, channel)
     turns = [row.turn for row in rows]
     assert turns[:4] == ["arrived", "decision", "recording_started", "agent_answered"]
-    # Told to stop, it leaves silence behind until somebody watches again (promise P10); killed, it cannot.
-    silence = ["recording_masked", "recording_unmasked"] if how == signal.SIGTERM else []
+    # Told to stop, it leaves silence behind until somebody watches again (promise P10); killed, it cannot: then the
+    # file is silenced (decision 12).
+    silence = ["recording_masked", "recording_unmasked"] if how == signal.SIGTERM else ["unwatched"]
     expected = ["adopted", "call_ended", "recording_sealed", "recording_stopped", *silence]
     assert sorted(turns[4:]) == sorted(expected)
     (path,) = channel.recorded
-    assert next(row for row in rows if row.turn == "recording_sealed").evidence["path"] == path
+    sealed = next(row for row in rows if row.turn == "recording_sealed").evidence
+    assert (sealed["path"], "silenced" in sealed) == (path, how == signal.SIGKILL)
     assert channel.recorded[path] >= channel.talked_ms - 100, "without a gap"
 
 

@@ -57,7 +57,7 @@ def test_p6_a_stop_that_fails_is_followed_by_stop_all(talks: Make, how: str) -> 
 @pytest.mark.parametrize("how", ["refuses", "hangs"])
 def test_p6_what_cannot_be_stopped_is_an_alarm_and_not_said_to_be(talks: Make, tmp_path: Path, how: str) -> None:
     told = tmp_path / "told"
-    program = f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))"
+    program = f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read())"
     made = talks(watch={"command": [sys.executable, "-c", program]}, desktops=True)
     desktop = Desktop(made)
     channel, path = recorded(made)

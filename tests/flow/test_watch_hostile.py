@@ -254,7 +254,8 @@ def test_p5_a_file_that_no_command_can_name_is_stopped_all_the_same(talks: Make)
     until(lambda: not channel.agent_recorders, 1)
     until(lambda: not path.exists())
     assert not any("${" in command or "'" in command for command in made.commands)
-    (forbidden,) = made.sees(channel, "forbidden_recording")
+    made.sees(channel, "recording_erased")
+    (forbidden,) = made.said(channel, "forbidden_recording")
     assert is_name(forbidden["path"]), "the path went with the file"
     made.ended(channel)
 

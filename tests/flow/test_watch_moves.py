@@ -9,6 +9,7 @@ from pathlib import Path
 import gevent
 import pytest
 
+from consentivr.core.foreign import is_name
 from consentivr.lab.switch import Channel, Leg
 from tests.flow.talks import NO, SALES, YES, Talks, audible, everybody, masked_s, press, stays, until
 
@@ -169,9 +170,10 @@ def test_p5_who_said_no_comes_to_somebody_who_is_recorded(talks: Make, how: str)
     channel, leg = _comes_to_a_recorded_leg(made, how, path)
     until(lambda: not leg.recorders, 1)
     until(lambda: not path.exists(), 2)
-    (forbidden,) = made.sees(channel, "forbidden_recording")
-    assert (forbidden["path"], forbidden["why"]) == (str(path), "caller_refused")
-    made.sees(channel, "recording_erased")
+    (erased,) = made.sees(channel, "recording_erased")
+    (forbidden,) = made.said(channel, "forbidden_recording")
+    assert (forbidden["path"], forbidden["why"]) == (erased["path"], "caller_refused")
+    assert is_name(erased["path"]), "the path went with the file"
     made.ended(channel)
     assert made.incidents == (2 if how == "three_way" else 1), "who listens is one of its own"
 
@@ -311,8 +313,10 @@ def test_the_queue_where_the_talk_is_decides(talks: Make, which: str) -> None:
     if which in ("mode off", "other purpose"):
         channel.record_without_asking(str(path), agent=True)
         until(lambda: not channel.agent_recorders, 1)
-        (forbidden,) = made.sees(channel, "forbidden_recording")
-        assert (forbidden["path"], forbidden["why"]) == (str(path), which.replace(" ", "_"))
+        (erased,) = made.sees(channel, "recording_erased")
+        assert not path.exists()
+        (forbidden,) = made.said(channel, "forbidden_recording")
+        assert (forbidden["path"], forbidden["why"]) == (erased["path"], which.replace(" ", "_"))
     made.ended(channel)
     intact(made, channel, 1)
 
