@@ -140,7 +140,7 @@ def test_what_is_no_call_is_neither_held_nor_erased(ledger: Ledger, folder: Path
     with pytest.raises(LedgerError, match=f"'{name}' is no call"):
         custody.hold(ledger, name, "lawsuit 1")
     with pytest.raises(LedgerError, match=f"'{name}' is no call"):
-        custody.erase_calls(ledger, folder, [name], "request")
+        custody.erase_calls(ledger, Places(folder), [name], "request")
     assert [row.evidence["agent"] for row in ledger.register()] == ["1001@default"]
     assert len(list(ledger.read())) == rows
 

@@ -56,7 +56,7 @@ def test_eight_years_of_retention_and_whole_each_time(ledger: Ledger, tmp_path: 
     """Receipts get as old as rows that are due; stray files, the register, wordings and tallies among them."""
     folder = tmp_path / "recordings"
     folder.mkdir()
-    custody.agree(ledger, "1001@default")
+    custody.agree(ledger, "1001@default", custody.AgreedTo(wording="test"))
     ledger.add_notice(NoticeVersion("de", "Dürfen wir?", "ab" * 32, 4000))
     number, erased = 0, 0
     for quarter in range(32):
@@ -83,12 +83,14 @@ def test_eight_years_of_retention_and_whole_each_time(ledger: Ledger, tmp_path: 
 
 
 def test_what_proves_others_is_no_call(ledger: Ledger, tmp_path: Path) -> None:
-    custody.agree(ledger, "1001@default")
+    custody.agree(ledger, "1001@default", custody.AgreedTo(wording="test"))
     ledger.append(call(0, BEGAN))
     ledger.erase_rows(ledger.visits(Search(queue=QUEUE)), {"why": "retention"})
     for name in (NO_CALL, REGISTER):
-        assert not custody.hold(ledger, name, "lawsuit")
-        assert custody.calls_of_person(ledger, [name]) == []
+        with pytest.raises(LedgerError, match="is no call"):
+            custody.hold(ledger, name, "lawsuit")
+        with pytest.raises(LedgerError, match="is no call"):
+            custody.calls_of_person(ledger, [name])
         for erase in (ledger.erase_rows, ledger.erase_people):
             with pytest.raises(LedgerError, match="is no call"):
                 erase([name], {"why": "x"})

@@ -50,7 +50,11 @@ def test_whatever_is_wrong_is_found_in_order(tmp_path: Path, monkeypatch: pytest
     as_administrator(location, f"UPDATE entry SET turn = 'x' WHERE position = {position}")
     said, alone = both(location, monkeypatch)
     assert ([(one.position, one.kind) for one in said.findings], alone) == ([(position, Tampering.CHANGED)], False)
-    as_administrator(location, f"DELETE FROM entry WHERE position = {position}")
+    as_administrator(
+        location,
+        f"DELETE FROM entry WHERE position = {position}",
+        f"DELETE FROM caller WHERE channel_uuid = '{UUIDS[position - 1]}'",
+    )
     said, alone = both(location, monkeypatch)
     assert alone is (position == 60)
     assert bool(said.findings) is (position < 60), "a cut tail is told by a checkpoint alone"

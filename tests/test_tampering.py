@@ -31,6 +31,7 @@ from consentivr.ledger.export import IN_ARCHIVE
 from consentivr.ledger.manifest import hashes_of
 from consentivr.ledger.schema import ERASED
 from consentivr.ledger.verification import Kept, verify_export, verify_ledger
+from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, as_administrator, sql
 from tests.postgres import Server
 
@@ -639,7 +640,7 @@ def export(world: World, tmp_path: Path) -> tuple[Data, Path]:
     about = CallRef(UUIDS[0], VISITS[0], "support", QUEUE, "caller_opt_in")
     recorded = (Turn.RECORDING_STARTED, Turn.RECORDING_STOPPED)
     world.ledger.append([about.row(turn, {"path": str(file)}) for turn in recorded])
-    world.ledger.append([about.row(Turn.RECORDING_SEALED, custody.seal(folder, str(file)))])
+    world.ledger.append([about.row(Turn.RECORDING_SEALED, custody.seal(Places(folder), str(file)))])
     world.ledger.sign()
     out = tmp_path / "export.zip"
     with out.open("wb") as made:

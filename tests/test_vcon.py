@@ -294,7 +294,7 @@ def test_the_sound_is_held_against_its_seal_also_without_a_signature(
     path = tmp_path / "export"
     path.write_text(json.dumps(vcon))
     said = verify_export(path, signer.verifier)
-    assert (said.recordings, [finding.kind for finding in said.findings]) == (1, [Tampering.VCON])
+    assert (said.recordings, [finding.kind for finding in said.findings]) == (1, [Tampering.UNSIGNED, Tampering.VCON])
     vcon["dialog"][2]["body"] = "AAAA"
     assert Tampering.AUDIO in findings(tmp_path, vcon, signer)
     assert attached(vcon, FORMAT)["rows"]

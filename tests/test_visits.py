@@ -290,9 +290,9 @@ def test_spans_of_silence(ledger: Ledger, folder: Path) -> None:
     rows = [
         ref.row(Turn.DECISION, {"decision": "given", "reason": "consent_key", "attempts": []}),
         ref.row(Turn.RECORDING_STARTED, {"path": str(path)}),
-        ref.row(Turn.RECORDING_MASKED, {"why": "hold", "parties": ["agent"], "paths": [str(path)]}),
-        ref.row(Turn.RECORDING_MASKED, {"why": "hold"}),
-        ref.row(Turn.RECORDING_UNMASKED, {"why": "hold"}),
+        ref.row(Turn.RECORDING_MASKED, {"why": "on_hold", "parties": ["agent"], "paths": [str(path)]}),
+        ref.row(Turn.RECORDING_MASKED, {"why": "on_hold"}),
+        ref.row(Turn.RECORDING_UNMASKED, {"why": "on_hold"}),
         ref.row(Turn.RECORDING_UNMASKED, {}),
         ref.row(Turn.RECORDING_MASKED, {"why": "third_party"}),
         ref.row(Turn.RECORDING_MASKED, {"why": "of another kind"}),
@@ -303,7 +303,7 @@ def test_spans_of_silence(ledger: Ledger, folder: Path) -> None:
     ledger.append([replace(row, at=moment) for row, moment in zip(rows, at, strict=True)])
     call = summarize(ledger.call(VISITS[0]))
     assert call.masked == (
-        (at[2], at[4], "hold"),
+        (at[2], at[4], "on_hold"),
         (at[6], at[7], "third_party"),
         (at[7], at[8], "of another kind"),
         (at[9], None, "lasts"),

@@ -32,7 +32,11 @@ class ErasedPerson:
 
 
 def calls_of_person(ledger: Ledger, channels: Sequence[str]) -> list[CallSummary]:
-    """Every visit of these channels: a channel is one person's, whatever lines it came to."""
+    """Every visit of these channels: a channel is one person's, whatever lines it came to.
+
+    Raises LedgerError for what is no call.
+    """
+    ledger.must_be_calls(channels)
     return [summarize(rows) for rows in ledger.rows_of(channels)]
 
 

@@ -42,7 +42,7 @@ class Erasing:
 
         The personal data go with the last row that is bound to them. Returns the number of rows. The chain keeps
         their digests, which tell nothing without the keys that are erased with them. Calls of one queue
-        belong into one receipt: it names the queue of the first. Raises ValueError for what is no call.
+        belong into one receipt: it names the queue of the first. Raises LedgerError for what is no call.
         """
         self._ledger.must_be_calls(visits)
         with self._ledger.writing() as connection:
