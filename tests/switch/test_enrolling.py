@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import gevent
 import pytest
 
 from consentivr.config import Configuration
-from consentivr.config.model import SAMPLE_RATES
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.custody import Pins
 from consentivr.ledger import REGISTER, Ledger, Search
@@ -23,14 +21,7 @@ pytestmark = pytest.mark.freeswitch
 PIN = "271828"
 
 
-def test_number_pin_wording_and_a_key(
-    configure_once: Callable[..., Configuration], sounds: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "sounds"
-    shutil.copytree(sounds, folder)
-    for place in (folder / "de" / str(rate) for rate in SAMPLE_RATES):
-        for announcement in AgentAnnouncement:
-            shutil.copy(place / "welcome.wav", place / f"agents-{announcement.value}.wav")
+def test_number_pin_wording_and_a_key(configure_once: Callable[..., Configuration], tmp_path: Path) -> None:
     Pins(tmp_path / "agents.pins").set("1001@default", "1001", PIN)
 
     def with_a_line(data: dict[str, Any]) -> None:
@@ -39,7 +30,7 @@ def test_number_pin_wording_and_a_key(
             "number": "5099", "pins_file": str(tmp_path / "agents.pins"), "announcements": texts,
         }  # fmt: skip
 
-    with World(configure_once(sounds_folder=folder), tmp_path, change=with_a_line) as world:
+    with World(configure_once(), tmp_path, change=with_a_line) as world:
         for pin, key, row in ((PIN, "1", "agent_agreed"), (PIN, "9", "agent_withdrew"), ("000000", "1", "")):
             before = rows(world)
             call = world.call("5099")
