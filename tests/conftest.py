@@ -14,6 +14,7 @@ import structlog
 
 from consentivr.config import Configuration, loads
 from consentivr.config.model import SAMPLE_RATES
+from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.core.policy import Announcement
 from consentivr.files import write_secret
 from consentivr.lab.laboratory import Laboratory
@@ -55,12 +56,13 @@ announcements:
 
 @pytest.fixture(scope="session")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every announcement as a hum of 400 ms, the question of 1 s."""
+    """Every announcement as a hum of 400 ms, the question of 1 s, those of the agents' line of 300 ms."""
     folder = tmp_path_factory.mktemp("sounds")
+    lengths = {announcement.value: 0.4 for announcement in Announcement} | {Announcement.QUESTION.value: 1.0}
+    lengths |= {f"agents-{announcement.value}": 0.3 for announcement in AgentAnnouncement}
     for rate in SAMPLE_RATES:
-        for announcement in Announcement:
-            seconds = 1.0 if announcement is Announcement.QUESTION else 0.4
-            path = folder / "de" / str(rate) / f"{announcement.value}.wav"
+        for name, seconds in lengths.items():
+            path = folder / "de" / str(rate) / f"{name}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             hum = 0.3 * np.sin(2 * np.pi * 300 * np.arange(int(rate * seconds)) / rate)
             soundfile.write(str(path), hum, rate, subtype="PCM_16")

@@ -431,6 +431,9 @@ def signed(path: Path, tmp_path: Path) -> tuple[Path, Path, str, str]:
     data["ledger"]["signing_key"] = str(key)
     data["queues"]["support"]["retention"] = {"audio_days": 0, "rows_days": 10}
     path.write_text(yaml.safe_dump(data))
+    recordings = Path(data["recordings"]["folder"])
+    recordings.mkdir()
+    recordings.chmod(0o2770)
     with Laboratory(load(path), tmp_path, speed=20) as laboratory:
         yes = laboratory.call(Caller(keys={1: ("1", 1200)}))
         no = laboratory.call(Caller(number="+493023125001", keys={1: ("9", 1200)}))

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import gevent
+import gevent.socket
 import pytest
-import soundfile
 import yaml
 from click.testing import CliRunner
 
 from consentivr.cli import main
 from consentivr.config import ConfigError, Configuration, loads
-from consentivr.config.model import SAMPLE_RATES, AgentsLine
+from consentivr.config.model import AgentsLine
 from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.custody import Pins
+from consentivr.esl.session import SUBSCRIPTIONS
 from consentivr.files import NotPrivate
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.ledger import REGISTER, Ledger, Search
 from consentivr.service.build import rendered
 from consentivr.service.check import check_agents_line
+from tests.esl.peers import CONNECT_REPLY, OK, proven
 from tests.flow.talks import until
 
 PIN = "271828"
@@ -109,20 +111,13 @@ def test_an_agent_has_one_number(pins: Pins) -> None:
 
 
 @pytest.fixture
-def house(configure: Callable[..., Configuration], sounds: Path, tmp_path: Path, pins: Pins) -> Configuration:
-    folder = tmp_path / "sounds"
-    shutil.copytree(sounds, folder)
-    for rate in SAMPLE_RATES:
-        for announcement in AgentAnnouncement:
-            place = folder / "de" / str(rate)
-            sound, _ = soundfile.read(place / "welcome.wav")
-            soundfile.write(place / f"agents-{announcement.value}.wav", sound / 2, rate, subtype="PCM_16")
+def house(configure: Callable[..., Configuration], tmp_path: Path, pins: Pins) -> Configuration:
     line = AgentsLine(
         number="5099",
         pins_file=str(tmp_path / "agents.pins"),
         announcements={announcement: announcement.value for announcement in AgentAnnouncement},
     )
-    made = configure(sounds_folder=folder)
+    made = configure()
     return made.model_copy(update={"agents": made.agents.model_copy(update={"line": line})})
 
 
@@ -145,6 +140,7 @@ def test_an_agent_agrees_by_phone_and_takes_it_back(house: Configuration, tmp_pa
             said, evidence = register(laboratory)[-1]
             assert (said, evidence["agent"], evidence["by"]) == (turn, ANNA, "phone")
             assert PIN not in str(channel.variables), "it goes into no call record"
+            assert not {"consent_proof", "consent_called_at"} & set(channel.variables)
             assert channel.applications[-1] == "hangup"
         agreed = register(laboratory)[0][1]
         ledger = Ledger(laboratory.configuration.ledger.location, create=False)
@@ -183,6 +179,24 @@ def test_who_hangs_up_has_said_nothing(house: Configuration, tmp_path: Path, occ
         assert channel.over
         until(lambda: laboratory.application.calls == 0, 3)
         assert laboratory.rows() == []
+        assert register(laboratory) == []
+
+
+def test_who_does_not_know_the_secret_is_asked_for_no_pin(house: Configuration, tmp_path: Path) -> None:
+    said = CONNECT_REPLY.replace(b"Caller-Caller", b"Caller-Destination-Number: 5099\nCaller-Caller")
+    with Laboratory(house, tmp_path / "lab", speed=20) as laboratory:
+        for peer_says, let_in in ((said, False), (proven(said, laboratory.configuration), True)):
+            with gevent.socket.create_connection(laboratory.application.address, timeout=5) as peer:
+                peer.sendall(peer_says + OK * len(SUBSCRIPTIONS))
+                heard = b""
+                while b"sendmsg" not in heard and (data := peer.recv(65536)):
+                    heard += data
+            assert (b"sendmsg" in heard) is let_in
+        laboratory.switch.globals["consent_secret"] = "another"
+        channel = laboratory.call(Caller(keys=keys("1001#", f"{PIN}#", "1")), "5099")
+        assert channel.over
+        assert not {"consent_proof", "consent_typed"} & set(channel.variables)
+        assert laboratory.application.status().refused == 2
         assert register(laboratory) == []
 
 

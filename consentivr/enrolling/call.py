@@ -33,6 +33,7 @@ from consentivr.esl.errors import ESLError
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import LedgerUnavailable, LedgerWriter
 from consentivr.prompts import Spoken
+from consentivr.switch import CALLED_AT, PROOF
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ class Enrolment:
         session = self._session
         if isinstance(action, Answer):
             session.execute("answer")
-            session.set_variables({"playback_terminators": "none"})
+            session.set_variables({"playback_terminators": "none", PROOF: "", CALLED_AT: ""})
         elif isinstance(action, Ask):
             return Typed(self._ask(action.what))
         elif isinstance(action, Check):

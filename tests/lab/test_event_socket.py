@@ -178,10 +178,10 @@ def test_what_adoption_asks(switch: SimulatedSwitch, client: Client, tmp_path: P
 
 def test_timers(switch: SimulatedSwitch, client: Client) -> None:
     caller, _ = talking(switch)
-    assert client.ask(f"sched_api +1 mine uuid_kill {caller.uuid}").startswith("+OK Added: ")
+    assert client.ask(f"sched_api +20 mine uuid_kill {caller.uuid}").startswith("+OK Added: ")
     assert client.ask("sched_del nobodys") == "+OK Deleted: 0\n"
     assert client.ask("sched_del mine") == "+OK Deleted: 1\n"
-    passes(switch, 1500)
+    passes(switch, 21_000)
     assert not caller.over
     client.ask(f"sched_api +1 mine uuid_kill {caller.uuid}")
     until(lambda: caller.over)
