@@ -167,12 +167,23 @@ class Sealer:
                 turn, said = self._worker.run(removed, self._places, path, why, since)
                 if "gone" not in said:  # else somebody else was as quick, and says so
                     self._ledger.note(about.row(turn, said))
-                elif since is None and _is_unaccounted_for(call, path):  # a talk that never began: sealed as such
+                elif since is None and self._is_unaccounted_for(about, path):  # a talk that never began: sealed as such
                     self._ledger.note(about.row(Turn.RECORDING_SEALED, seal(self._places, path)))
             except (OSError, ValueError) as error:
                 why_not = getattr(error, "strerror", None) or str(error)  # without the path, which may hold a number
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=why_not)
             self._to_erase.task_done()
+
+    def _is_unaccounted_for(self, about: CallRef, path: str) -> bool:
+        """Whether its rows, those too that wait to be written, say that it began, and not what became of it."""
+        with gevent.Timeout(_SETTLE_S, False):
+            while about.visit is not None and self._ledger.is_behind(about.visit):
+                gevent.sleep(0.01)
+        call = self._known_of(about)
+        return call is not None and any(
+            recording.path == path and not recording.sealed and recording.erased_at is None
+            for recording in call.recordings
+        )
 
     def _known_of(self, about: CallRef) -> CallSummary | None:
         """The visit that asks for it: under a legal hold, retention erases it once that is released."""
@@ -183,12 +194,6 @@ class Sealer:
         except LedgerError as error:
             log.warning("whether a call is on hold cannot be read; it is erased", why=str(error))
             return None
-
-
-def _is_unaccounted_for(call: CallSummary | None, path: str) -> bool:
-    return call is not None and any(
-        recording.path == path and not recording.sealed and recording.erased_at is None for recording in call.recordings
-    )
 
 
 def removed(
