@@ -128,22 +128,26 @@ class OutboundServer:
 
     def _admit(self, sock: gevent.socket.socket, peer: Any) -> None:
         if not self._is_allowed(peer[0]):
-            self._refuse(sock, peer, "it is not in service.allowed_peers")
+            self._refused(peer, "it is not in service.allowed_peers")
+            sock.close()
         elif (stranger := self._stranger(sock, peer)) is not None:
-            self._refuse(sock, peer, stranger)
+            self._refused(peer, stranger)
+            self._give_back(sock)  # if it is a switch after all, its caller does not wait for the watchdog
         elif len(self._calls) >= self._max_connections:
             log.error("call turned away", calls=len(self._calls), hint="raise service.max_connections")
-            if len(self._turned_away) >= self._turned_away_at_once:
-                sock.close()
-            else:
-                self._turned_away.spawn(self._turn_away, sock)
+            self._give_back(sock)
         else:
             self._calls.spawn(self._run, OutboundSession(peer, sock))
 
-    def _refuse(self, sock: gevent.socket.socket, peer: Any, why: str) -> None:
+    def _refused(self, peer: Any, why: str) -> None:
         self.refused += 1
         log.warning("peer refused", peer=peer[0], why=why)
-        sock.close()
+
+    def _give_back(self, sock: gevent.socket.socket) -> None:
+        if len(self._turned_away) >= self._turned_away_at_once:
+            sock.close()
+        else:
+            self._turned_away.spawn(self._turn_away, sock)
 
     def _stranger(self, sock: gevent.socket.socket, peer: Any) -> str | None:
         """Why a peer on this machine is nobody whom we know; None when it is, or is on another machine."""
