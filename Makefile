@@ -8,9 +8,10 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/consentivr demo
 
-# What runs on a real switch waits more than it computes: several at a time.
+# What depends on time runs alone; what runs on a real switch waits more than it computes.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/switch
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/switch --ignore=tests/flow --ignore=tests/lab
+	$(BIN)/python -m pytest tests/flow tests/lab
 	$(BIN)/python -m pytest -n 3 tests/switch
 
 # What .ci/run adds to the tests: lint, format, types, import rules, coverage floors.

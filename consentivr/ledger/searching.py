@@ -160,20 +160,23 @@ class Searching(Opened):
         return found
 
     def open_visits(self, since: datetime) -> list[list[Entry]]:
-        """The rows of every visit that met us at ``since`` (UTC) or later and has not ended."""
+        """The rows of every visit that met us at ``since`` (UTC) or later and has no end, or no decision."""
         return list(self.rows_of_visits(self.names_of_open_visits(since)))
 
     def names_of_open_visits(self, since: datetime) -> list[str]:
         """The same visits, oldest first. What 0.1.0 wrote names no visit, and is not among them."""
         there = entries.alias("there")
-        ended = sa.exists().where(there.c.call == entries.c.call, there.c.turn == Turn.CALL_ENDED.value)
+
+        def has(turn: Turn) -> sa.Exists:
+            return sa.exists().where(there.c.call == entries.c.call, there.c.turn == turn.value)
+
         query = (
             sa.select(entries.c.visit)
             .where(
                 entries.c.turn.in_([Turn.ARRIVED.value, Turn.ADOPTED.value, Turn.DECISION.value]),
                 entries.c.at >= as_text(since),
                 entries.c.visit.isnot(None),
-                ~ended,
+                ~has(Turn.CALL_ENDED) | ~has(Turn.DECISION),
             )
             .order_by(entries.c.at)
         )

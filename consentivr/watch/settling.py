@@ -72,7 +72,8 @@ class Settling:
     def orphan(self, rows: Sequence[Entry], why: str) -> None:
         """A visit whose channel is gone: what it recorded is as complete as it will be. Its rows may be older than what
         was written since: they are read once more."""
-        if not told(rows).ended:
+        known = told(rows)
+        if not (known.ended and known.decided):
             self._gone(rows[-1].about, why)
 
     def _gone(self, ref: CallRef, why: str) -> None:

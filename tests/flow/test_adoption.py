@@ -241,3 +241,24 @@ def test_p11_a_seal_that_was_lost_with_the_process(laboratory: Laboratory, monke
     monkeypatch.setattr("consentivr.watch.following.UNSEALED_SECONDS", 0.2)
     laboratory.event_socket.drop()
     until(lambda: turns(laboratory, channel).count("recording_sealed") == 1)
+
+
+def test_p11_who_was_ended_before_it_was_decided_and_nobody_lived_to_decide(
+    laboratory: Laboratory, soon_old: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row of the decision was lost with who asked; who watched wrote the end, and died before the decision."""
+    monkeypatch.setattr("consentivr.watch.settling.PATIENCE_SECONDS", 60.0)
+    ledger = laboratory.application.ledger
+    enqueue = ledger._enqueue
+    monkeypatch.setattr(
+        ledger, "_enqueue", lambda row, durable: None if row.turn == "decision" else enqueue(row, durable)
+    )
+    channel = talk(laboratory, LONG_NO)
+    channel.hang_up()
+    channel.greenlet.join(20)
+    until(lambda: "call_ended" in turns(laboratory, channel))
+    assert "decision" not in turns(laboratory, channel)
+    monkeypatch.undo()
+    laboratory.event_socket.drop()
+    until(lambda: "decision" in turns(laboratory, channel), 20)
+    visits(laboratory.rows(channel))
