@@ -172,8 +172,8 @@ class OutboundServer:
         try:
             self._application(session)
         except PeerRefused as error:
-            self.refused += 1
-            log.warning("peer refused", peer=session.client_address[0], why=str(error))
+            self._refused(session.client_address, str(error))
+            self._turn_away(session.sock, b"exit\n\n")  # seen: merely closed, it may leave the caller to the watchdog
         except ESLError as error:
             log.warning("call dropped to the dialplan", peer=session.client_address[0], why=str(error))
         except Exception:
@@ -182,10 +182,10 @@ class OutboundServer:
             session.stop()
 
     @staticmethod
-    def _turn_away(sock: gevent.socket.socket) -> None:
+    def _turn_away(sock: gevent.socket.socket, said: bytes = b"connect\n\nexit\n\n") -> None:
         try:
             sock.settimeout(_TURN_AWAY_SECONDS)
-            sock.sendall(b"connect\n\nexit\n\n")
+            sock.sendall(said)
             with gevent.Timeout(_TURN_AWAY_SECONDS, False):
                 while sock.recv(65536):
                     pass
