@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from dataclasses import replace
@@ -17,6 +18,7 @@ from consentivr.core.chain import (
     Link,
     Ranges,
     Tampering,
+    _hmac,
     canonical,
     commitment,
     digest_of,
@@ -216,3 +218,9 @@ def test_ranges(positions: set[int]) -> None:
     ranges = Ranges(to_ranges(positions))
     assert {position for position in range(62) if position in ranges} == positions
     assert len(to_ranges(positions)) <= len(positions)
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
+def test_our_hmac_is_the_librarys(length: int) -> None:
+    key = bytes(range(256))[:length]
+    assert _hmac(key.hex(), b"a row") == hmac.new(key, b"a row", hashlib.sha256).hexdigest()
