@@ -13,6 +13,7 @@ import click
 from consentivr.cli.common import (
     AS_JSON,
     CONFIG,
+    FILE,
     Refused,
     load_configuration,
     nothing,
@@ -24,8 +25,6 @@ from consentivr.config.model import path_of
 
 if TYPE_CHECKING:
     from consentivr.web import Tokens
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()
@@ -121,7 +120,6 @@ def pin() -> None:
 def pin_set(config_path: Path, agent: str, number: str | None, pin: str) -> None:
     """Give AGENT a PIN of at least six digits, or a new one; that unlocks the number. It is kept hashed (scrypt)."""
     from consentivr import custody
-    from consentivr.config.model import path_of
 
     line = load_configuration(config_path).agents.line
     if line is None:

@@ -14,6 +14,7 @@ import click
 from consentivr.config import ConfigError, Configuration, load
 from consentivr.ledger import Ledger, LedgerError
 
+FILE = click.Path(path_type=Path, dir_okay=False)
 AS_JSON = click.option("--json", "print_json", is_flag=True, help="Print JSON instead of a table.")
 CONFIG = click.option(
     "-c",

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import click
 
-from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table, shown
+from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, nothing, opened, print_table, shown
 from consentivr.cli.ledger.forgetting import erase as erase_from_ledger
 from consentivr.cli.ledger.handing_over import new_file
-from consentivr.cli.ledger.options import FILE
 from consentivr.config import Configuration
 from consentivr.config.model import path_of
 from consentivr.core.consent import Reason

@@ -75,9 +75,7 @@ def list_(config_path: Path, print_json: bool) -> None:
             for one in custody.quarantined(book, build.places(configuration))
         ]
     if print_json:
-        print_json_value(
-            [dict(zip(("name", "since", "until", "call", "why", "was"), row, strict=True)) for row in found]
-        )
+        print_json_value([dict(zip(_QUARANTINED, row, strict=True)) for row in found])
         return
     print_table(["name", "since (UTC)", "until", "call", "why", "was"], found)
 

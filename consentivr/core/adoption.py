@@ -51,6 +51,11 @@ class Told(NamedTuple):
     decided: bool = False
     ended: bool = False
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether what records, if anything does, hears silence."""
+        return self.span is not None or self.paused
+
 
 def told(rows: Iterable[Row]) -> Told:
     """Fold the rows of a visit, in their order."""
@@ -173,7 +178,7 @@ def restored(
         forbidden=known.forbidden,
         agent=known.agent,
         noted=noted,
-        was_silent=known.span is not None or known.paused,
+        was_silent=known.is_silent,
         unwatched=known.unwatched,
         erase=known.erase,
         withdrawal=Withdrawn("not_said", None, "channel", erase=False, stopped_ms=None) if lost else None,

@@ -62,10 +62,11 @@ class OutboundServer:
     """Accepts connections of the switch and runs ``application(session)`` in a greenlet for each.
 
     - A peer outside ``allowed_peers`` is closed at once: the outbound socket has no authentication
-      (FREESWITCH.md, section 2). So is one on this machine that belongs to none of ``peer_users``, if these are given.
-    - Above ``max_connections`` a call is taken and given back in the same breath, because a connection
-      that is merely closed would park the channel until the watchdog (section 1).
-    - Whatever ``application`` raises is logged, and the socket is closed: the dialplan goes on (row M).
+      (FREESWITCH.md, section 2).
+    - A call of one on this machine that belongs to none of ``peer_users``, if these are given, and each above
+      ``max_connections``, is taken and given back in the same breath, because a connection that is merely closed would
+      park the channel until the watchdog (section 1). So is one that ``application`` answers with PeerRefused.
+    - Whatever else ``application`` raises is logged, and the socket is closed: the dialplan goes on (row M).
     """
 
     def __init__(

@@ -265,7 +265,7 @@ class Adopting:
         state = visit.state
         running = [recorder.path for recorder in self._following.situation(visit).recorders] if late else []
         ran = (*told.unclosed, *(path for path in running if path in state.files and path not in told.unclosed))
-        if not ran or told.span is not None or state.paused or visit.policy.mode is RecordingMode.PERMANENT:
+        if not ran or told.is_silent or state.paused or visit.policy.mode is RecordingMode.PERMANENT:
             return
         visit.state = state._replace(unwatched=True)
         row = self._following.unwatched(ran, rows[-1].at if rows else None)

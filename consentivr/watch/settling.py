@@ -117,8 +117,9 @@ class Settling:
     def _finish(
         self, known: Told, ref: CallRef, end: CallEnded, began: datetime, last: datetime, *, orphaned: bool
     ) -> None:
-        sounded = orphaned and bool(known.unclosed) and known.span is None and not known.paused
-        if sounded and self._following.house.policy(ref.line, ref.queue).mode is not RecordingMode.PERMANENT:
+        by_law = self._following.house.policy(ref.line, ref.queue).mode is RecordingMode.PERMANENT
+        sounded = orphaned and bool(known.unclosed) and not known.is_silent and not by_law
+        if sounded:
             self._write(ref, self._following.unwatched(known.unclosed, last))
         for path in known.unclosed:
             self._write(ref, RecordingStopped(path, None, "cut"))

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table
-from consentivr.cli.ledger.options import FILE, KEYS, looks_at_agents, named, searching
+from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, nothing, opened, print_table
+from consentivr.cli.ledger.options import KEYS, looks_at_agents, named, searching
 from consentivr.config import Configuration
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.disclosure import LANGUAGES, NothingThere, evidence_sheet, hand_over

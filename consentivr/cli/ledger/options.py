@@ -8,18 +8,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import click
 
-from consentivr.cli.common import Refused
+from consentivr.cli.common import FILE, Refused
 from consentivr.config import Configuration
 from consentivr.custody import note_statistics
 from consentivr.ledger import Ledger, Search
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-FILE = click.Path(path_type=Path, dir_okay=False)
 NUMBERS = click.option("--numbers", is_flag=True, help="Show callers' numbers.")
 KEYS = click.option("--public-key", "public_keys", type=FILE, multiple=True, help="Whose signatures count (PEM).")
 

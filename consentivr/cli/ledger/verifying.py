@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from consentivr.cli.common import AS_JSON, CONFIG, Refused, load_configuration, nothing, opened, print_json_value, shown
-from consentivr.cli.ledger.options import FILE, KEYS
+from consentivr.cli.common import (
+    AS_JSON,
+    CONFIG,
+    FILE,
+    Refused,
+    load_configuration,
+    nothing,
+    opened,
+    print_json_value,
+    shown,
+)
+from consentivr.cli.ledger.options import KEYS
 from consentivr.config import Configuration
 from consentivr.config.model import path_of
 from consentivr.core.chain import Finding, Tampering
