@@ -19,6 +19,8 @@ from consentivr.core.policy import Announcement
 from consentivr.files import write_secret
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.native import find_freeswitch
+from consentivr.ledger import Ledger
+from tests.ledgers import whole
 from tests.postgres import Server, find_postgres
 
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
@@ -152,6 +154,15 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
         return tmp_path / "ledger.sqlite3"
     server: Server = request.getfixturevalue("postgres")
     return server.new()
+
+
+@pytest.fixture
+def ledger(location: str | Path) -> Iterator[Ledger]:
+    """A new one, which must be whole in the end."""
+    made = Ledger(location)
+    yield made
+    made.close()
+    whole(location)
 
 
 # --- a real FreeSWITCH -----------------------------------------------------------------------

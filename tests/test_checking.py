@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -24,18 +24,10 @@ from consentivr.disclosure import evidence_sheet
 from consentivr.disclosure.words import WORDS
 from consentivr.ledger import CallRef, Entry, Ledger, Search, Verifier
 from consentivr.recordings import Places
-from tests.ledgers import UUIDS, whole
+from tests.ledgers import UUIDS
 
 QUEUE = "support@default"
 NOW = datetime.now(timezone.utc)
-
-
-@pytest.fixture
-def ledger(location: str | Path) -> Iterator[Ledger]:
-    made = Ledger(location)
-    yield made
-    made.close()
-    whole(location)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,19 +25,11 @@ from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter, Search
 from consentivr.ledger.entry import REGISTER
 from consentivr.recordings import Places
-from tests.ledgers import NUMBER, UUIDS, whole
+from tests.ledgers import NUMBER, UUIDS
 
 QUEUE = "support@default"
 NOW = datetime.now(timezone.utc)
 TERMS = {QUEUE: RetentionTerms(audio_days=90, rows_days=1000)}
-
-
-@pytest.fixture
-def ledger(location: str | Path) -> Iterator[Ledger]:
-    made = Ledger(location)
-    yield made
-    made.close()
-    whole(location)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,19 +22,11 @@ from consentivr.core.retention import RetentionTerms
 from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Ledger
 from consentivr.recordings import Places
-from tests.ledgers import NUMBER, UUIDS, whole
+from tests.ledgers import NUMBER, UUIDS
 
 QUEUE = "support@default"
 NOW = datetime.now(timezone.utc)
 ABOUT = CallRef(UUIDS[0], UUIDS[5], "support", QUEUE, "permanent_opt_out")
-
-
-@pytest.fixture
-def ledger(location: str | Path) -> Iterator[Ledger]:
-    made = Ledger(location)
-    yield made
-    made.close()
-    whole(location)
 
 
 @pytest.fixture

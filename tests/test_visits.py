@@ -6,7 +6,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -49,14 +49,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "recordings"
     made.mkdir()
     return made
-
-
-@pytest.fixture
-def ledger(location: Location) -> Iterator[Ledger]:
-    made = Ledger(location)
-    yield made
-    made.close()
-    whole(location)
 
 
 def about(number: int, visit: int | None, queue: str = QUEUE) -> CallRef:
