@@ -40,6 +40,13 @@ def ended(laboratory: Laboratory, channel: Channel) -> dict:
     return rows(laboratory, channel)
 
 
+def loses(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, *lost: str) -> None:
+    """Rows of these turns never reach the ledger, as when a process dies with them."""
+    ledger = laboratory.application.ledger
+    enqueue = ledger._enqueue
+    monkeypatch.setattr(ledger, "_enqueue", lambda row, durable: None if row.turn in lost else enqueue(row, durable))
+
+
 @pytest.fixture
 def soon_blind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consentivr.service.service.BLIND_SECONDS", 0.1)
@@ -188,10 +195,7 @@ def test_p11_who_asked_died_without_a_row_and_so_did_who_took_it_up(
 ) -> None:
     """Nothing is known of the visit but who took it up, for a moment; the caller has hung up before the third looks."""
     monkeypatch.setattr("consentivr.watch.settling.PATIENCE_SECONDS", 60.0)
-    ledger = laboratory.application.ledger
-    enqueue = ledger._enqueue
-    lost = ("arrived", "decision")
-    monkeypatch.setattr(ledger, "_enqueue", lambda row, durable: None if row.turn in lost else enqueue(row, durable))
+    loses(laboratory, monkeypatch, "arrived", "decision")
     channel = laboratory.switch.call("5000", LONG_NO)
     until(lambda: "adopted" in turns(laboratory, channel) and "agent_answered" in turns(laboratory, channel))
     assert not {"arrived", "decision"} & set(turns(laboratory, channel))
@@ -248,11 +252,7 @@ def test_p11_who_was_ended_before_it_was_decided_and_nobody_lived_to_decide(
 ) -> None:
     """The row of the decision was lost with who asked; who watched wrote the end, and died before the decision."""
     monkeypatch.setattr("consentivr.watch.settling.PATIENCE_SECONDS", 60.0)
-    ledger = laboratory.application.ledger
-    enqueue = ledger._enqueue
-    monkeypatch.setattr(
-        ledger, "_enqueue", lambda row, durable: None if row.turn == "decision" else enqueue(row, durable)
-    )
+    loses(laboratory, monkeypatch, "decision")
     channel = talk(laboratory, LONG_NO)
     channel.hang_up()
     channel.greenlet.join(20)
