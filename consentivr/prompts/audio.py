@@ -71,7 +71,7 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
         raise AudioProblem(f"{path} has {channels} channels: one is wanted")
     if len(samples) == 0 or loudest_dbfs(samples[:, 0], rate) < SILENCE_DBFS:
         raise AudioProblem(f"{path} is silent: callers would hear nothing")
-    if written_for(path, text) is False:
+    if _made_from(comment, text) is False:
         raise AudioProblem(f"{path} was made from another text than the configured one: run 'consentivr prompts build'")
     return Spoken(
         path=str(path),
@@ -106,6 +106,10 @@ def written_for(path: Path, text: str, heard: str | None = None) -> bool | None:
             comment = file.comment or ""
     except (OSError, soundfile.LibsndfileError):
         return None
+    return _made_from(comment, text, heard)
+
+
+def _made_from(comment: str, text: str, heard: str | None = None) -> bool | None:
     if not comment.startswith(_TEXT_MARK):
         return None
     made, _, measured = comment.partition(_HEARD_MARK)
