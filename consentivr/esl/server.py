@@ -27,6 +27,10 @@ BACKLOG = 4096
 
 _TURN_AWAY_SECONDS = 2.0
 
+PARK_SECONDS = 0.25
+"""So long after its ``connect`` was answered a call is given back at the earliest. The switch parks the channel a moment
+later, and an ``exit`` that came before is forgotten then: the caller would wait for the watchdog (seen)."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -174,7 +178,8 @@ class OutboundServer:
             self._application(session)
         except PeerRefused as error:
             self._refused(session.client_address, str(error))
-            self._turn_away(session.sock, b"exit\n\n")  # seen: merely closed, it may leave the caller to the watchdog
+            gevent.sleep(PARK_SECONDS)
+            self._turn_away(session.sock, b"exit\n\n")
         except ESLError as error:
             log.warning("call dropped to the dialplan", peer=session.client_address[0], why=str(error))
         except Exception:
