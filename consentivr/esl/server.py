@@ -28,8 +28,8 @@ BACKLOG = 4096
 _TURN_AWAY_SECONDS = 2.0
 
 PARK_SECONDS = 0.25
-"""So long after its ``connect`` was answered a call is given back at the earliest. The switch parks the channel a moment
-later, and an ``exit`` that came before is forgotten then: the caller would wait for the watchdog (seen)."""
+"""So long after its ``connect`` was answered a call is given back at the earliest. The switch parks the channel a
+moment later, and an ``exit`` that came before is forgotten then: the caller would wait for the watchdog (seen)."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
