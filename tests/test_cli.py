@@ -394,7 +394,7 @@ def test_example_and_schema() -> None:
 
 
 def test_demo_tells_and_sums_up(tmp_path: Path) -> None:
-    done = run("demo", "--keep", str(tmp_path), "--speed", "60")
+    done = run("demo", "--keep", str(tmp_path), "--speed", "20")
     assert done.exit_code == 0, done.output
     assert "A caller who presses 1:" in done.output
     table = done.output[done.output.index("ledger row") :]

@@ -18,10 +18,10 @@ HEARD = 15000
 """Milliseconds after which whoever listens has heard the question of the sample: a yes before that is asked again."""
 
 CALLERS = {
-    "presses 1": Caller(keys={1: ("1", HEARD)}, talks_ms=3000),
-    "presses 9": Caller(keys={1: ("9", 6000)}, talks_ms=2000),
+    "presses 1": Caller(keys={1: ("1", HEARD)}, talks_ms=6000),
+    "presses 9": Caller(keys={1: ("9", 6000)}, talks_ms=4000),
     "says nothing": Caller(talks_ms=2000),
-    "presses 5, then 1": Caller(keys={1: ("5", 3000), 2: ("1", HEARD)}, talks_ms=3000, agent_hangs_up=True),
+    "presses 5, then 1": Caller(keys={1: ("5", 3000), 2: ("1", HEARD)}, talks_ms=6000, agent_hangs_up=True),
     "hangs up in the question": Caller(hangs_up=("play_and_get_digits", 1, 2000)),
 }
 
