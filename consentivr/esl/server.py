@@ -25,11 +25,16 @@ log = structlog.get_logger(__name__)
 BACKLOG = 4096
 """Depth of the accept queue: a full one blocks the switch for minutes (FREESWITCH.md, section 1)."""
 
-_TURN_AWAY_SECONDS = 2.0
+PARK_SECONDS = 2.0
+"""So long is waited at most for a call to be parked before it is given back. The switch parks the channel a moment after
+it took our ``connect``, and an ``exit`` or a close that came before is forgotten then: the caller would wait for the
+watchdog (seen)."""
 
-PARK_SECONDS = 0.25
-"""So long after its ``connect`` was answered a call is given back at the earliest. The switch parks the channel a
-moment later, and an ``exit`` that came before is forgotten then: the caller would wait for the watchdog (seen)."""
+_PROVE_PARKED = (
+    b"connect\n\nmyevents json\n\n"
+    b"sendmsg\ncall-command: execute\nexecute-app-name: log\nexecute-app-arg: DEBUG consentivr gives this call back\n\n"
+)
+"""An application that only a parked channel executes; its end is told."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -178,24 +183,36 @@ class OutboundServer:
             self._application(session)
         except PeerRefused as error:
             self._refused(session.client_address, str(error))
-            gevent.sleep(PARK_SECONDS)
-            self._turn_away(session.sock, b"exit\n\n")
+            self._turn_away(session.sock)
         except ESLError as error:
+            # It is gone, silent or no switch: there is nobody to give the call back to.
             log.warning("call dropped to the dialplan", peer=session.client_address[0], why=str(error))
         except Exception:
             log.exception("call dropped to the dialplan", peer=session.client_address[0])
+            self._turn_away(session.sock)
         finally:
             session.stop()
 
     @staticmethod
-    def _turn_away(sock: gevent.socket.socket, said: bytes = b"connect\n\nexit\n\n") -> None:
+    def _turn_away(sock: gevent.socket.socket) -> None:
+        """Give a call back to its dialplan: not before it is parked, see ``PARK_SECONDS``."""
         try:
-            sock.settimeout(_TURN_AWAY_SECONDS)
-            sock.sendall(said)
-            with gevent.Timeout(_TURN_AWAY_SECONDS, False):
-                while sock.recv(65536):
-                    pass
+            sock.settimeout(PARK_SECONDS)
+            sock.sendall(_PROVE_PARKED)
+            _until(sock, b"CHANNEL_EXECUTE_COMPLETE")
+            sock.sendall(b"exit\n\n")
+            _until(sock)
         except OSError:
             pass
         finally:
             sock.close()
+
+
+def _until(sock: gevent.socket.socket, words: bytes | None = None) -> None:
+    """Read until ``words`` were read or the peer closed, ``PARK_SECONDS`` at most."""
+    read = b""
+    with gevent.Timeout(PARK_SECONDS, False):
+        while words is None or words not in read:
+            if not (data := sock.recv(65536)):
+                return
+            read = read[-64:] + data if words else b""
