@@ -24,6 +24,8 @@ PAUSED = "consent_paused"
 JOINED_BEFORE = "consent_joined_before"
 JOINED = "cc_queue_joined_epoch"
 """When the caller joined a queue: mod_callcenter's own word, and what it was at the arrival on the line."""
+PARTNER = "signal_bond"
+"""The leg that a channel talks to now; unset while it is alone or in a conference (FREESWITCH.md, section 7)."""
 HANDLED = "consent_handled"
 """Set just before ``callcenter``; see the rendered dialplan."""
 

@@ -35,7 +35,7 @@ START_SECONDS = 30.0
 _YAML = """
 service: {{listen: "{address}:{port}", hosts: ["{address}:{port}"], secret_file: {folder}/dialplan.secret}}
 switches: [{{address: "{address}:{event_socket}", password_file: {folder}/password}}]
-ledger: {{path: {folder}/ledger.sqlite3}}
+ledger: {{path: {folder}/ledger.sqlite3, head_file: {folder}/ledger.head}}
 recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {folder}/hums}}
 agents: {{must_agree: false}}

@@ -150,18 +150,25 @@ def word(known: Told, says: ChannelSays) -> tuple[ConsentDecision | None, bool]:
 
 
 def restored(
-    visit: str, channel: str, stem: str, queue: str, policy: TalkPolicy, known: Told, says: ChannelSays
+    visit: str,
+    channel: str,
+    stem: str,
+    queue: str,
+    policy: TalkPolicy,
+    known: Told,
+    says: ChannelSays,
+    running: tuple[str, ...] = (),
 ) -> TalkState:
-    """The state of a conversation that goes on; ``stem`` is the path of its recordings, without their numbers."""
+    """The state of a conversation that goes on; ``stem`` is the path of its recordings, without their numbers, and
+    ``running`` are those that something records to now."""
     nth = policy.mode is RecordingMode.EVERY_NTH
     noted = tuple(
         AgentNoted(leg, proven=True, is_nth=not nth or (count is not None and count % policy.every == 0))
         for leg, count in dict(known.agents).items()  # of two rows of a leg the later counts: it follows a late yes
     )
     decision, durable = word(known, says)
-    files = known.files
-    if says.file is not None and says.file not in files:
-        files = (*files, says.file)
+    found = () if says.file is None else (says.file,)
+    files = tuple(dict.fromkeys((*known.files, *found, *running)))
     lost = decision is ConsentDecision.WITHDRAWN and known.decision is ConsentDecision.GIVEN
     return TalkState(
         visit=visit,

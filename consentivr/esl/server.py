@@ -26,9 +26,10 @@ BACKLOG = 4096
 """Depth of the accept queue: a full one blocks the switch for minutes (FREESWITCH.md, section 1)."""
 
 PARK_SECONDS = 2.0
-"""So long is waited at most for a call to be parked before it is given back. The switch parks the channel a moment after
-it took our ``connect``, and an ``exit`` or a close that came before is forgotten then: the caller would wait for the
-watchdog (seen)."""
+"""So long is waited at most for a call to be parked before it is given back.
+
+The switch parks the channel a moment after it took our ``connect``. An ``exit`` or a close that came before is
+forgotten then: the caller would wait for the watchdog (seen)."""
 
 _PROVE_PARKED = (
     b"connect\n\nmyevents json\n\n"

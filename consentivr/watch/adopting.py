@@ -232,7 +232,8 @@ class Adopting:
         began = rows[0].at if rows else datetime.now(timezone.utc)
         stem = recording_stem(following.house.folder, channel.visit, began.date())
         told = adoption.told(rows)
-        state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says)
+        running = self._running(channel.uuid, stem)
+        state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says, running)
         ref = CallRef(channel.uuid, channel.visit, channel.line, queue, policy.mode.value)
         sounds = line.sounds_at(channel.rate) if line else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
@@ -251,7 +252,8 @@ class Adopting:
         if why is not None:
             adopted = Adopted(why, *following.switch_name)
             following.ledger.note(ref.row(adopted.turn, adopted.evidence()))
-        self._not_kept(visit, told, rows, late=why is not None)
+        if why is not None:
+            self._not_kept(visit, told, rows, running)
         if not told.decided:
             self._settling.later(visit)
         following.tell(visit, ev.Changed(following.situation(visit)))
@@ -260,16 +262,23 @@ class Adopting:
         )
         return visit
 
-    def _not_kept(self, visit: Visit, told: Told, rows: Sequence[Entry], *, late: bool) -> None:
+    def _running(self, leg: str, stem: str) -> tuple[str, ...]:
+        """What records under the name of this visit, also where the row of its beginning was lost with a process."""
+        board = self._following.board
+        recorders = board.recorders(board.room(leg))
+        return tuple(dict.fromkeys(recorder.path for recorder in recorders if recorder.path.startswith(stem)))
+
+    def _not_kept(self, visit: Visit, told: Told, rows: Sequence[Entry], running: tuple[str, ...]) -> None:
         """What ran and sounded while nobody watched is taken out of its file, unless it is recorded by law."""
         state = visit.state
-        running = [recorder.path for recorder in self._following.situation(visit).recorders] if late else []
-        ran = (*told.unclosed, *(path for path in running if path in state.files and path not in told.unclosed))
-        if not ran or told.is_silent or state.paused or visit.policy.mode is RecordingMode.PERMANENT:
-            return
-        visit.state = state._replace(unwatched=True)
-        row = self._following.unwatched(ran, rows[-1].at if rows else None)
-        self._following.ledger.note(visit.ref.row(row.turn, row.evidence()))
+        ran = tuple(dict.fromkeys((*told.unclosed, *running)))
+        if ran and not (told.is_silent or state.paused or visit.policy.mode is RecordingMode.PERMANENT):
+            visit.state = state._replace(unwatched=True)
+            row = self._following.unwatched(ran, rows[-1].at if rows else None)
+            self._following.ledger.note(visit.ref.row(row.turn, row.evidence()))
+        for path in told.unclosed:
+            if path not in running:
+                self._following.recorder_gone(path)  # it ended meanwhile
 
     def over(self, visit: Visit, end: CallEnded) -> None:
         """A visit ended that nobody had decided: whoever asked may still have written it."""

@@ -35,8 +35,8 @@ LIST_SECONDS = 20.0
 AT_ONCE = 64
 """So many visits are asked about at a time: a command that matters does not wait behind thousands."""
 
-_WORDS = (switch.VISIT, switch.DECISION, switch.PAUSED)
-"""What only the channel says of a visit whose rows are known."""
+_WORDS = (switch.VISIT, switch.DECISION, switch.PAUSED, switch.PARTNER)
+"""What only the channel says of a visit whose rows are known, and whom it talks to: the lists lag behind that."""
 
 _VARIABLES = (*_WORDS, switch.LINE, switch.RECORD_FILE, switch.JOINED, switch.JOINED_BEFORE)
 
@@ -112,7 +112,7 @@ class Returning:
                 board.bridged(a, b)
         for leg in {leg for leg, count in times.items() if count > 1}:
             mine = [pair for pair in twice if leg in pair]
-            command = switch.variable_of(leg, "signal_bond")
+            command = switch.variable_of(leg, switch.PARTNER)
             self._following.connection.api(command, partial(self._consults, mine))
         self._following.connection.bgapi(switch.CONFERENCES, self._conferences)
         self._following.beside(self._read)
@@ -209,8 +209,19 @@ class Returning:
         for name in names:
             self._following.connection.api(switch.variable_of(leg, name), partial(answer, name))
 
+    def _talks_to(self, leg: str, partner: str) -> None:
+        """The channel's own word, newer than any event that was heard, and than the lists."""
+        board = self._following.board
+        known = board.partner(leg)
+        if is_channel_uuid(partner) and partner != known:
+            board.bridged(leg, partner)
+        elif not partner and known is not None:
+            board.unbridged(leg, known)
+
     def _told(self, rows: list[Entry], leg: str, said: dict[str, str] | None) -> None:
         following = self._following
+        if said is not None:
+            self._talks_to(leg, said.get(switch.PARTNER, ""))
         if leg in following.visits:
             self._is_another(rows)
         elif said is None:
@@ -237,6 +248,8 @@ class Returning:
     def _told_all(self, rows: list[Entry], leg: str, said: dict[str, str] | None) -> None:
         """The channel is on another visit than the rows, or there are none."""
         following = self._following
+        if said is not None:
+            self._talks_to(leg, said.get(switch.PARTNER, ""))
         channel = Channel(leg, (said or {}).get)
         arrives = not channel.visit and not channel.joined
         if rows and (not arrives or told(rows).decided):

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from consentivr.watch.following import Following
 
 LOOK_SECONDS = 0.25
+"""How exactly the times of pauses are kept."""
 
 BEAT_SECONDS = 1.0
 """So often the switch is told that it is watched: what sounded since, if we die, is not kept."""
 
-"""How exactly the times of pauses are kept."""
-
 LEGS_AT_ONCE = 200
 """So many legs a sweep asks what listens to them; the next sweep goes on with the next."""
+
+SOON_SECONDS = 1.0
+"""The first rounds come so soon: what the lists did not know yet when the watch began, is known then."""
 
 CLOSED_SECONDS = 2.0
 """A file that nothing records to for so long is complete, also when no event said so (it comes 1 s late at times)."""
@@ -53,10 +55,12 @@ class Sweep:
 
     def __init__(self, following: Following) -> None:
         self._following = following
-        self._due = time.monotonic() + following.house.sweep_s
+        self._due = time.monotonic() + SOON_SECONDS
+        self._soon = 2
+        """Rounds that come soon: a difference is believed when it is found twice."""
         self._next_look = 0.0
         self._beat_due = 0.0
-        self._left_over_due = self._due + LEFT_OVER_SECONDS
+        self._left_over_due = time.monotonic() + LEFT_OVER_SECONDS
         self._under_way = False
         self._next_leg = 0
         self._odd: dict[tuple[str, ...], object] = {}
@@ -88,7 +92,8 @@ class Sweep:
             else:
                 self._following.closed(path, None, None)
         self._under_way = True
-        self._due = now + self._following.house.sweep_s
+        self._soon -= bool(self._soon)
+        self._due = now + (SOON_SECONDS if self._soon else self._following.house.sweep_s)
         if now > self._left_over_due:
             self._left_over_due = now + LEFT_OVER_SECONDS
             self._following.beside(self._following.adopting.left_over)

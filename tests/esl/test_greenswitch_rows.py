@@ -362,7 +362,8 @@ def test_k_bare_admits_more_than_its_maximum() -> None:
 def given_back(peer: gevent.socket.socket) -> None:
     """An exit before the call is parked is forgotten by the switch."""
     said = within(1, lambda: peer.recv(1000))
-    assert said.startswith(b"connect\n\n") and b"exit" not in said
+    assert said.startswith(b"connect\n\n")
+    assert b"exit" not in said
     peer.sendall(b"Content-Type: text/event-json\n\nEvent-Name: CHANNEL_EXECUTE_COMPLETE\n\n")
     assert within(1, lambda: peer.recv(100)) == b"exit\n\n"
 

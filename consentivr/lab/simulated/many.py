@@ -59,8 +59,10 @@ class ManyHeld:
             "cc_agent_uuid": "@OTHER@",
             "cc_cause": "answered",
             "bridge_uuid": "@OTHER@",
+            "signal_bond": "@OTHER@",
         }
-        agents = {"cc_side": "agent", "cc_member_session_uuid": "@OTHER@", "bridge_uuid": "@OTHER@"}
+        agents = {"cc_side": "agent", "cc_member_session_uuid": "@OTHER@"}
+        agents |= {"bridge_uuid": "@OTHER@", "signal_bond": "@OTHER@"}
         self._variables = {_CALLER: _COMMON | ours | (variables or {}), _AGENT: _COMMON | agents}
         self._dumps = {kind: words.as_json(self._headers(kind)) for kind in (_CALLER, _AGENT)}
         self._listings: dict[str, str] = {}
