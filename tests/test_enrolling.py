@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from consentivr.cli import main
 from consentivr.config import ConfigError, Configuration, loads
-from consentivr.config.model import AgentsLine
+from consentivr.config.agents import AgentsLine
 from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.custody import Pins
 from consentivr.esl.session import SUBSCRIPTIONS

@@ -21,7 +21,7 @@ from consentivr.cli.common import (
     print_json_value,
     print_table,
 )
-from consentivr.config.model import path_of
+from consentivr.config.values import path_of
 
 if TYPE_CHECKING:
     from consentivr.web import Tokens

@@ -17,7 +17,7 @@ from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, not
 from consentivr.cli.ledger.forgetting import erase as erase_from_ledger
 from consentivr.cli.ledger.handing_over import new_file
 from consentivr.config import Configuration
-from consentivr.config.model import path_of
+from consentivr.config.values import path_of
 from consentivr.core.consent import Reason
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.turn import Turn

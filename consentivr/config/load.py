@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from consentivr.config.cross_checks import cross_check
 from consentivr.config.errors import ConfigError, Mistake
 from consentivr.config.model import Configuration
 
@@ -174,7 +175,7 @@ def loads(text: str, file: str = "<string>", warn: Callable[[str], None] = lambd
             if ".".join(location) not in known and not wrong_inside:
                 document.complain(location, *_explain(document, location, dict(problem)))
     if configuration is not None:
-        for location, text_of_problem, hint in configuration.cross_check():
+        for location, text_of_problem, hint in cross_check(configuration):
             document.complain(location, text_of_problem, hint)
     if document.mistakes or configuration is None:
         raise ConfigError(document.mistakes)

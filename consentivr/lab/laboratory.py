@@ -11,7 +11,7 @@ import gevent
 
 from consentivr import custody
 from consentivr.config import Configuration
-from consentivr.config.model import Switch
+from consentivr.config.service import Switch
 from consentivr.files import write_secret
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from consentivr.asking import Line
 from consentivr.config import Configuration
-from consentivr.config.model import SAMPLE_RATES, endpoint, path_of
+from consentivr.config.model import SAMPLE_RATES
+from consentivr.config.values import endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.disclosure import Controller

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from consentivr.config import Configuration, wording
-from consentivr.config.model import SAMPLE_RATES, Switch, endpoint, path_of
+from consentivr.config.model import SAMPLE_RATES
+from consentivr.config.service import Switch
+from consentivr.config.values import endpoint, path_of
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection

@@ -8,7 +8,7 @@ import structlog
 
 from consentivr.asking import Call, proof
 from consentivr.config import Configuration
-from consentivr.config.model import endpoint, path_of
+from consentivr.config.values import endpoint, path_of
 from consentivr.core import events as ev
 from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.core.policy import AgentWish, Announcement

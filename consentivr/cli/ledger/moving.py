@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, opened
-from consentivr.config.model import path_of
+from consentivr.config.values import path_of
 from consentivr.ledger import Ledger, LedgerError
 
 

@@ -23,7 +23,7 @@ from consentivr.cli.common import (
 )
 from consentivr.cli.ledger.options import KEYS
 from consentivr.config import Configuration
-from consentivr.config.model import path_of
+from consentivr.config.values import path_of
 from consentivr.core.chain import Finding, Tampering
 from consentivr.core.turn import Turn
 from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key

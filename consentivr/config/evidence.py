@@ -1,0 +1,128 @@
+"""What is kept, where and for how long: 'ledger', 'numbers', 'recordings', 'retention', 'privacy'."""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr
+
+from consentivr.config.values import (
+    Country,
+    HttpUrlText,
+    PostgresUrl,
+    Section,
+    SwitchPath,
+    SwitchText,
+    TimeOfDay,
+    TimeZone,
+    path_of,
+)
+from consentivr.core.callers import WhoseNumber
+
+
+class LedgerSection(Section):
+    """The record of every decision."""
+
+    path: StrictStr = Field("/var/lib/consentivr/ledger.sqlite3", min_length=1, description="The SQLite file.")
+    url: PostgresUrl | None = Field(
+        None,
+        description="Instead of the file: postgresql://USER@HOST[,HOST]/DATABASE, for several nodes. The password "
+        "belongs into libpq's password file.",
+    )
+    signing_key: StrictStr | None = Field(
+        None,
+        min_length=1,
+        description="Private key (Ed25519, PEM) that signs checkpoints; 'consentivr ledger keygen' makes one.",
+    )
+    head_file: StrictStr = Field(
+        "/var/log/consentivr/ledger.head",
+        min_length=1,
+        description="Where 'serve' keeps the last checkpoint, and looks for it when it starts: a ledger that does not "
+        "hold it was lost or replaced. On another disk than the ledger, and not in its backup.",
+    )
+    post_checkpoints_to: HttpUrlText | None = Field(
+        None,
+        description="http(s)://...: each checkpoint is posted there as JSON, and again until it is taken. Whoever "
+        "keeps them can tell a cut tail and a rewritten chain.",
+    )
+    time_stamp_url: HttpUrlText | None = Field(
+        None,
+        description="http(s)://...: a time stamping authority (RFC 3161), asked once an hour while rows come. Needs "
+        "time_stamp_roots, and 'consentivr[timestamps]'.",
+    )
+    time_stamp_roots: StrictStr | None = Field(
+        None, min_length=1, description="Root certificates (PEM) that lead to the time stamping authority."
+    )
+    commit_timeout_ms: StrictInt = Field(
+        500,
+        ge=10,
+        le=10_000,
+        description="How long a caller who agreed waits for the row to be on disk; after that the call goes on "
+        "unrecorded.",
+    )
+
+    numbers: WhoseNumber = Field(
+        WhoseNumber.GIVEN,
+        description="given | all | never: whose telephone number is kept. 'given': of who agreed (GDPR art. 7(1)), "
+        "or is recorded by law.",
+    )
+
+    @property
+    def location(self) -> str:
+        """Where the ledger is: a path or a URL."""
+        return self.url or str(path_of(self.path))
+
+
+class Numbers(Section):
+    """Callers' telephone numbers."""
+
+    country: Country | None = Field(
+        None,
+        description="Where calls come in, such as DE: so that +49..., 0049... and 0... are one person. Without it they "
+        "are three; nothing is guessed.",
+    )
+
+
+class Recordings(Section):
+    """Where FreeSWITCH writes the recordings."""
+
+    folder: SwitchPath = Field(
+        "/var/lib/consentivr/recordings", description="Files go to YYYY/MM/DD/<channel uuid>.wav below it."
+    )
+    former_folders: tuple[SwitchPath, ...] = Field(
+        (), description="Where recordings lay before they were moved to 'folder': rows still name those places."
+    )
+    stereo: StrictBool = Field(True, description="Caller on the left channel, agent on the right.")
+
+
+class RetentionSection(Section):
+    """When what is due is erased."""
+
+    daily_at: TimeOfDay | None = Field(
+        None, description="UTC, HH:MM: 'serve' erases daily what is due. Without it: 'consentivr retention run'."
+    )
+    quarantine_days: StrictInt = Field(
+        90, ge=0, le=36_500, description="Days until a file in quarantine is erased (GDPR art. 5(1)(e))."
+    )
+
+
+class Privacy(Section):
+    """What documents and letters to callers say of the house; what is left out stands there as a gap."""
+
+    controller: SwitchText | None = Field(None, description="Name and address (GDPR art. 4(7)).")
+    contact: SwitchText | None = Field(None, description="How the controller is reached.")
+    dpo: SwitchText | None = Field(
+        None, description="The data protection officer and how to reach them, or why there is none (art. 37)."
+    )
+    authority: SwitchText | None = Field(None, description="The supervisory authority (art. 55, 77).")
+    recipients: tuple[SwitchText, ...] | None = Field(
+        None, description="Who gets recordings or evidence, processors too (art. 28); [] for nobody."
+    )
+    third_countries: SwitchText | None = Field(
+        None, description="Transfers to third countries and on what they rest (art. 44 to 49), or 'none'."
+    )
+    notice_at: SwitchText | None = Field(
+        None, description="Where callers find the whole notice (art. 13), such as an address of the web."
+    )
+    measures: tuple[SwitchText, ...] = Field(
+        (), description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups."
+    )
+    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")

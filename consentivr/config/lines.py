@@ -1,0 +1,65 @@
+"""How callers are asked, and on which numbers: 'question', 'lines', 'sounds'."""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictBool, StrictInt, model_validator
+
+from consentivr.config.values import Key, KeySequence, Language, Name, Number, Section, SpokenText, SwitchPath
+from consentivr.core.policy import Announcement
+
+
+class Question(Section):
+    """How callers are asked."""
+
+    consent_key: Key = Field("1", description="The key that agrees.")
+    objection_key: Key = Field("9", description="The key that objects.")
+    attempts: StrictInt = Field(3, ge=1, le=10, description="How often the question is put at most.")
+    answer_timeout_ms: StrictInt = Field(
+        5000, ge=500, le=60_000, description="How long we wait for a key after the question's end."
+    )
+    hear_to_end: StrictBool = Field(False, description="Count a key only once the question has been heard to its end.")
+    min_heard_ms: StrictInt | None = Field(
+        None,
+        ge=0,
+        le=120_000,
+        description="So much of the question must have been heard before a yes counts; who presses earlier is asked "
+        "again. Without it: up to the mark | in the question's text, else until both keys have been named, as 'prompts "
+        "build' measured it; in a file of your own by its share of the letters.",
+    )
+    withdrawal_keys: KeySequence = Field(
+        "*9", description="Takes a yes back while waiting or talking. Name it in the announcement 'accepted'."
+    )
+    late_consent_keys: KeySequence | None = Field(
+        None, description="Says yes after all, while waiting or talking. Name it in the announcement 'refused'."
+    )
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Question:
+        if self.consent_key == self.objection_key:
+            raise ValueError("consent_key and objection_key are the same key")
+        if self.withdrawal_keys == self.late_consent_keys:
+            raise ValueError("withdrawal_keys and late_consent_keys are the same keys")
+        return self
+
+
+class LineConfiguration(Section):
+    """One number that callers dial."""
+
+    number: Number = Field(..., description="The destination number in the dialplan. Quote it.")
+    queue: Name = Field(..., description="A key of 'queues'.")
+    language: Language | None = Field(None, description="Instead of the general 'language'.")
+    question: Question | None = Field(None, description="Instead of the general 'question'.")
+    announcements: dict[Announcement, SpokenText] = Field(
+        default_factory=dict,
+        description="Wordings of this line's own; their files are called <line>-<announcement>.wav.",
+    )
+
+
+class Sounds(Section):
+    """Where the announcements are."""
+
+    folder: SwitchPath | None = Field(
+        None,
+        description="Holds <language>/<rate>/<announcement>.wav. Without it the announcements that come with "
+        "consentivr are used. FreeSWITCH must see it under the same path.",
+    )

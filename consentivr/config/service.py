@@ -1,0 +1,102 @@
+"""The process, and the switches it works for: 'service', 'http', 'switches', 'watch', 'freeswitch'."""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictInt, StrictStr, model_validator
+
+from consentivr.config.values import Endpoint, PeerNetwork, Section, SwitchPath, SwitchWord
+
+
+class Service(Section):
+    """The process that FreeSWITCH connects to."""
+
+    listen: Endpoint = Field("127.0.0.1:8184", description="Address and port that 'serve' listens on.")
+    hosts: tuple[Endpoint, ...] = Field(
+        ("127.0.0.1:8184",),
+        min_length=1,
+        description="Where the dialplan looks for it, tried in order. Keep these on loopback, or behind a "
+        "TCP proxy there: a host that swallows connections blocks the caller for minutes.",
+    )
+    allowed_peers: tuple[PeerNetwork, ...] = Field(
+        ("127.0.0.1",),
+        min_length=1,
+        description="Addresses or networks that may connect. The protocol has no password.",
+    )
+    peer_user: StrictStr | None = Field(
+        None,
+        min_length=1,
+        description="FreeSWITCH's user on this machine: connections of others are refused. Without it: 'freeswitch', "
+        "where there is one, and the user that serves. '*': any.",
+    )
+    secret_file: StrictStr | None = Field(
+        "/var/lib/consentivr/dialplan.secret",
+        min_length=1,
+        description="A secret by which the rendered dialplan proves that it calls; made by 'render' or 'serve' where "
+        "it is missing. null: the dialplan proves nothing, and whoever else may connect can play a switch.",
+    )
+    max_connections: StrictInt = Field(
+        2000, ge=1, le=100_000, description="Calls at once; one more goes to its queue at once, unrecorded."
+    )
+
+
+class Http(Section):
+    """The HTTP interface for agents' desktops and for monitoring."""
+
+    listen: Endpoint | None = Field(None, description="Address and port; without it there is none.")
+    tokens_file: StrictStr = Field(
+        "/var/lib/consentivr/agents.tokens",
+        min_length=1,
+        description="The agents' tokens, hashed; 'consentivr agents token' writes it.",
+    )
+    token_file: StrictStr | None = Field(
+        None,
+        min_length=1,
+        description="A file that holds one token for everybody besides, readable by its owner only. The rows do not "
+        "say then which agent it was, and whoever has it may ask of every talk.",
+    )
+
+    @model_validator(mode="after")
+    def _listens(self) -> Http:
+        if self.listen is None and self.token_file is not None:
+            raise ValueError("'token_file' goes with 'listen'")
+        return self
+
+
+class Switch(Section):
+    """One FreeSWITCH: its event socket, over which conversations are followed."""
+
+    address: Endpoint = Field("127.0.0.1:8021", description="Where its event socket listens.")
+    password_file: StrictStr = Field(
+        "/etc/consentivr/event_socket.password",
+        min_length=1,
+        description="A file that holds its password, readable by its owner only.",
+    )
+
+
+class Watch(Section):
+    """What follows from watching the switches."""
+
+    erase_below: tuple[SwitchPath, ...] = Field(
+        (), description="Besides recordings.folder: folders below which forbidden recordings of others are erased."
+    )
+    command: tuple[StrictStr, ...] | None = Field(
+        None,
+        min_length=1,
+        description="A program and its arguments, run when there are incidents; it gets each as a line of JSON on its "
+        "input, several at once when they come together.",
+    )
+    sweep_s: StrictInt = Field(
+        5, ge=1, le=300, description="So often the switch's own lists are held against what it told."
+    )
+
+
+class FreeSwitch(Section):
+    """What the rendered XML needs to know of the switch."""
+
+    context: SwitchWord = Field("public", description="The dialplan context in which the lines are called.")
+    connect_watchdog_s: StrictInt = Field(
+        20,
+        ge=3,
+        le=120,
+        description="After so many seconds FreeSWITCH takes back a call that we accepted and did not handle.",
+    )
