@@ -85,11 +85,10 @@ def run(folder: Path) -> int:
 
 def wait_until_served(configuration: Configuration, seconds: float = 30) -> None:
     """Until consentivr takes calls; raises TimeoutError."""
-    host, _, port = configuration.service.listen.rpartition(":")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            socket.create_connection((host, int(port)), timeout=1).close()
+            socket.create_connection(configuration.service.listen, timeout=1).close()
         except OSError:
             time.sleep(0.1)
         else:

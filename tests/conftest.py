@@ -124,7 +124,7 @@ def configure_once(sounds: Path, event_socket_password: Path) -> Callable[..., C
         )
         if not str(ledger).startswith("postgresql://"):
             return made
-        return made.model_copy(update={"ledger": made.ledger.model_copy(update={"url": ledger})})
+        return made.changed(ledger=made.ledger.changed(url=ledger))
 
     return make
 

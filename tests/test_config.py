@@ -1,12 +1,15 @@
-"""Every mistake at once, with its place; YAML's traps; no value that could break out of the XML."""
+"""Every mistake at once, with its place; values as they are written; none that could break out of the XML."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import re
 import time
+from collections.abc import Iterator
 from datetime import date
+from datetime import time as clock
 from pathlib import Path
 
 import jsonschema
@@ -14,8 +17,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from consentivr.config import ConfigError, Configuration, Mistake, load, loads, wording
+from consentivr.config.schema import schema
+from consentivr.config.values import written
 from consentivr.core.policy import AgentWish, Announcement, LinePolicy, Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.core.statutes import Confirmation
 from consentivr.resources import shipped
@@ -40,7 +46,7 @@ def test_the_smallest_configuration() -> None:
     made = loads(GOOD)
     assert made.queues["support"].recording.mode is RecordingMode.PERMANENT_OPT_OUT
     assert policy(made).consent_key == "1"
-    assert [switch.address for switch in made.switches] == ["127.0.0.1:8021"], "required, with FreeSWITCH's own address"
+    assert [switch.address for switch in made.switches] == [("127.0.0.1", 8021)], "required: FreeSWITCH's own address"
 
 
 def policy(made: Configuration, question_ms: int = 8000) -> LinePolicy:
@@ -56,17 +62,22 @@ def test_the_sample_is_valid_and_shows_the_defaults() -> None:
 
 def test_the_sample_names_every_key() -> None:
     text = (shipped("config") / "consentivr.yaml").read_text(encoding="utf-8")
-    schema = Configuration.model_json_schema()
-    for model in [schema, *schema["$defs"].values()]:
+    described = schema()
+    for model in [described, *described["$defs"].values()]:
         for key in model.get("properties", {}):
             assert re.search(rf"\b{key}\b", text), f"{key} is not in the sample"
 
 
 def test_the_schema_describes_every_key_and_fits_the_sample() -> None:
-    schema = Configuration.model_json_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(yaml.safe_load((shipped("config") / "consentivr.yaml").read_text("utf-8")), schema)
-    json.dumps(schema)
+    described = json.loads(json.dumps(schema()))
+    jsonschema.Draft202012Validator.check_schema(described)
+    jsonschema.validate(yaml.safe_load((shipped("config") / "consentivr.yaml").read_text("utf-8")), described)
+    for unquoted in ('"5000"', "5000"), ('"03:30"', "12:30"), ("max_connections: 2000", "max_connections: 20"):
+        text = (shipped("config") / "consentivr.yaml").read_text("utf-8").replace(*unquoted)
+        jsonschema.validate(yaml.safe_load(text), described)
+    service = described["$defs"]["Service"]["properties"]
+    assert service["listen"]["default"] == "127.0.0.1:8184"
+    assert service["allowed_peers"]["default"] == ["127.0.0.1"]
 
 
 def test_all_mistakes_at_once_with_their_lines() -> None:
@@ -76,11 +87,11 @@ service:
   listn: 127.0.0.1:8184
   max_connections: many
 question:
-  consent_key: 1
+  consent_key: 12
   objection_key: "1"
 lines:
   support:
-    number: 5000
+    number: 50 00
 queues: {}
 announcements:
   de: {question: Darf ich, greeting: Hallo}
@@ -102,16 +113,15 @@ announcements:
 @pytest.mark.parametrize(
     ("was", "put", "key", "said"),
     [
-        ('"5000"', "0500", "lines.support.number", "octal number 320"),
-        ('"5000"', "5000", "lines.support.number", 'write "5000" in quotes'),
-        ('"5000"', "12:30", "lines.support.number", "base-60 number 750"),
-        ('"5000"', "no", "lines.support.number", "YAML reads no as false"),
-        ('"5000"', "1.5", "lines.support.number", "found the number 1.5"),
+        ('"5000"', "12:30", "lines.support.number", "found: 12:30"),
+        ('"5000"', "[5000]", "lines.support.number", "a text is wanted, found a list"),
+        ('"5000"', "{a: b}", "lines.support.number", "a text is wanted, found a section"),
+        ('"5000"', "!!int 5000", "lines.support.number", "has a tag, !!int (leave it out)"),
+        ('"5000"', "null", "lines.support.number", "found nothing"),
         ("name: support@default", "name: ", "queues.support.name", "a # starts a comment"),
-        ("support@default", "2026-11-23", "queues.support.name", "a text is wanted"),
-        ("Dürfen wir", "yes", "announcements.de.question", "YAML reads yes as true"),
-        ("  de:", "  no:", "announcements.no", "YAML reads this key as False"),
-        ("support: {number", "1: {number", "lines.1", "YAML reads this key as 1"),
+        ("  de:", "  NO:", "announcements.NO", "match pattern"),
+        ("support: {number", "1: {number", "lines.1", "a small letter"),
+        ("support: {number", "<<: {number", "lines.<<", "a small letter"),
         ("queue: support", "queue: suport", "lines.support.queue", "there is no queue 'suport'"),
         ("de: {question", "fr: {question", "lines.support", "no announcements in language 'de'"),
         ("question:", "welcome:", "lines.support", "no announcement 'question'"),
@@ -128,7 +138,7 @@ announcements:
         ("lines:", "service: {allowed_peers: [localhost]}\nlines:", "service.allowed_peers.0", "not an address"),
         ("lines:", "service: {hosts: []}\nlines:", "service.hosts", "at least 1 item"),
         ("lines:", "language: Deutsch\nlines:", "language", "match pattern"),
-        ("lines:", "question: {consent_key: '12'}\nlines:", "question.consent_key", "not one key"),
+        ("lines:", "question: {consent_key: 12}\nlines:", "question.consent_key", "not one key"),
         ("lines:", "question: {consent_key: '9'}\nlines:", "question", "the same key"),
         ("lines:", "question: {late_consent_keys: '*9'}\nlines:", "question", "the same keys"),
         ("lines:", "question: {withdrawal_keys: '9'}\nlines:", "question.withdrawal_keys", "single keys are for"),
@@ -138,9 +148,11 @@ announcements:
         ("lines:", "ledger: {url: 'mysql://x'}\nlines:", "ledger.url", "is not postgresql://"),
         ("lines:", "ledger: {url: 'postgresql://a:secret@b/c'}\nlines:", "ledger.url", "password file"),
         ("lines:", "ledger: {url: 'postgresql://b/c?password=x'}\nlines:", "ledger.url", "password file"),
-        ("lines:", "retention: {daily_at: 12:30}\nlines:", "retention.daily_at", "12:30"),
-        ("lines:", "retention: {daily_at: '24:00'}\nlines:", "retention.daily_at", "is not HH:MM"),
-        ("lines:", "retention: {daily_at: [1]}\nlines:", "retention.daily_at", "is not HH:MM"),
+        ("lines:", "retention: {daily_at: 24:00}\nlines:", "retention.daily_at", "is not HH:MM"),
+        ("lines:", "retention: {daily_at: [1]}\nlines:", "retention.daily_at", "a text is wanted"),
+        ("lines:", "ledger: {path: ''}\nlines:", "ledger.path", "names no file"),
+        ("lines:", "ledger: {path: ~nobody-has-this-name/x}\nlines:", "ledger.path", "home is not known"),
+        ("lines:", "recordings: {stereo: 1}\nlines:", "recordings.stereo", "true or false is wanted, found '1'"),
         ("support@default", "support@default, retention: {rows_days: 1}", "queues.support.retention", "kept longer"),
         (
             "support@default",
@@ -160,7 +172,6 @@ announcements:
         ("lines:", "watch: {command: []}\nlines:", "watch.command", "at least 1 item"),
         ("lines:", "watch: {comand: [a]}\nlines:", "watch.comand", "did you mean 'command'?"),
         ("lines:", "agents: {users: {anna: 1001@default}}\nlines:", "agents.users.anna", "is not user@domain"),
-        ("lines:", "agents: {users: {1001@d: 1001}}\nlines:", "agents.users.1001@d", "a text is wanted"),
         ("lines:", "agents: {remind_paused_s: 1}\nlines:", "agents.remind_paused_s", "greater than or equal to 5"),
         ("lines:", "agents: {resume_after_s: never}\nlines:", "agents.resume_after_s", "a whole number"),
         ("lines:", "agents: {keys: {withdraw: '5'}}\nlines:", "agents.keys.withdraw", "single keys are for"),
@@ -185,7 +196,7 @@ def test_one_mistake(was: str, put: str, key: str, said: str) -> None:
         ("{mode: permanent, legal_basis: consent of the caller}", "who cannot decline has not agreed"),
         ("{mode: permanent, legal_basis: HGB § 257}", "needs 'confirmed_by' and 'confirmed_on'"),
         ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A. Adler}", "go together"),
-        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A, confirmed_on: 2026-02-30}", "not a value"),
+        ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: A, confirmed_on: 2026-02-30}", "is not a day"),
         ("{mode: permanent, legal_basis: HGB § 257, confirmed_by: Adler, confirmed_on: 2999-01-01}", "not come yet"),
         ("{mode: off, confirmed_by: Adler, confirmed_on: 2026-01-01}", "goes with mode 'permanent' only"),
         ("{mode: off, legal_basis: MiFID II art. 16(7)}", "goes with mode 'permanent' only"),
@@ -223,10 +234,44 @@ def test_another_statute_goes_with_who_confirmed_it_into_both_policies() -> None
     assert made.talk_policy("support", "support").confirmed == policy(made).confirmed
 
 
-@pytest.mark.parametrize("written", ["off", "'off'"])
-def test_off_is_off(written: str) -> None:
-    made = loads(GOOD.replace("support@default", f"support@default, recording: {{mode: {written}}}"))
-    assert policy(made).mode is RecordingMode.OFF
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_a_value_is_what_stands_there_in_quotes_or_not(quote: str) -> None:
+    def q(text: str) -> str:
+        return f"{quote}{text}{quote}"
+
+    made = loads(
+        f"""\
+service: {{listen: {q("localhost:8184")}, allowed_peers: [{q("10.0.0.0/8")}], max_connections: {q("0100")}}}
+retention: {{daily_at: {q("12:30")}}}
+numbers: {{country: {q("NO")}}}
+agents: {{must_agree: {q("no")}, users: {{{q("1001@d")}: {q("0x10")}}}}}
+question: {{consent_key: {q("0")}}}
+recordings: {{stereo: {q("On")}}}
+lines: {{{q("yes")}: {{number: {q("0500")}, queue: {q("off")}, language: {q("no")}}}}}
+queues: {{{q("off")}: {{name: {q("2026-11-23")}, recording: {{mode: {q("off")}}}}}}}
+announcements: {{{q("no")}: {{question: {q("1e3")}, welcome: {q("true")}}}}}
+"""
+    )
+    assert (made.service.listen, made.service.max_connections) == (("localhost", 8184), 100)
+    assert list(map(str, made.service.allowed_peers)) == ["10.0.0.0/8"]
+    assert made.retention.daily_at == clock(12, 30)
+    assert made.numbers.country == "NO"
+    assert (made.agents.must_agree, made.agents.users) == (False, {"1001@d": "0x10"})
+    assert (made.question.consent_key, made.recordings.stereo) == ("0", True)
+    assert (made.lines["yes"].number, made.lines["yes"].language) == ("0500", "no")
+    assert made.queues["off"].name == "2026-11-23"
+    assert made.queues["off"].recording.mode is RecordingMode.OFF
+    assert made.question_text("yes") == "1e3"
+
+
+def test_what_is_changed_is_read_as_from_a_file() -> None:
+    sample = load(shipped("config") / "consentivr.yaml")
+    assert sample.changed() == sample, "what is written of a value is read as the same value"
+    service = sample.service.changed(listen="[::1]:80", allowed_peers=["10.0.0.0/8"])
+    assert sample.changed(service=service).service.listen == ("::1", 80)
+    assert str(service.listen) == "[::1]:80"
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
+        sample.service.changed(listen="localhost")
 
 
 def test_two_lines_or_queues_must_differ() -> None:
@@ -253,7 +298,7 @@ def test_an_ending_with_transfer_names_an_extension() -> None:
         ("lines: &a {support: *a}", "an alias refers to something that holds it"),
         ("? [a, b]\n: 1", "unknown key"),
         ("lines: !!python/object/apply:os.system [ls]", "lines"),
-        ("x: 2026-13-45", "not a value"),
+        ("x: !!timestamp 2026-13-45", "has a tag, !!timestamp"),
     ],
 )
 def test_what_is_no_configuration_at_all(text: str, said: str) -> None:
@@ -302,8 +347,9 @@ agents: {must_agree: false, pause_max_s: 60}
 def test_a_configuration_of_the_first_version_is_read_and_named() -> None:
     said: list[str] = []
     made = loads(FIRST + GOOD, "old.yaml", said.append)
-    assert [(switch.address, switch.password_file) for switch in made.switches] == [("10.0.0.1:8021", "/etc/x")]
-    assert (made.watch.erase_below, made.watch.command) == (("/rec",), ("tell", "officer"))
+    (switch,) = made.switches
+    assert (switch.address, switch.password_file) == (("10.0.0.1", 8021), Path("/etc/x"))
+    assert (made.watch.erase_below, made.watch.command) == ((Path("/rec"),), ("tell", "officer"))
     assert made.agents.must_agree is False
     assert made.agents.resume_after_s is None, "a pause no longer ends by itself"
     assert len(said) == 2
@@ -314,7 +360,7 @@ def test_a_configuration_of_the_first_version_is_read_and_named() -> None:
 
 def test_a_switch_that_is_named_comes_before_the_guards() -> None:
     both = "switches: [{address: '10.0.0.2:8021'}]\n" + FIRST + GOOD
-    assert [switch.address for switch in loads(both).switches] == ["10.0.0.2:8021"]
+    assert [switch.address for switch in loads(both).switches] == [("10.0.0.2", 8021)]
 
 
 def test_a_mistake_in_a_list_is_one_mistake() -> None:
@@ -457,3 +503,27 @@ def test_a_file_without_an_end() -> None:
 def test_an_alias_or_two_are_read() -> None:
     made = loads(GOOD.replace("queue: support}", "queue: &queue support}").replace("{name:", "{music: *queue, name:"))
     assert made.queues["support"].music == "support"
+
+
+def keys_of(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Of every section, as far down as there are any."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield (*path, key)
+            yield from keys_of(each, (*path, key))
+
+
+def test_nothing_in_any_place_is_a_mistake_or_a_default() -> None:
+    everything = written(load(shipped("config") / "consentivr.yaml"))
+    everything["agents"]["line"] = {
+        "number": "1", "agree_key": "1", "announcements": {"number": "a", "pin": "b", "wording": "c"}
+    }  # fmt: skip
+    Configuration.model_validate(everything)
+    for path in keys_of(everything):
+        changed = copy.deepcopy(everything)
+        section = changed
+        for key in path[:-1]:
+            section = section[key]
+        section[path[-1]] = None
+        with contextlib.suppress(ValidationError):
+            Configuration.model_validate(changed)

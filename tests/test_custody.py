@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
@@ -478,7 +479,7 @@ def test_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError("the disk is gone")
         return custody.Report(dry_run=False, missing=["x"] if len(ran) == 2 else [])
 
-    daily = custody.DailyRetention("03:30", once)
+    daily = custody.DailyRetention(clock(3, 30), once)
     noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
     assert daily.seconds_until_next(noon) == 15.5 * 3600
     assert daily.seconds_until_next(noon.replace(hour=3, minute=30)) == 24 * 3600

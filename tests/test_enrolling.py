@@ -118,7 +118,7 @@ def house(configure: Callable[..., Configuration], tmp_path: Path, pins: Pins) -
         announcements={announcement: announcement.value for announcement in AgentAnnouncement},
     )
     made = configure()
-    return made.model_copy(update={"agents": made.agents.model_copy(update={"line": line})})
+    return made.changed(agents=made.agents.changed(line=line))
 
 
 def register(laboratory: Laboratory) -> list[tuple[str, dict[str, object]]]:

@@ -172,7 +172,7 @@ def test_incidents_are_found_and_summed_up(location: str | Path) -> None:
 
 
 def test_a_report_says_until_when_and_how_many(tmp_path: Path) -> None:
-    data = yaml.safe_load(FULL)
+    data = yaml.load(FULL, yaml.BaseLoader)
     data["ledger"] = {"path": str(tmp_path / "ledger.sqlite3")}
     file = tmp_path / "c.yaml"
     file.write_text(yaml.safe_dump(data))

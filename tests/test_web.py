@@ -200,7 +200,7 @@ def test_one_request_a_connection(tmp_path: Path) -> None:
 def test_http_never_takes_a_descriptor_of_a_call(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     made = configure()
     port = free_port()
-    made = made.model_copy(update={"http": made.http.model_copy(update={"listen": f"127.0.0.1:{port}"})})
+    made = made.changed(http=made.http.changed(listen=f"127.0.0.1:{port}"))
     served = Served(made, tmp_path, descriptors=256)
     try:
         log = (tmp_path / "serve.log").read_text()

@@ -21,7 +21,6 @@ from consentivr.cli.common import (
     print_json_value,
     print_table,
 )
-from consentivr.config.values import path_of
 
 if TYPE_CHECKING:
     from consentivr.web import Tokens
@@ -126,7 +125,7 @@ def pin_set(config_path: Path, agent: str, number: str | None, pin: str) -> None
         raise Refused("there is no line for agents: see agents.line")
     number = number or agent.partition("@")[0]
     try:
-        custody.Pins(path_of(line.pins_file)).set(agent, number, pin)
+        custody.Pins(line.pins_file).set(agent, number, pin)
     except (ValueError, OSError) as error:
         raise Refused(str(error)) from None
     click.echo(f"{agent} has a PIN, and the number {number}")
@@ -156,7 +155,7 @@ def _tokens(config_path: Path) -> Iterator[Tokens]:
     from consentivr.web import Tokens
 
     try:
-        yield Tokens(path_of(load_configuration(config_path).http.tokens_file))
+        yield Tokens(load_configuration(config_path).http.tokens_file)
     except (OSError, ValueError) as error:
         raise Refused(f"{error}; see http.tokens_file") from None
 

@@ -27,7 +27,6 @@ from consentivr.cli.log import Rate, configure_log
 from consentivr.cli.person import person
 from consentivr.cli.privacy import privacy
 from consentivr.cli.retention import retention
-from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.resources import shipped
 
@@ -232,4 +231,6 @@ def config_example() -> None:
 @config.command("schema")
 def config_schema() -> None:
     """Print the JSON schema, for an editor."""
-    print_json_value(Configuration.model_json_schema())
+    from consentivr.config.schema import schema
+
+    print_json_value(schema())

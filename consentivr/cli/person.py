@@ -17,7 +17,6 @@ from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, not
 from consentivr.cli.ledger.forgetting import erase as erase_from_ledger
 from consentivr.cli.ledger.handing_over import new_file
 from consentivr.config import Configuration
-from consentivr.config.values import path_of
 from consentivr.core.consent import Reason
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.turn import Turn
@@ -51,7 +50,7 @@ def _letter(
 ) -> Letter:
     from consentivr.service import build
 
-    folder = Path(configuration.recordings.folder)
+    folder = configuration.recordings.folder
     return Letter(book, number, build.controller(configuration), folder, language, to=to, enclosed=enclosed)
 
 
@@ -87,7 +86,7 @@ def export_(number: str, config_path: Path, language: str, to: tuple[str, ...], 
     you hand over (art. 15(4)).
     """
     configuration = load_configuration(config_path)
-    folder = Path(configuration.recordings.folder)
+    folder = configuration.recordings.folder
     with opened(configuration) as book:
         letter = _letter(configuration, book, number, language, to, enclosed=True)
         if not letter.calls:
@@ -225,7 +224,7 @@ def _stop(configuration: Configuration, channel_uuid: str) -> str | None:
     url = f"http://{http.listen}/v1/calls/{urllib.parse.quote(channel_uuid)}/recording"
     try:
         headers = {
-            "Authorization": f"Bearer {read_secret(path_of(http.token_file))}",
+            "Authorization": f"Bearer {read_secret(http.token_file)}",
             "Content-Type": "application/json",
         }
         asked = urllib.request.Request(url, wish, headers)

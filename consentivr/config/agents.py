@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
+from pathlib import Path
 
-from consentivr.config.values import DirectoryUser, Key, KeySequence, Language, Number, Section, SpokenText, SwitchText
+from pydantic import Field, StrictStr, model_validator
+
+from consentivr.config.values import (
+    DirectoryUser,
+    File,
+    Key,
+    KeySequence,
+    Language,
+    Number,
+    Section,
+    SpokenText,
+    SwitchText,
+    Truth,
+    Whole,
+)
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.core.policy import AgentWish
 
@@ -24,9 +38,8 @@ class AgentsLine(Section):
     """The number on which agents agree to be recorded, or take it back."""
 
     number: Number = Field(..., description="The destination number in the dialplan. Quote it.")
-    pins_file: StrictStr = Field(
-        "/etc/consentivr/agents.pins",
-        min_length=1,
+    pins_file: File = Field(
+        Path("/etc/consentivr/agents.pins"),
         description="'consentivr agents pin set' and 'serve' write it.",
     )
     language: Language | None = Field(None, description="Instead of the general 'language'.")
@@ -50,7 +63,7 @@ class AgentsLine(Section):
 class Agents(Section):
     """The agents' side of a recording."""
 
-    must_agree: StrictBool = Field(
+    must_agree: Truth = Field(
         True,
         description="Record only talks with agents who are in the register ('consentivr agents'). False: you have made "
         "sure of their consent by other means, for each agent of every queue.",
@@ -60,10 +73,10 @@ class Agents(Section):
         description="Agents by the user of FreeSWITCH's directory that is dialled to reach them, user@domain: so that "
         "a colleague who is consulted or takes over is known. Everybody else is an outsider.",
     )
-    remind_paused_s: StrictInt | None = Field(
+    remind_paused_s: Whole | None = Field(
         120, ge=5, le=3600, description="So long after a pause began, and again, the agent hears that it goes on."
     )
-    resume_after_s: StrictInt | None = Field(
+    resume_after_s: Whole | None = Field(
         None, ge=5, le=3600, description="So long after a pause began it ends by itself. Without it: never."
     )
     keys: dict[AgentWish, KeySequence] = Field(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr
+import zoneinfo
+from pathlib import Path
+
+from pydantic import Field
 
 from consentivr.config.values import (
     Country,
-    HttpUrlText,
+    File,
+    HttpUrl,
     PostgresUrl,
     Section,
     SwitchPath,
     SwitchText,
     TimeOfDay,
     TimeZone,
-    path_of,
+    Truth,
+    Whole,
 )
 from consentivr.core.callers import WhoseNumber
 
@@ -21,37 +26,35 @@ from consentivr.core.callers import WhoseNumber
 class LedgerSection(Section):
     """The record of every decision."""
 
-    path: StrictStr = Field("/var/lib/consentivr/ledger.sqlite3", min_length=1, description="The SQLite file.")
+    path: File = Field(Path("/var/lib/consentivr/ledger.sqlite3"), description="The SQLite file.")
     url: PostgresUrl | None = Field(
         None,
         description="Instead of the file: postgresql://USER@HOST[,HOST]/DATABASE, for several nodes. The password "
         "belongs into libpq's password file.",
     )
-    signing_key: StrictStr | None = Field(
+    signing_key: File | None = Field(
         None,
-        min_length=1,
         description="Private key (Ed25519, PEM) that signs checkpoints; 'consentivr ledger keygen' makes one.",
     )
-    head_file: StrictStr = Field(
-        "/var/log/consentivr/ledger.head",
-        min_length=1,
+    head_file: File = Field(
+        Path("/var/log/consentivr/ledger.head"),
         description="Where 'serve' keeps the last checkpoint, and looks for it when it starts: a ledger that does not "
         "hold it was lost or replaced. On another disk than the ledger, and not in its backup.",
     )
-    post_checkpoints_to: HttpUrlText | None = Field(
+    post_checkpoints_to: HttpUrl | None = Field(
         None,
         description="http(s)://...: each checkpoint is posted there as JSON, and again until it is taken. Whoever "
         "keeps them can tell a cut tail and a rewritten chain.",
     )
-    time_stamp_url: HttpUrlText | None = Field(
+    time_stamp_url: HttpUrl | None = Field(
         None,
         description="http(s)://...: a time stamping authority (RFC 3161), asked once an hour while rows come. Needs "
         "time_stamp_roots, and 'consentivr[timestamps]'.",
     )
-    time_stamp_roots: StrictStr | None = Field(
-        None, min_length=1, description="Root certificates (PEM) that lead to the time stamping authority."
+    time_stamp_roots: File | None = Field(
+        None, description="Root certificates (PEM) that lead to the time stamping authority."
     )
-    commit_timeout_ms: StrictInt = Field(
+    commit_timeout_ms: Whole = Field(
         500,
         ge=10,
         le=10_000,
@@ -68,7 +71,7 @@ class LedgerSection(Section):
     @property
     def location(self) -> str:
         """Where the ledger is: a path or a URL."""
-        return self.url or str(path_of(self.path))
+        return self.url or str(self.path)
 
 
 class Numbers(Section):
@@ -85,12 +88,12 @@ class Recordings(Section):
     """Where FreeSWITCH writes the recordings."""
 
     folder: SwitchPath = Field(
-        "/var/lib/consentivr/recordings", description="Files go to YYYY/MM/DD/<channel uuid>.wav below it."
+        Path("/var/lib/consentivr/recordings"), description="Files go to YYYY/MM/DD/<channel uuid>.wav below it."
     )
     former_folders: tuple[SwitchPath, ...] = Field(
         (), description="Where recordings lay before they were moved to 'folder': rows still name those places."
     )
-    stereo: StrictBool = Field(True, description="Caller on the left channel, agent on the right.")
+    stereo: Truth = Field(True, description="Caller on the left channel, agent on the right.")
 
 
 class RetentionSection(Section):
@@ -99,7 +102,7 @@ class RetentionSection(Section):
     daily_at: TimeOfDay | None = Field(
         None, description="UTC, HH:MM: 'serve' erases daily what is due. Without it: 'consentivr retention run'."
     )
-    quarantine_days: StrictInt = Field(
+    quarantine_days: Whole = Field(
         90, ge=0, le=36_500, description="Days until a file in quarantine is erased (GDPR art. 5(1)(e))."
     )
 
@@ -125,4 +128,4 @@ class Privacy(Section):
     measures: tuple[SwitchText, ...] = Field(
         (), description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups."
     )
-    time_zone: TimeZone = Field("UTC", description="Of the times in letters, such as Europe/Berlin.")
+    time_zone: TimeZone = Field(zoneinfo.ZoneInfo("UTC"), description="Of the times in letters, such as Europe/Berlin.")

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, model_validator
 
-from consentivr.config.values import Key, KeySequence, Language, Name, Number, Section, SpokenText, SwitchPath
+from consentivr.config.values import (
+    Key,
+    KeySequence,
+    Language,
+    Name,
+    Number,
+    Section,
+    SpokenText,
+    SwitchPath,
+    Truth,
+    Whole,
+)
 from consentivr.core.policy import Announcement
 
 
@@ -13,12 +24,12 @@ class Question(Section):
 
     consent_key: Key = Field("1", description="The key that agrees.")
     objection_key: Key = Field("9", description="The key that objects.")
-    attempts: StrictInt = Field(3, ge=1, le=10, description="How often the question is put at most.")
-    answer_timeout_ms: StrictInt = Field(
+    attempts: Whole = Field(3, ge=1, le=10, description="How often the question is put at most.")
+    answer_timeout_ms: Whole = Field(
         5000, ge=500, le=60_000, description="How long we wait for a key after the question's end."
     )
-    hear_to_end: StrictBool = Field(False, description="Count a key only once the question has been heard to its end.")
-    min_heard_ms: StrictInt | None = Field(
+    hear_to_end: Truth = Field(False, description="Count a key only once the question has been heard to its end.")
+    min_heard_ms: Whole | None = Field(
         None,
         ge=0,
         le=120_000,

@@ -1,9 +1,8 @@
-"""Reads YAML so that every mistake keeps its place, and YAML's traps are named."""
+"""Reads YAML so that every mistake keeps its place, and every value is taken as it is written."""
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -50,22 +49,28 @@ def _check_bounds(text: str) -> None:
                 raise _TooMuch(event.start_mark.line + 1 if event.start_mark else 1, f"{most} {what}")
 
 
+_PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+
+
 class _Document:
-    """The YAML as plain data, with the line and the written form of everything in it."""
+    """The YAML as sections, lists and texts, with the line of everything in it.
+
+    A value is the text that stands there, quoted or not; what it means is its field's business. So no, 012 and 12:30
+    are never a truth, an octal number or seconds. Nothing, ~ and null are None.
+    """
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self.lines: dict[_PathKey, int] = {}
-        self.written: dict[_PathKey, str] = {}
         self.mistakes: list[Mistake] = []
         self._values = 0
         self.data: Any = {}
         try:
             _check_bounds(text)
-            loader = yaml.SafeLoader(text)
-            node = loader.get_single_node()
+            node = yaml.compose(text, yaml.BaseLoader)
             if node is not None:
-                self.data = self._build(loader, node, (), frozenset())
+                self.data = self._build(node, (), frozenset())
         except _TooMuch as error:
             self.mistakes.append(Mistake(file, error.line, "", str(error)))
         except yaml.YAMLError as error:
@@ -83,26 +88,27 @@ class _Document:
     def complain(self, path: _PathKey, problem: str, hint: str = "") -> None:
         self.mistakes.append(Mistake(self.file, self.line(path), ".".join(path), problem, hint))
 
-    def _build(self, loader: yaml.SafeLoader, node: yaml.Node, path: _PathKey, above: frozenset[int]) -> Any:
-        self.lines.setdefault(path, node.start_mark.line + 1)
+    def _build(self, node: yaml.Node, path: _PathKey, above: frozenset[int]) -> Any:
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
         self._values += 1
         if self._values > MOST_VALUES:
-            raise _TooMuch(
-                node.start_mark.line + 1, f"{MOST_VALUES} values, with those that its aliases (*name) repeat"
-            )
+            raise _TooMuch(line, f"{MOST_VALUES} values, with those that its aliases (*name) repeat")
         if id(node) in above:
             self.complain(path, "an alias refers to something that holds it")
             return None
+        if node.tag not in _PLAIN:
+            self.complain(path, f"has a tag, {node.tag.replace('tag:yaml.org,2002:', '!!')}", "leave it out")
+            return None
         above = above | {id(node)}
         if isinstance(node, yaml.MappingNode):
-            return self._build_mapping(loader, node, path, above)
+            return self._build_mapping(node, path, above)
         if isinstance(node, yaml.SequenceNode):
-            return [self._build(loader, item, (*path, str(index)), above) for index, item in enumerate(node.value)]
-        return self._build_scalar(loader, node, path)
+            return [self._build(item, (*path, str(index)), above) for index, item in enumerate(node.value)]
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        return None if plain and node.value in _NOTHING else node.value
 
-    def _build_mapping(
-        self, loader: yaml.SafeLoader, node: yaml.MappingNode, path: _PathKey, above: frozenset[int]
-    ) -> Any:
+    def _build_mapping(self, node: yaml.MappingNode, path: _PathKey, above: frozenset[int]) -> Any:
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "?"
@@ -114,29 +120,8 @@ class _Document:
                 )
                 continue
             self.lines[place] = key_node.start_mark.line + 1
-            if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:str":
-                read = "a merge" if key == "<<" else repr(loader.construct_object(key_node))
-                self.complain(place, f"YAML reads this key as {read}", f"write '{key}' in quotes")
-                continue
-            mapping[key] = self._build(loader, value_node, place, above)
+            mapping[key] = self._build(value_node, place, above)
         return mapping
-
-    def _build_scalar(self, loader: yaml.SafeLoader, node: yaml.Node, path: _PathKey) -> Any:
-        try:
-            value = loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            self.complain(path, f"not a value: {getattr(error, 'problem', None) or error}", "put it in quotes")
-            return None
-        written = str(node.value)
-        self.written[path] = written
-        if isinstance(value, int) and not isinstance(value, bool):
-            if re.fullmatch(r"[-+]?0[0-9_]+", written):
-                self.complain(path, f"YAML reads {written} as the octal number {value}", "no leading 0, or in quotes")
-            elif ":" in written:
-                self.complain(
-                    path, f"YAML reads {written} as the base-60 number {value}", f'write "{written}" in quotes'
-                )
-        return value
 
 
 def load(path: Path, warn: Callable[[str], None] = lambda text: None) -> Configuration:
@@ -173,7 +158,7 @@ def loads(text: str, file: str = "<string>", warn: Callable[[str], None] = lambd
             location = tuple(str(part) for part in problem["loc"] if part != "[key]")
             wrong_inside = problem["type"] == "too_short" and problem["input"]  # counted without what is wrong
             if ".".join(location) not in known and not wrong_inside:
-                document.complain(location, *_explain(document, location, dict(problem)))
+                document.complain(location, *_explain(location, dict(problem)))
     if configuration is not None:
         for location, text_of_problem, hint in cross_check(configuration):
             document.complain(location, text_of_problem, hint)
@@ -200,31 +185,25 @@ def _renewed(data: dict[str, Any]) -> list[str]:
     return said
 
 
-def _explain(document: _Document, path: _PathKey, problem: dict[str, Any]) -> tuple[str, str]:
+def _explain(path: _PathKey, problem: dict[str, Any]) -> tuple[str, str]:
     kind, found = problem["type"], problem.get("input")
-    written = document.written.get(path, "")
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
         return "unknown key", f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(_known_keys(path[:-1]))
     if kind == "missing":
         return "is missing", ""
     if kind == "value_error":
-        return str(problem["ctx"]["error"]), f"found: {written}" if written else ""
+        return str(problem["ctx"]["error"]), f"found: {found}" if isinstance(found, str) else ""
     wanted = _WANTED.get(kind) or str(problem["msg"]).replace("Input should be ", "")
-    if kind == "string_type" and isinstance(found, bool):
-        return f"a text is wanted, YAML reads {written} as {str(found).lower()}", f'write "{written}" in quotes'
-    if kind == "string_type" and isinstance(found, (int, float)):
-        return f"a text is wanted, found the number {written}", f'write "{written}" in quotes'
-    if found is None and not written.strip("~nulNUL"):
+    if found is None:
         return f"{wanted} is wanted, found nothing", "a # starts a comment: put the value in quotes if it is meant"
-    shown = repr(written) if written else f"a {type(found).__name__}"
+    shown = "a section" if isinstance(found, dict) else "a list" if isinstance(found, list) else f"'{found}'"
     return f"{wanted} is wanted, found {shown}", ""
 
 
 _WANTED = {
     "string_type": "a text",
     "int_type": "a whole number",
-    "int_parsing": "a whole number",
     "bool_type": "true or false",
     "model_type": "a section with keys of its own",
     "model_attributes_type": "a section with keys of its own",

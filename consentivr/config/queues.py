@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, model_validator
 
-from consentivr.config.values import Day, Number, Section, SwitchText, SwitchWord, off_without_quotes
+from consentivr.config.values import Day, Number, Section, SwitchText, SwitchWord, Truth, Whole
 from consentivr.core.policy import Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.statutes import Confirmation, refusal
@@ -28,16 +28,14 @@ class Unanswered(Section):
 class Retention(Section):
     """How long a queue's calls are kept after their end. Without a number: for ever."""
 
-    refusals_days: StrictInt | None = Field(
+    refusals_days: Whole | None = Field(
         None,
         ge=0,
         le=36_500,
         description="The same for calls of who did not agree, where nothing was recorded. Without it: rows_days.",
     )
-    audio_days: StrictInt | None = Field(
-        None, ge=0, le=36_500, description="Days until a call's recordings are erased."
-    )
-    rows_days: StrictInt | None = Field(
+    audio_days: Whole | None = Field(None, ge=0, le=36_500, description="Days until a call's recordings are erased.")
+    rows_days: Whole | None = Field(
         None, ge=0, le=36_500, description="Days until the ledger forgets the call; not fewer than audio_days."
     )
 
@@ -54,17 +52,17 @@ class Retention(Section):
 class Recording(Section):
     """How a queue records."""
 
-    mode: Annotated[RecordingMode, BeforeValidator(off_without_quotes)] = Field(
+    mode: RecordingMode = Field(
         RecordingMode.PERMANENT_OPT_OUT,
         description="off | caller_opt_in | permanent_opt_out | permanent | every_nth | manual.",
     )
-    every: StrictInt | None = Field(
+    every: Whole | None = Field(
         None,
         ge=2,
         le=10_000,
         description="Only with 'every_nth', and required there: of each agent's consenting calls.",
     )
-    erase_withdrawn: StrictBool = Field(
+    erase_withdrawn: Truth = Field(
         True, description="Whether a yes that is taken back erases what was recorded (GDPR art. 17(1)(b))."
     )
     kept_because: SwitchText | None = Field(
@@ -146,8 +144,8 @@ class QueueConfiguration(Section):
         "ring-progressively",
     ] = Field("longest-idle-agent", description="mod_callcenter's strategy.")
     music: SwitchText = Field("local_stream://moh", description="What waiting callers hear.")
-    max_wait_s: StrictInt = Field(0, ge=0, le=86_400, description="Seconds until the queue gives up; 0 is never.")
-    max_wait_no_agent_s: StrictInt = Field(
+    max_wait_s: Whole = Field(0, ge=0, le=86_400, description="Seconds until the queue gives up; 0 is never.")
+    max_wait_no_agent_s: Whole = Field(
         0, ge=0, le=86_400, description="The same while no agent is logged in; 0 is never."
     )
     unanswered: Unanswered = Field(default_factory=Unanswered)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import Field, StrictInt, StrictStr, model_validator
+import ipaddress
+from pathlib import Path
 
-from consentivr.config.values import Endpoint, PeerNetwork, Section, SwitchPath, SwitchWord
+from pydantic import Field, StrictStr, model_validator
+
+from consentivr.config.values import Address, Endpoint, File, PeerNetwork, Section, SwitchPath, SwitchWord, Whole
 
 
 class Service(Section):
     """The process that FreeSWITCH connects to."""
 
-    listen: Endpoint = Field("127.0.0.1:8184", description="Address and port that 'serve' listens on.")
+    listen: Endpoint = Field(Address("127.0.0.1", 8184), description="Address and port that 'serve' listens on.")
     hosts: tuple[Endpoint, ...] = Field(
-        ("127.0.0.1:8184",),
+        (Address("127.0.0.1", 8184),),
         min_length=1,
         description="Where the dialplan looks for it, tried in order. Keep these on loopback, or behind a "
         "TCP proxy there: a host that swallows connections blocks the caller for minutes.",
     )
     allowed_peers: tuple[PeerNetwork, ...] = Field(
-        ("127.0.0.1",),
+        (ipaddress.IPv4Network("127.0.0.1"),),
         min_length=1,
         description="Addresses or networks that may connect. The protocol has no password.",
     )
@@ -28,13 +31,12 @@ class Service(Section):
         description="FreeSWITCH's user on this machine: connections of others are refused. Without it: 'freeswitch', "
         "where there is one, and the user that serves. '*': any.",
     )
-    secret_file: StrictStr | None = Field(
-        "/var/lib/consentivr/dialplan.secret",
-        min_length=1,
+    secret_file: File | None = Field(
+        Path("/var/lib/consentivr/dialplan.secret"),
         description="A secret by which the rendered dialplan proves that it calls; made by 'render' or 'serve' where "
         "it is missing. null: the dialplan proves nothing, and whoever else may connect can play a switch.",
     )
-    max_connections: StrictInt = Field(
+    max_connections: Whole = Field(
         2000, ge=1, le=100_000, description="Calls at once; one more goes to its queue at once, unrecorded."
     )
 
@@ -43,14 +45,12 @@ class Http(Section):
     """The HTTP interface for agents' desktops and for monitoring."""
 
     listen: Endpoint | None = Field(None, description="Address and port; without it there is none.")
-    tokens_file: StrictStr = Field(
-        "/var/lib/consentivr/agents.tokens",
-        min_length=1,
+    tokens_file: File = Field(
+        Path("/var/lib/consentivr/agents.tokens"),
         description="The agents' tokens, hashed; 'consentivr agents token' writes it.",
     )
-    token_file: StrictStr | None = Field(
+    token_file: File | None = Field(
         None,
-        min_length=1,
         description="A file that holds one token for everybody besides, readable by its owner only. The rows do not "
         "say then which agent it was, and whoever has it may ask of every talk.",
     )
@@ -65,10 +65,9 @@ class Http(Section):
 class Switch(Section):
     """One FreeSWITCH: its event socket, over which conversations are followed."""
 
-    address: Endpoint = Field("127.0.0.1:8021", description="Where its event socket listens.")
-    password_file: StrictStr = Field(
-        "/etc/consentivr/event_socket.password",
-        min_length=1,
+    address: Endpoint = Field(Address("127.0.0.1", 8021), description="Where its event socket listens.")
+    password_file: File = Field(
+        Path("/etc/consentivr/event_socket.password"),
         description="A file that holds its password, readable by its owner only.",
     )
 
@@ -85,7 +84,7 @@ class Watch(Section):
         description="A program and its arguments, run when there are incidents; it gets each as a line of JSON on its "
         "input, several at once when they come together.",
     )
-    sweep_s: StrictInt = Field(
+    sweep_s: Whole = Field(
         5, ge=1, le=300, description="So often the switch's own lists are held against what it told."
     )
 
@@ -94,7 +93,7 @@ class FreeSwitch(Section):
     """What the rendered XML needs to know of the switch."""
 
     context: SwitchWord = Field("public", description="The dialplan context in which the lines are called.")
-    connect_watchdog_s: StrictInt = Field(
+    connect_watchdog_s: Whole = Field(
         20,
         ge=3,
         le=120,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 
 import gevent
 import structlog
@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 class DailyRetention:
     """Runs retention once a day beside the calls, in a thread with a connection of its own."""
 
-    def __init__(self, daily_at: str, run: Callable[[], Report]) -> None:
-        """``daily_at`` is HH:MM in UTC."""
-        self._hour, self._minute = map(int, daily_at.split(":"))
+    def __init__(self, daily_at: time, run: Callable[[], Report]) -> None:
+        """``daily_at`` is in UTC."""
+        self._daily_at = daily_at
         self._run = run
         self._worker = Worker()
         self._greenlet: gevent.Greenlet | None = None
@@ -36,7 +36,7 @@ class DailyRetention:
 
     def seconds_until_next(self, now: datetime) -> float:
         """Seconds from ``now`` to the next time."""
-        then = now.replace(hour=self._hour, minute=self._minute, second=0, microsecond=0)
+        then = datetime.combine(now, self._daily_at, now.tzinfo)
         return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()
 
     def _every_day(self) -> None:

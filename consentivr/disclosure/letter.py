@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +33,7 @@ class Controller:
     recipients: tuple[str, ...] = ()
     """Outside of the house; none: nobody."""
     third_countries: str | None = None
-    time_zone: str = "UTC"
+    time_zone: tzinfo = timezone.utc
     whose_number: WhoseNumber = WhoseNumber.GIVEN
     terms: Mapping[str, RetentionTerms] | None = None
     """How long calls are kept, by queue."""
@@ -73,7 +72,7 @@ class Letter:
         self._folder = folder
         self._words = WORDS[language]
         self._language = language
-        self._zone = zoneinfo.ZoneInfo(controller.time_zone)
+        self._zone = controller.time_zone
         self._to = to
         self._enclosed = enclosed
         self._made_at = datetime.now(timezone.utc)

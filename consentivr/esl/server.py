@@ -84,13 +84,13 @@ class OutboundServer:
         address: tuple[str, int],
         application: Callable[[OutboundSession], None],
         *,
-        allowed_peers: Sequence[str] = ("127.0.0.1",),
+        allowed_peers: Sequence[Network] = (ipaddress.IPv4Network("127.0.0.1"),),
         peer_users: frozenset[int] | None = None,
         max_connections: int = 2000,
         turned_away_at_once: int = 1000,
     ) -> None:
         self._application = application
-        self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(peer) for peer in allowed_peers)
+        self._allowed: tuple[Network, ...] = tuple(allowed_peers)
         self._is_allowed = functools.lru_cache(maxsize=256)(self._is_in_a_network)
         self._peer_users = peer_users
         self._max_connections = max_connections

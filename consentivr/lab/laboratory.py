@@ -12,6 +12,7 @@ import gevent
 from consentivr import custody
 from consentivr.config import Configuration
 from consentivr.config.service import Switch
+from consentivr.config.values import Address
 from consentivr.files import write_secret
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
@@ -39,8 +40,8 @@ def simulated_switch(
 
 def with_switch(configuration: Configuration, address: tuple[str, int], password_file: Path) -> Configuration:
     """The configuration, told where the switch's event socket is."""
-    switch = Switch(address="{}:{}".format(*address), password_file=str(password_file))
-    return configuration.model_copy(update={"switches": (switch,)})
+    switch = Switch(address=str(Address(*address)), password_file=str(password_file))
+    return configuration.changed(switches=(switch,))
 
 
 def password_file(folder: Path, password: str) -> Path:
@@ -69,15 +70,11 @@ class Laboratory:
     ) -> None:
         """``more`` are extensions of the dialplan besides ours, in XML."""
         self.folder = folder
-        self.configuration = configuration.model_copy(
-            update={
-                "ledger": configuration.ledger.model_copy(
-                    update={"path": str(folder / "ledger.sqlite3"), "head_file": str(folder / "ledger.head")}
-                ),
-                "service": configuration.service.model_copy(update={"secret_file": str(folder / "dialplan.secret")}),
-                "http": configuration.http.model_copy(update={"tokens_file": str(folder / "agents.tokens")}),
-                "recordings": configuration.recordings.model_copy(update={"folder": str(folder / "recordings")}),
-            }
+        self.configuration = configuration.changed(
+            ledger=configuration.ledger.changed(path=folder / "ledger.sqlite3", head_file=folder / "ledger.head"),
+            service=configuration.service.changed(secret_file=folder / "dialplan.secret"),
+            http=configuration.http.changed(tokens_file=folder / "agents.tokens"),
+            recordings=configuration.recordings.changed(folder=folder / "recordings"),
         )
         self._speed, self._observer, self._more = speed, observer, more
         self.switch = simulated_switch(self.configuration, speed=speed, observer=observer, more=more)
@@ -101,8 +98,7 @@ class Laboratory:
 
     def use_switch(self, *hosts: str) -> None:
         """Render the dialplan for these hosts and start a switch with it."""
-        service = self.configuration.service.model_copy(update={"hosts": hosts})
-        configuration = self.configuration.model_copy(update={"service": service})
+        configuration = self.configuration.changed(service=self.configuration.service.changed(hosts=hosts))
         self.switch = simulated_switch(configuration, speed=self._speed, observer=self._observer, more=self._more)
         self.switch.sockets.append(self.event_socket)
         self.event_socket.attach(self.switch)

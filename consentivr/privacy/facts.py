@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import consentivr
 from consentivr.config import Configuration, wording
+from consentivr.config.values import written
 from consentivr.core.policy import Announcement, RecordingMode
 
 
@@ -131,11 +132,11 @@ def facts_of(configuration: Configuration) -> Facts:
         database="PostgreSQL" if ledger.url else "SQLite",
         signed=ledger.signing_key is not None,
         commit_timeout_ms=ledger.commit_timeout_ms,
-        folder=configuration.recordings.folder,
-        daily_at=configuration.retention.daily_at,
+        folder=str(configuration.recordings.folder),
+        daily_at=written(configuration.retention.daily_at),
         http=configuration.http.listen is not None,
         tells_somebody=configuration.watch.command is not None,
-        allowed_peers=configuration.service.allowed_peers,
+        allowed_peers=tuple(map(written, configuration.service.allowed_peers)),
         switches=len(configuration.switches),
     )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from consentivr.asking import Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
-from consentivr.config.values import endpoint, path_of
 from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.disclosure import Controller
@@ -36,7 +35,7 @@ class CannotServe(Exception):
 
 def sounds_folder(configuration: Configuration) -> Path:
     """Where the announcements are: the administrator's folder, or the one that we ship."""
-    return path_of(configuration.sounds.folder) if configuration.sounds.folder else shipped("sounds")
+    return configuration.sounds.folder or shipped("sounds")
 
 
 # --- FreeSWITCH's XML ------------------------------------------------------------------------
@@ -52,7 +51,7 @@ def queues(configuration: Configuration) -> dict[str, Queue]:
             music=queue.music,
             max_wait_s=queue.max_wait_s,
             max_wait_no_agent_s=queue.max_wait_no_agent_s,
-            recordings_folder=configuration.recordings.folder,
+            recordings_folder=str(configuration.recordings.folder),
             stereo=configuration.recordings.stereo,
             legal_basis=queue.recording.legal_basis,
             unanswered_extension=queue.unanswered.extension,
@@ -84,7 +83,7 @@ def rendered(configuration: Configuration) -> dict[str, str]:
         lines=dialplan_lines(configuration),
         queues=list(queues(configuration).values()),
         context=configuration.freeswitch.context,
-        hosts=configuration.service.hosts,
+        hosts=list(map(str, configuration.service.hosts)),
         watchdog_s=configuration.freeswitch.connect_watchdog_s,
         secret=dialplan_secret(configuration),
         agents_number=configuration.agents.line.number if configuration.agents.line else None,
@@ -95,7 +94,7 @@ def dialplan_secret(configuration: Configuration) -> str | None:
     """By which the dialplan proves itself, made if need be; None when it need not. Raises CannotServe."""
     file = configuration.service.secret_file
     try:
-        return None if file is None else kept_secret(path_of(file))
+        return None if file is None else kept_secret(file)
     except OSError as error:
         raise CannotServe(f"the dialplan's secret: {error}; see service.secret_file") from error
 
@@ -123,18 +122,18 @@ def peer_users(configuration: Configuration) -> frozenset[int] | None:
 def signer(configuration: Configuration) -> Signer | None:
     """The key that signs checkpoints, if there is to be one. Raises LedgerError."""
     key = configuration.ledger.signing_key
-    return Signer.of_file(path_of(key)) if key else None
+    return Signer.of_file(key) if key else None
 
 
 def stamper(configuration: Configuration) -> Stamper | None:
     """Who asks for time stamps, if they are to be had. Raises LedgerError."""
     address, roots = configuration.ledger.time_stamp_url, configuration.ledger.time_stamp_roots
-    return Stamper(address, Roots(path_of(roots))) if address and roots else None
+    return Stamper(address, Roots(roots)) if address and roots else None
 
 
 def head_file(configuration: Configuration) -> HeadFile:
     """Where the head of the chain is kept."""
-    return HeadFile(path_of(configuration.ledger.head_file))
+    return HeadFile(configuration.ledger.head_file)
 
 
 def open_ledger(configuration: Configuration, *, signs: bool = False, create: bool = False) -> Ledger:
@@ -169,11 +168,7 @@ def controller(configuration: Configuration) -> Controller:
 def places(configuration: Configuration) -> Places:
     """Where recordings lie, lay, and may be erased."""
     recordings = configuration.recordings
-    return Places(
-        Path(recordings.folder),
-        tuple(map(Path, recordings.former_folders)),
-        tuple(map(path_of, configuration.watch.erase_below)),
-    )
+    return Places(recordings.folder, recordings.former_folders, configuration.watch.erase_below)
 
 
 def retain(
@@ -226,7 +221,7 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
             fallback=template.fallback,
             answer_timeout_ms=question.answer_timeout_ms,
             hear_to_end=question.hear_to_end,
-            recordings_folder=configuration.recordings.folder,
+            recordings_folder=str(configuration.recordings.folder),
             stereo=configuration.recordings.stereo,
             sounds=sounds,
             whose_number=configuration.ledger.numbers,
@@ -281,7 +276,7 @@ def house(configuration: Configuration, lines: dict[str, Line]) -> House:
             for line in configuration.lines
             for key, queue in configuration.queues.items()
         },
-        folder=configuration.recordings.folder,
+        folder=str(configuration.recordings.folder),
         stereo=configuration.recordings.stereo,
         numbers={line.name: number for number, line in lines.items()},
         users=agents.users,
@@ -297,8 +292,8 @@ def tokens(configuration: Configuration) -> Tokens:
     """Who may ask over HTTP. Raises CannotServe."""
     http = configuration.http
     try:
-        shared = None if http.token_file is None else read_secret(path_of(http.token_file), shortest=16)
-        made = Tokens(path_of(http.tokens_file), shared)
+        shared = None if http.token_file is None else read_secret(http.token_file, shortest=16)
+        made = Tokens(http.tokens_file, shared)
         made.agents()
     except OSError as error:
         raise CannotServe(f"{error}; see 'http'") from error
@@ -307,10 +302,10 @@ def tokens(configuration: Configuration) -> Tokens:
 
 def switches(configuration: Configuration) -> list[tuple[tuple[str, int], str]]:
     """Address and password of each switch's event socket. Raises CannotServe with what to do."""
-    found = []
+    found: list[tuple[tuple[str, int], str]] = []
     for switch in configuration.switches:
         try:
-            found.append((endpoint(switch.address), read_secret(path_of(switch.password_file))))
+            found.append((switch.address, read_secret(switch.password_file)))
         except OSError as error:
             raise CannotServe(
                 f"the event socket {switch.address}: {error}; put FreeSWITCH's password (event_socket.conf.xml) into "

@@ -14,7 +14,6 @@ from typing import Literal
 from consentivr.config import Configuration, wording
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.config.service import Switch
-from consentivr.config.values import endpoint, path_of
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
@@ -124,7 +123,7 @@ def check_agents_line(configuration: Configuration) -> list[Finding]:
     untold = [key for key in keys if next(wording.places(text, language, key), None) is None]
     if untold:
         findings.append(Finding("agents.line", "warning", f"'wording' does not name the key {' and '.join(untold)}"))
-    file = path_of(line.pins_file)
+    file = line.pins_file
     try:
         read_private(file)
         findings.append(Finding("agents' PINs", "good", f"{file} is private"))
@@ -146,9 +145,9 @@ def private_files(configuration: Configuration) -> list[Path]:
         configuration.service.secret_file,
     ]
     named += [switch.password_file for switch in configuration.switches]
-    files = [path_of(name) for name in named if name is not None]
+    files = [file for file in named if file is not None]
     if configuration.ledger.url is None:
-        ledger = path_of(configuration.ledger.path)
+        ledger = configuration.ledger.path
         files += sorted(ledger.parent.glob(f"{glob.escape(ledger.name)}*"))  # WAL, shared memory, leases, copies
     return [path for path in files if path.is_file()]
 
@@ -197,7 +196,7 @@ def _check_privacy(configuration: Configuration) -> list[Finding]:
 
 
 def _check_recordings(configuration: Configuration) -> Finding:
-    folder = Path(configuration.recordings.folder)
+    folder = configuration.recordings.folder
     if folder.is_dir() and open_to_others(folder) & stat.S_IRWXO:
         said = (
             f"{folder} has mode {stat.S_IMODE(folder.stat().st_mode):04o}: everybody on this machine can get at the "
@@ -222,7 +221,7 @@ def _check_switch(configuration: Configuration, switch: Switch) -> Finding:
     except CannotServe:
         users = None  # said elsewhere
     try:
-        connection = InboundConnection(endpoint(switch.address), read_secret(path_of(switch.password_file)))
+        connection = InboundConnection(switch.address, read_secret(switch.password_file))
         connection.connect()
         runs_as = user_of(connection.sock.getpeername(), connection.sock.getsockname()) if is_told() else None
         connection.stop()
@@ -267,7 +266,7 @@ def too_few(wanted: int, room: int) -> str:
 
 
 def _check_port(configuration: Configuration) -> Finding:
-    host, port = endpoint(configuration.service.listen)
+    host, port = configuration.service.listen
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -8,7 +8,6 @@ import structlog
 
 from consentivr.asking import Call, proof
 from consentivr.config import Configuration
-from consentivr.config.values import endpoint, path_of
 from consentivr.core import events as ev
 from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.core.policy import AgentWish, Announcement
@@ -64,7 +63,7 @@ class Application:
         self._watch_only = watch_only
         self._lines = build_lines(configuration)
         self._agents_line = agents_line(configuration)
-        self._pins = Pins(path_of(configuration.agents.line.pins_file)) if configuration.agents.line else None
+        self._pins = Pins(configuration.agents.line.pins_file) if configuration.agents.line else None
         self._hashing = Worker()
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
@@ -108,7 +107,7 @@ class Application:
             DailyRetention(daily_at, lambda: retain(configuration)) if daily_at and not watch_only else None
         )
         self._server = OutboundServer(
-            listen or endpoint(configuration.service.listen),
+            listen or configuration.service.listen,
             self._serve_call,
             allowed_peers=configuration.service.allowed_peers,
             peer_users=self._peer_users(configuration),
@@ -133,7 +132,7 @@ class Application:
     def _web_server(self, configuration: Configuration) -> WebServer | None:
         if configuration.http.listen is None:
             return None
-        return WebServer(endpoint(configuration.http.listen), self, tokens(configuration))
+        return WebServer(configuration.http.listen, self, tokens(configuration))
 
     @property
     def address(self) -> tuple[str, int]:

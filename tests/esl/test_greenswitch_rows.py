@@ -6,6 +6,7 @@ the same, so a greenswitch that mends a row shows here too.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import resource
@@ -665,7 +666,7 @@ def test_nothing_is_sent_after_the_end() -> None:
 
 def test_a_peer_that_is_not_allowed_is_closed() -> None:
     called = []
-    server = start(called.append, allowed_peers=["10.1.2.0/24"])
+    server = start(called.append, allowed_peers=[ipaddress.IPv4Network("10.1.2.0/24")])
     assert within(1, lambda: dial(server).recv(1)) == b""
     assert called == []
     server.stop()

@@ -104,8 +104,7 @@ class Talks(Laboratory):
             token = folder / "token"
             token.touch(0o600)
             token.write_text(TOKEN + "\n")
-            web = made.http.model_copy(update={"listen": "127.0.0.1:0", "token_file": str(token)})
-            made = made.model_copy(update={"http": web})
+            made = made.changed(http=made.http.changed(listen="127.0.0.1:0", token_file=token))
         super().__init__(made, folder, speed=speed, more=MORE)
 
     # --- calls -------------------------------------------------------------------------------

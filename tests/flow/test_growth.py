@@ -251,13 +251,9 @@ def left_in(thing: Any) -> dict[str, int]:
 
 def test_nothing_of_them_stays_behind_in_the_watch(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     made = configure()
-    made = made.model_copy(
-        update={
-            "ledger": made.ledger.model_copy(
-                update={"path": str(tmp_path / "ledger.sqlite3"), "head_file": str(tmp_path / "ledger.head")}
-            ),
-            "recordings": made.recordings.model_copy(update={"folder": str(tmp_path / "recordings")}),
-        }
+    made = made.changed(
+        ledger=made.ledger.changed(path=tmp_path / "ledger.sqlite3", head_file=tmp_path / "ledger.head"),
+        recordings=made.recordings.changed(folder=tmp_path / "recordings"),
     )
     with serving(made, tmp_path) as (application, switch):
 

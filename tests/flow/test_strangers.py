@@ -110,8 +110,7 @@ def test_who_may_is_in_the_configuration(configure: Callable[..., Configuration]
     made = configure()
 
     def users(name: str | None) -> frozenset[int] | None:
-        service = made.service.model_copy(update={"peer_user": name})
-        return peer_users(made.model_copy(update={"service": service}))
+        return peer_users(made.changed(service=made.service.changed(peer_user=name)))
 
     mine = users(None)
     assert mine is not None
@@ -214,8 +213,8 @@ def test_without_a_secret_nothing_is_proven(configure: Callable[..., Configurati
     with Laboratory(configure(), tmp_path, speed=20) as laboratory:
         assert handed_over(laboratory.configuration)
         laboratory.application._secret = None
-        service = laboratory.configuration.service.model_copy(update={"secret_file": None})
-        laboratory.configuration = laboratory.configuration.model_copy(update={"service": service})
+        service = laboratory.configuration.service.changed(secret_file=None)
+        laboratory.configuration = laboratory.configuration.changed(service=service)
         laboratory.use_switch("{}:{}".format(*laboratory.application.address))
         channel = laboratory.call(YES)
         assert "consent_secret" not in laboratory.switch.globals

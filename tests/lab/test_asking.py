@@ -95,8 +95,8 @@ def asked(configure: Callable[..., Configuration], application: Application) -> 
 
 
 def rendered(configuration: Configuration, application: Application) -> SimulatedSwitch:
-    service = configuration.service.model_copy(update={"hosts": (application.host,)})
-    return simulated_switch(configuration.model_copy(update={"service": service}), speed=SPEED)
+    asked_there = configuration.changed(service=configuration.service.changed(hosts=[application.host]))
+    return simulated_switch(asked_there, speed=SPEED)
 
 
 def arrives(switch: SimulatedSwitch, application: Application, **script: object) -> Channel:

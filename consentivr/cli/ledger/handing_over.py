@@ -33,7 +33,7 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     if audio and (form == "csv" or out is None):
         raise Refused("--audio goes with --format json or vcon, and --out")
     configuration = load_configuration(config_path)
-    folder = Path(configuration.recordings.folder)
+    folder = configuration.recordings.folder
     try:
         with opened(configuration, signs=_signs(configuration)) as book, new_file(out) as file:
             looks_at_agents(configuration, book, "ledger export", search)
@@ -93,7 +93,7 @@ def sheet(config_path: Path, name: str, language: str, public_keys: tuple[Path, 
     UUID is the visit's or the channel's; asks which one is meant if the channel has several.
     """
     configuration = load_configuration(config_path)
-    folder = Path(configuration.recordings.folder)
+    folder = configuration.recordings.folder
     try:
         with opened(configuration) as book:
             calls = book.calls_named(name)

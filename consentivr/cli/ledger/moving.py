@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, opened
-from consentivr.config.values import path_of
 from consentivr.ledger import Ledger, LedgerError
 
 
@@ -33,7 +32,7 @@ def copy(config_path: Path, destination: str) -> None:
     """
     try:
         with opened(load_configuration(config_path)) as book:
-            other = Ledger(destination if destination.startswith("postgresql://") else path_of(destination))
+            other = Ledger(destination if destination.startswith("postgresql://") else Path(destination).expanduser())
             try:
                 rows = book.copy_to(other, progress=lambda done: click.echo(f"{done} rows ...", err=True))
             finally:

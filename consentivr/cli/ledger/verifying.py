@@ -23,7 +23,6 @@ from consentivr.cli.common import (
 )
 from consentivr.cli.ledger.options import KEYS
 from consentivr.config import Configuration
-from consentivr.config.values import path_of
 from consentivr.core.chain import Finding, Tampering
 from consentivr.core.turn import Turn
 from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key
@@ -172,7 +171,7 @@ def repair(config_path: Path, older: tuple[str, ...]) -> None:
 def _stamps(book: Ledger, configuration: Configuration) -> Stamps | None:
     """Those that the ledger has; None without certificates to verify them with. Raises LedgerError."""
     roots = configuration.ledger.time_stamp_roots
-    return Stamps.of(book.read(Search(turn=Turn.TIME_STAMPED.value)), Roots(path_of(roots))) if roots else None
+    return Stamps.of(book.read(Search(turn=Turn.TIME_STAMPED.value)), Roots(roots)) if roots else None
 
 
 def _check_audio(book: Ledger, configuration: Configuration) -> tuple[int, list[Differs]]:
