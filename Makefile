@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lab sounds clean
+.PHONY: demo test check lab deb sounds clean
 
 demo: $(VENV)/installed
 	$(BIN)/consentivr demo
@@ -21,9 +21,13 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The lab of lab/docker-compose.yml without Docker: needs freeswitch and sipp on this machine.
+# The lab of lab/docker-compose.yml without Docker: needs freeswitch and sipp on this machine; see docs/lab.md.
 lab: $(VENV)/installed
 	$(BIN)/python lab/run_lab.py
+
+# dist/consentivr_*.deb, for the Debian that this runs on; needs debhelper, python3-pip and python3-venv.
+deb:
+	debian/rules clean binary
 
 sounds: $(VENV)/installed
 	$(BIN)/consentivr prompts build --config config/consentivr.yaml --out sounds
