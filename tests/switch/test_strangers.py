@@ -85,7 +85,7 @@ def test_a_dialplan_with_another_secret(world: World) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_another_user_of_the_machine(world: World) -> None:
-    stranger = dial(ADDRESS, int(world.configuration.service.listen.rpartition(":")[2]), NOBODY)
+    stranger = dial(ADDRESS, world.configuration.service.listen.port, NOBODY)
     try:
         eventually(lambda: f"it belongs to the user {NOBODY}" in world.log, 5)
     finally:
