@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that come from the code: the dialogue's diagram and the command line's help.
+"""Writes what comes from the code: the dialogue's diagram, the command line's help, the sample configuration.
 
 Run ``.venv/bin/python docs/generate.py`` after a change to either; the tests compare.
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from consentivr.cli import main
+from consentivr.config import load
+from consentivr.config.sample import commented
 from consentivr.core import events as ev
 from consentivr.core.actions import Ask
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision
@@ -182,7 +184,12 @@ def commands_page() -> str:
     return "\n".join(line.rstrip() for line in "\n".join(parts).splitlines()) + "\n"
 
 
-PAGES = {"dialogue.md": dialogue_page, "commands.md": commands_page}
+def sample() -> str:
+    """config/consentivr.yaml: its own values, with every key and what the model says of it."""
+    return commented(load(DOCS.parent / "config" / "consentivr.yaml"))
+
+
+PAGES = {"dialogue.md": dialogue_page, "commands.md": commands_page, "../config/consentivr.yaml": sample}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from datetime import date
 from datetime import time as clock
 from pathlib import Path
+from typing import Annotated, get_args
 
 import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from consentivr.config import ConfigError, Configuration, Mistake, load, loads, wording
+from consentivr.config.sample import commented
 from consentivr.config.schema import schema
-from consentivr.config.values import written
+from consentivr.config.values import Section, written
 from consentivr.core.policy import AgentWish, Announcement, LinePolicy, Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.core.statutes import Confirmation
 from consentivr.resources import shipped
@@ -60,12 +63,67 @@ def test_the_sample_is_valid_and_shows_the_defaults() -> None:
             assert getattr(sample, name) == field.get_default(call_default_factory=True), name
 
 
+def examples_of(model: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
+    """Every field of a section and of what is in it."""
+    for name, field in model.model_fields.items():
+        yield f"{model.__name__}.{name}", field
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield from examples_of(kind)
+
+
 def test_the_sample_names_every_key() -> None:
     text = (shipped("config") / "consentivr.yaml").read_text(encoding="utf-8")
-    described = schema()
-    for model in [described, *described["$defs"].values()]:
-        for key in model.get("properties", {}):
-            assert re.search(rf"\b{key}\b", text), f"{key} is not in the sample"
+    for name, field in examples_of(Configuration):
+        key = name.partition(".")[2]
+        assert re.search(rf"^ *(?:# *)*(?:- )?{key}:(?! null)", text, re.M), f"{name} wants a value or an example"
+        assert field.description or isinstance(field.get_default(call_default_factory=True), Section), name
+
+
+def test_an_example_of_the_sample_can_stand_there() -> None:
+    examples = [(field, each) for _, field in examples_of(Configuration) for each in field.examples or ()]
+    assert examples
+    for field, example in examples:
+        TypeAdapter(Annotated[field.annotation, field]).validate_python(written(example))
+
+
+TRICKY = [
+    "null",
+    "~",
+    "",
+    "*9",
+    "# no comment",
+    "a: b",
+    "yes",
+    "0500",
+    "- a",
+    "x" * 300,
+    "two  blanks " * 20,
+    "ä: 'ö' \"ü\"",
+]
+
+
+@pytest.mark.parametrize("text", TRICKY)
+def test_what_is_written_with_comments_is_read_as_the_same(text: str) -> None:
+    made = loads(GOOD)
+    queue = made.queues["support"].changed(recording={"mode": "every_nth", "every": 3, "purpose": text})
+    made = made.changed(
+        privacy=made.privacy.changed(controller=text, recipients=[text, "b"] * 30, measures=[text]),
+        queues={"support": queue, "other": queue.changed(name="other@default")},
+        lines={name: {"number": name, "queue": "support", "question": {"consent_key": "4"}} for name in ("a", "b")},
+        service=made.service.changed(secret_file=None),
+        agents=made.agents.changed(users={"a@b": text}),
+        switches=[{"address": "a:1"}, {"address": "[::1]:2"}],
+    )
+    assert loads(commented(made)) == made
+
+
+@given(st.text(max_size=200).filter(lambda text: text.isprintable()))
+@settings(max_examples=25, deadline=None)
+def test_any_text_is_read_as_it_was_written(text: str) -> None:
+    made = loads(GOOD)
+    made = made.changed(agents=made.agents.changed(users={"a@b": text}))
+    assert loads(commented(made)) == made
 
 
 def test_the_schema_describes_every_key_and_fits_the_sample() -> None:

@@ -34,8 +34,8 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["dialogue.md", "commands.md"])
-def test_generated_pages_are_up_to_date(name: str) -> None:
+@pytest.mark.parametrize("name", ["dialogue.md", "commands.md", "../config/consentivr.yaml"])
+def test_what_is_generated_is_up_to_date(name: str) -> None:
     assert read(name) == generator().PAGES[name](), "run docs/generate.py"
 
 

@@ -31,10 +31,12 @@ class LedgerSection(Section):
         None,
         description="Instead of the file: postgresql://USER@HOST[,HOST]/DATABASE, for several nodes. The password "
         "belongs into libpq's password file.",
+        examples=["postgresql://consentivr@db1,db2/consentivr"],
     )
     signing_key: File | None = Field(
         None,
         description="Private key (Ed25519, PEM) that signs checkpoints; 'consentivr ledger keygen' makes one.",
+        examples=["/etc/consentivr/ledger.key"],
     )
     head_file: File = Field(
         Path("/var/log/consentivr/ledger.head"),
@@ -45,14 +47,18 @@ class LedgerSection(Section):
         None,
         description="http(s)://...: each checkpoint is posted there as JSON, and again until it is taken. Whoever "
         "keeps them can tell a cut tail and a rewritten chain.",
+        examples=["https://archive.example/consentivr"],
     )
     time_stamp_url: HttpUrl | None = Field(
         None,
         description="http(s)://...: a time stamping authority (RFC 3161), asked once an hour while rows come. Needs "
         "time_stamp_roots, and 'consentivr[timestamps]'.",
+        examples=["https://tsa.example/tsr"],
     )
     time_stamp_roots: File | None = Field(
-        None, description="Root certificates (PEM) that lead to the time stamping authority."
+        None,
+        description="Root certificates (PEM) that lead to the time stamping authority.",
+        examples=["/etc/consentivr/tsa.pem"],
     )
     commit_timeout_ms: Whole = Field(
         500,
@@ -81,6 +87,7 @@ class Numbers(Section):
         None,
         description="Where calls come in, such as DE: so that +49..., 0049... and 0... are one person. Without it they "
         "are three; nothing is guessed.",
+        examples=["DE"],
     )
 
 
@@ -100,7 +107,9 @@ class RetentionSection(Section):
     """When what is due is erased."""
 
     daily_at: TimeOfDay | None = Field(
-        None, description="UTC, HH:MM: 'serve' erases daily what is due. Without it: 'consentivr retention run'."
+        None,
+        description="UTC, HH:MM: 'serve' erases daily what is due. Without it: 'consentivr retention run'.",
+        examples=["03:30"],
     )
     quarantine_days: Whole = Field(
         90, ge=0, le=36_500, description="Days until a file in quarantine is erased (GDPR art. 5(1)(e))."
@@ -110,22 +119,42 @@ class RetentionSection(Section):
 class Privacy(Section):
     """What documents and letters to callers say of the house; what is left out stands there as a gap."""
 
-    controller: SwitchText | None = Field(None, description="Name and address (GDPR art. 4(7)).")
-    contact: SwitchText | None = Field(None, description="How the controller is reached.")
-    dpo: SwitchText | None = Field(
-        None, description="The data protection officer and how to reach them, or why there is none (art. 37)."
+    controller: SwitchText | None = Field(
+        None,
+        description="Name and address (GDPR art. 4(7)).",
+        examples=["Beispiel GmbH, Musterstraße 1, 12345 Musterstadt"],
     )
-    authority: SwitchText | None = Field(None, description="The supervisory authority (art. 55, 77).")
+    contact: SwitchText | None = Field(
+        None, description="How the controller is reached.", examples=["datenschutz@beispiel.example"]
+    )
+    dpo: SwitchText | None = Field(
+        None,
+        description="The data protection officer and how to reach them, or why there is none (art. 37).",
+        examples=["A. Adler, datenschutz@beispiel.example"],
+    )
+    authority: SwitchText | None = Field(
+        None,
+        description="The supervisory authority (art. 55, 77).",
+        examples=["Landesbeauftragte für den Datenschutz Musterland"],
+    )
     recipients: tuple[SwitchText, ...] | None = Field(
-        None, description="Who gets recordings or evidence, processors too (art. 28); [] for nobody."
+        None,
+        description="Who gets recordings or evidence, processors too (art. 28); [] for nobody.",
+        examples=[["Musterhosting AG (processor)"]],
     )
     third_countries: SwitchText | None = Field(
-        None, description="Transfers to third countries and on what they rest (art. 44 to 49), or 'none'."
+        None,
+        description="Transfers to third countries and on what they rest (art. 44 to 49), or 'none'.",
+        examples=["none"],
     )
     notice_at: SwitchText | None = Field(
-        None, description="Where callers find the whole notice (art. 13), such as an address of the web."
+        None,
+        description="Where callers find the whole notice (art. 13), such as an address of the web.",
+        examples=["https://beispiel.example/datenschutz"],
     )
     measures: tuple[SwitchText, ...] = Field(
-        (), description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups."
+        (),
+        description="Measures of the house (art. 32) that this configuration cannot know: doors, disks, backups.",
+        examples=[["disks of the recordings are encrypted"]],
     )
     time_zone: TimeZone = Field(zoneinfo.ZoneInfo("UTC"), description="Of the times in letters, such as Europe/Berlin.")

@@ -36,12 +36,15 @@ class Question(Section):
         description="So much of the question must have been heard before a yes counts; who presses earlier is asked "
         "again. Without it: up to the mark | in the question's text, else until both keys have been named, as 'prompts "
         "build' measured it; in a file of your own by its share of the letters.",
+        examples=[6000],
     )
     withdrawal_keys: KeySequence = Field(
-        "*9", description="Takes a yes back while waiting or talking. Name it in the announcement 'accepted'."
+        "*9", description="Takes a yes back while waiting or talking. Name it in the announcement 'question'."
     )
     late_consent_keys: KeySequence | None = Field(
-        None, description="Says yes after all, while waiting or talking. Name it in the announcement 'refused'."
+        None,
+        description="Says yes after all, while waiting or talking. Name it in the announcement 'refused'.",
+        examples=["*1"],
     )
 
     @model_validator(mode="after")
@@ -56,13 +59,16 @@ class Question(Section):
 class LineConfiguration(Section):
     """One number that callers dial."""
 
-    number: Number = Field(..., description="The destination number in the dialplan. Quote it.")
+    number: Number = Field(..., description="The destination number in the dialplan.")
     queue: Name = Field(..., description="A key of 'queues'.")
-    language: Language | None = Field(None, description="Instead of the general 'language'.")
-    question: Question | None = Field(None, description="Instead of the general 'question'.")
+    language: Language | None = Field(None, description="Instead of the general 'language'.", examples=["en"])
+    question: Question | None = Field(
+        None, description="Instead of the general 'question'.", examples=[{"consent_key": "5"}]
+    )
     announcements: dict[Announcement, SpokenText] = Field(
         default_factory=dict,
         description="Wordings of this line's own; their files are called <line>-<announcement>.wav.",
+        examples=[{"welcome": "Guten Tag beim Support."}],
     )
 
 
@@ -73,4 +79,5 @@ class Sounds(Section):
         None,
         description="Holds <language>/<rate>/<announcement>.wav. Without it the announcements that come with "
         "consentivr are used. FreeSWITCH must see it under the same path.",
+        examples=["/var/lib/consentivr/sounds"],
     )

@@ -43,12 +43,17 @@ class Configuration(Section):
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
     question: Question = Field(default_factory=Question)
-    lines: dict[Name, LineConfiguration] = Field(..., min_length=1)
-    queues: dict[Name, QueueConfiguration] = Field(..., min_length=1)
+    lines: dict[Name, LineConfiguration] = Field(..., min_length=1, description="The numbers that callers dial.")
+    queues: dict[Name, QueueConfiguration] = Field(
+        ..., min_length=1, description="Where they wait, and whether their talks are recorded."
+    )
     announcements: dict[Language, dict[Announcement, SpokenText]] = Field(
         ...,
         min_length=1,
-        description="For each language the wording of each announcement. All but 'question' may be left out.",
+        description="What callers hear, by language. Only 'question' is required; leave out what should not be said. "
+        "After a change run 'consentivr prompts build', or put a studio recording in the file's place. A | in "
+        "'question' marks where the caller knows what is asked; it is not spoken. Before it stand both keys and the "
+        "way back (GDPR art. 7(3)).",
     )
 
     def line_policy(self, line_name: str, question_ms: int, heard_ms: int | None = None) -> LinePolicy:

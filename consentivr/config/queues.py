@@ -16,7 +16,9 @@ class Unanswered(Section):
     """What follows when the queue ends without an agent: the announcement 'unanswered', then this."""
 
     then: Literal["hangup", "transfer"] = Field("hangup", description="'hangup' or 'transfer'.")
-    extension: Number | None = Field(None, description="With 'transfer': the extension, in the context of the lines.")
+    extension: Number | None = Field(
+        None, description="With 'transfer': the extension, in the context of the lines.", examples=["6000"]
+    )
 
     @model_validator(mode="after")
     def _extension_goes_with_transfer(self) -> Unanswered:
@@ -33,10 +35,17 @@ class Retention(Section):
         ge=0,
         le=36_500,
         description="The same for calls of who did not agree, where nothing was recorded. Without it: rows_days.",
+        examples=[90],
     )
-    audio_days: Whole | None = Field(None, ge=0, le=36_500, description="Days until a call's recordings are erased.")
+    audio_days: Whole | None = Field(
+        None, ge=0, le=36_500, description="Days until a call's recordings are erased.", examples=[90]
+    )
     rows_days: Whole | None = Field(
-        None, ge=0, le=36_500, description="Days until the ledger forgets the call; not fewer than audio_days."
+        None,
+        ge=0,
+        le=36_500,
+        description="Days until the ledger forgets the call; not fewer than audio_days.",
+        examples=[1095],
     )
 
     @model_validator(mode="after")
@@ -61,6 +70,7 @@ class Recording(Section):
         ge=2,
         le=10_000,
         description="Only with 'every_nth', and required there: of each agent's consenting calls.",
+        examples=[5],
     )
     erase_withdrawn: Truth = Field(
         True, description="Whether a yes that is taken back erases what was recorded (GDPR art. 17(1)(b))."
@@ -69,20 +79,23 @@ class Recording(Section):
         None,
         description="Only with 'erase_withdrawn: false', and required there: the other legal ground on which what was "
         "recorded is kept (GDPR art. 17(1)(b), 17(3)). It goes into the row of each withdrawal.",
+        examples=["art. 17(3)(e): claims of a pending case"],
     )
     purpose: SwitchText = Field("quality assurance", description="What the recordings are for (GDPR art. 5(1)(b)).")
     legal_basis: SwitchText | None = Field(
         None,
         description="Only with 'permanent', and required there: the statute that demands the recording, one of "
         "'consentivr privacy statutes'. Consent is no basis for a recording that the caller cannot decline.",
+        examples=["WpHG § 83"],
     )
     confirmed_by: SwitchText | None = Field(
         None,
         min_length=3,
         description="For a statute that is not in the list: who confirmed that it demands the recording. It goes, with "
         "the day, into every decision row.",
+        examples=["A. Adler, data protection officer"],
     )
-    confirmed_on: Day | None = Field(None, description="The day of that: YYYY-MM-DD.")
+    confirmed_on: Day | None = Field(None, description="The day of that: YYYY-MM-DD.", examples=["2026-11-01"])
 
     @model_validator(mode="after")
     def _every_goes_with_every_nth(self) -> Recording:

@@ -30,6 +30,7 @@ class Service(Section):
         min_length=1,
         description="FreeSWITCH's user on this machine: connections of others are refused. Without it: 'freeswitch', "
         "where there is one, and the user that serves. '*': any.",
+        examples=["freeswitch"],
     )
     secret_file: File | None = Field(
         Path("/var/lib/consentivr/dialplan.secret"),
@@ -44,7 +45,9 @@ class Service(Section):
 class Http(Section):
     """The HTTP interface for agents' desktops and for monitoring."""
 
-    listen: Endpoint | None = Field(None, description="Address and port; without it there is none.")
+    listen: Endpoint | None = Field(
+        None, description="Address and port; without it there is none.", examples=["127.0.0.1:8185"]
+    )
     tokens_file: File = Field(
         Path("/var/lib/consentivr/agents.tokens"),
         description="The agents' tokens, hashed; 'consentivr agents token' writes it.",
@@ -53,6 +56,7 @@ class Http(Section):
         None,
         description="A file that holds one token for everybody besides, readable by its owner only. The rows do not "
         "say then which agent it was, and whoever has it may ask of every talk.",
+        examples=["/etc/consentivr/http.token"],
     )
 
     @model_validator(mode="after")
@@ -83,6 +87,7 @@ class Watch(Section):
         min_length=1,
         description="A program and its arguments, run when there are incidents; it gets each as a line of JSON on its "
         "input, several at once when they come together.",
+        examples=[["/usr/local/bin/tell-the-officer", "--quietly"]],
     )
     sweep_s: Whole = Field(
         5, ge=1, le=300, description="So often the switch's own lists are held against what it told."
