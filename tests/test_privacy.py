@@ -114,12 +114,54 @@ def test_the_documents_follow_the_configuration(full: Configuration) -> None:
     assert "More is recorded than by default" in made("impact", replace(facts, outsiders="allow")).text()
     kept = replace(facts.queues[0], erase_withdrawn=False, kept_because="art. 17(3)(e)")
     notice = made("notice", replace(facts, queues=(kept, *facts.queues[1:]))).text(1000)
-    assert "is kept, because: art. 17(3)(e)" in notice.replace("\N{NO-BREAK SPACE}", " ")
+    assert "is kept on the ground of: art. 17(3)(e)" in notice.replace("\N{NO-BREAK SPACE}", " ")
     assert "What was recorded until then is erased" in made("notice", facts).text()
     untold = replace(facts.lines[0], told_before=False)
     assert "MISSING: *9 in the question" in made("measures", replace(facts, lines=(untold,))).gaps
+    other = replace(facts.lines[0], number="5001", withdrawal_keys="*8")
+    notice = made("notice", replace(facts, lines=(*facts.lines, other))).text(1000)
+    assert "with the keys *9 (number 5000) or *8 (number 5001), or tell" in notice
     nothing = replace(facts, queues=facts.queues[2:])
     assert "Calls are not recorded" in made("notice", nothing).text()
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "said", "by_default"),
+    [
+        ({"whose_number": "all"}, "notice", "also if you say no", "If you say no, it is not kept"),
+        ({"whose_number": "never"}, "record", "No telephone numbers", "of callers who agree or are recorded by law"),
+        ({"whose_number": "all"}, "retention", "that of all callers", "only that of callers who agree"),
+        ({"quarantine_days": 7}, "retention", "is erased after 7 days", "is erased after 90 days"),
+        ({"quarantine_days": 7}, "measures", "quarantine: 7 days", "quarantine: 90 days"),
+        ({"peer_user": "fs"}, "measures", "only the user fs;", "only the user freeswitch and that of this service"),
+        ({"secret": False}, "measures", "MISSING: service.secret_file", "proves itself with a secret"),
+        ({"peer_user": "*"}, "impact", "MISSING: service.peer_user", "Connections of the switch's user only"),
+        ({"http": True, "shared_token": True}, "measures", "besides a shared token", "not set up"),
+        ({"posted": True, "stamped": True}, "measures", "sent to an address of somebody else's", "/ledger.head"),
+        ({"agents_hear": True}, "agreement", "Before each call they hear", "they are not told on every line"),
+        ({"agents_line": "5099"}, "agreement", "PIN, hashed only", "until it is taken back"),
+        ({"third_countries": "Norway, art. 45"}, "notice", "outside of the EU: Norway", "outside of the EU: none"),
+    ],
+)
+def test_each_document_follows_what_it_is_about(
+    full: Configuration, change: dict[str, object], name: str, said: str, by_default: str
+) -> None:
+    facts = facts_of(full)
+    texts = [made(name, one).text(1000).replace("\N{NO-BREAK SPACE}", " ") for one in (facts, replace(facts, **change))]
+    assert [said in text for text in texts] == [False, True]
+    assert by_default in texts[0]
+
+
+def test_a_term_of_refusals_is_in_every_table_of_terms() -> None:
+    facts = facts_of(loads(FULL.replace("rows_days: 1095}", "rows_days: 1095, refusals_days: 61}")))
+    for name in ("notice", "record", "retention"):
+        assert "61 days" in made(name, facts).text(1000), name
+        assert "1095 days" in made(name, facts).text(1000), name
+
+
+def test_no_transfer_is_said_in_the_language_of_the_document(full: Configuration) -> None:
+    for name in ("notice", "record"):
+        assert "none" not in made(name, facts_of(full), "de").text()
 
 
 def test_what_is_missing_is_a_finding_of_check(full: Configuration) -> None:
@@ -189,6 +231,25 @@ def test_a_report_says_until_when_and_how_many(tmp_path: Path) -> None:
         assert LANGUAGES[language].turns["tapped"] in " ".join(said.split())
         assert "4930123" not in said
     listed = CliRunner().invoke(main, ["incidents", "list", "-c", str(file)]).output
-    assert "eavesdrop" in listed
+    assert "leg: the agent's" in listed, "in words"
     (row,) = json.loads(CliRunner().invoke(main, ["incidents", "list", "-c", str(file), "--json"]).output)
     assert (row["turn"], "caller_id_number" in row) == ("tapped", False)
+
+
+def test_incidents_name_no_number_that_another_recorder_gave_its_file(tmp_path: Path) -> None:
+    data = yaml.safe_load(FULL)
+    data["ledger"] = {"path": str(tmp_path / "ledger.sqlite3")}
+    file = tmp_path / "c.yaml"
+    file.write_text(yaml.safe_dump(data))
+    book = Ledger(tmp_path / "ledger.sqlite3")
+    call = CallRef("c1", "v1", "support", "support@default", "caller_opt_in")
+    book.append(
+        [call.row(Turn.FORBIDDEN_RECORDING, {"path": "/pbx/03023125000.wav", "leg": "agent", "why": "outsider"})]
+    )
+    book.append([call.row(Turn.RECORDING_DIFFERS, {"path": "/r/x.wav", "why": "missing"})])
+    book.close()
+    for more in ([], ["--json"]):
+        listed = CliRunner().invoke(main, ["incidents", "list", "-c", str(file), *more]).output
+        assert "forbidden_recording" in listed
+        assert "recording_differs" in listed
+        assert "3125000" not in listed

@@ -10,6 +10,8 @@ import click
 from consentivr.cli.common import AS_JSON, CONFIG, load_configuration, opened, print_json_value, print_table
 from consentivr.cli.ledger.options import searching
 from consentivr.cli.privacy import deliver, document_options
+from consentivr.core.foreign import withheld
+from consentivr.disclosure import told
 from consentivr.disclosure.incidents import happened, summed_up
 from consentivr.ledger import Search
 from consentivr.privacy import LANGUAGES, document, facts_of
@@ -20,7 +22,7 @@ _MOMENT = click.DateTime(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 @click.group()
 def incidents() -> None:
-    """Forbidden recordings, refused commands, taps, quarantine, unwatched spans: what happened, and what follows."""
+    """Forbidden recordings, refused commands, taps, quarantine, unwatched spans, lost recordings; what follows."""
 
 
 @incidents.command("list")
@@ -28,11 +30,12 @@ def incidents() -> None:
 @AS_JSON
 @searching(*_OTHERS, "turn")
 def list_(config_path: Path, print_json: bool, search: Search) -> None:
-    """List the rows of incidents, oldest first."""
+    """List the rows of incidents, oldest first. Holds no telephone number, nor another recorder's file name."""
     with opened(load_configuration(config_path)) as book:
         rows = happened(book, search)
     if print_json:
-        print_json_value([{k: v for k, v in row.as_dict().items() if k != "caller_id_number"} for row in rows])
+        said = [row.as_dict() | {"evidence": withheld(row.evidence)} for row in rows]
+        print_json_value([{k: v for k, v in row.items() if k != "caller_id_number"} for row in said])
         return
     print_table(
         ["row", "at (UTC)", "visit", "turn", "what"],
@@ -42,7 +45,7 @@ def list_(config_path: Path, print_json: bool, search: Search) -> None:
                 f"{row.at:%Y-%m-%d %H:%M:%S}",
                 row.visit or row.channel_uuid,
                 row.turn,
-                "; ".join(f"{name}: {value}" for name, value in row.evidence.items() if value not in (None, "", [])),
+                "; ".join(f"{label}: {' '.join(lines)}" for label, lines in told(withheld(row.evidence), "en")),
             ]
             for row in rows
         ],

@@ -158,3 +158,8 @@ class Privacy(Section):
         examples=[["disks of the recordings are encrypted"]],
     )
     time_zone: TimeZone = Field(zoneinfo.ZoneInfo("UTC"), description="Of the times in letters, such as Europe/Berlin.")
+
+    def transfers(self) -> str | None:
+        """To third countries: '' for none, None where it is not said."""
+        said = self.third_countries
+        return "" if said is not None and said.strip().casefold() in ("none", "keine") else said

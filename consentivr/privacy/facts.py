@@ -25,6 +25,10 @@ class QueueFacts:
     every: int | None
     audio_days: int | None
     rows_days: int | None
+    refusals_days: int | None
+    """Of who did not agree, where nothing was recorded."""
+    told: bool
+    """Whether callers hear that they are recorded, on each of its lines."""
     erase_withdrawn: bool
     kept_because: str | None
 
@@ -55,25 +59,41 @@ class Facts:
     authority: str | None
     recipients: tuple[str, ...] | None
     third_countries: str | None
+    """'' for none."""
     notice_at: str | None
     measures: tuple[str, ...]
     queues: tuple[QueueFacts, ...]
     lines: tuple[LineFacts, ...]
     must_agree: bool
     agents_line: str | None
+    agents_hear: bool
+    """Whether they are told before each talk, on every line, whether it may be recorded."""
     statistics: str | None
     agent_keys: tuple[tuple[str, str], ...]
     while_held: str
     outsiders: str
     taps: str
     database: str
+    whose_number: str
     signed: bool
+    posted: bool
+    """Checkpoints, to somebody else's address."""
+    stamped: bool
+    """By a time stamping authority."""
+    head_file: str
     commit_timeout_ms: int
     folder: str
     daily_at: str | None
+    quarantine_days: int
     http: bool
+    shared_token: bool
     tells_somebody: bool
     allowed_peers: tuple[str, ...]
+    peer_user: str | None
+    """'*' for any; None: freeswitch, and the user that serves."""
+    secret: bool
+    """Whether the dialplan proves itself."""
+    watchdog_s: int
     switches: int
 
     @property
@@ -86,13 +106,29 @@ class Facts:
         """The queues that record by law."""
         return tuple(queue for queue in self.queues if queue.by_law)
 
+    @property
+    def asked(self) -> tuple[LineFacts, ...]:
+        """The lines whose callers are asked."""
+        queues = {queue.name for queue in self.asking}
+        return tuple(line for line in self.lines if line.queue in queues)
+
+    @property
+    def counts(self) -> bool:
+        """Whether talks are counted for each agent (mode every_nth)."""
+        return any(queue.every for queue in self.queues)
+
+
+_TELLS = {Announcement.AGENT_RECORDED, Announcement.AGENT_NOT_RECORDED}
+
 
 def facts_of(configuration: Configuration) -> Facts:
     """What this configuration says."""
     privacy, agents, ledger = configuration.privacy, configuration.agents, configuration.ledger
     queues = []
+    lines = tuple(_line(configuration, name) for name in configuration.lines)
     for key, queue in configuration.queues.items():
         recording, confirmation = queue.recording, queue.recording.confirmation()
+        refusals_days = queue.retention.refusals_days
         queues.append(
             QueueFacts(
                 name=queue.name,
@@ -106,8 +142,10 @@ def facts_of(configuration: Configuration) -> Facts:
                 every=recording.every,
                 audio_days=queue.retention.audio_days,
                 rows_days=queue.retention.rows_days,
+                refusals_days=queue.retention.rows_days if refusals_days is None else refusals_days,
+                told=all(line.says for line in lines if line.queue == queue.name),
                 erase_withdrawn=recording.erase_withdrawn,
-                kept_because=recording.kept_because,
+                kept_because=recording.kept_because.strip(" .") if recording.kept_because else None,
             )
         )
     return Facts(
@@ -117,26 +155,36 @@ def facts_of(configuration: Configuration) -> Facts:
         dpo=privacy.dpo,
         authority=privacy.authority,
         recipients=privacy.recipients,
-        third_countries=privacy.third_countries,
+        third_countries=privacy.transfers(),
         notice_at=privacy.notice_at,
         measures=privacy.measures,
         queues=tuple(queues),
-        lines=tuple(_line(configuration, name) for name in configuration.lines),
+        lines=lines,
         must_agree=agents.must_agree,
         agents_line=agents.line.number if agents.line else None,
+        agents_hear=all(configuration.announcements_of(name).keys() >= _TELLS for name in configuration.lines),
         statistics=agents.statistics.agreement,
         agent_keys=tuple((wish.value, keys) for wish, keys in agents.keys.items()),
         while_held=configuration.talks.while_held.value,
         outsiders=configuration.talks.outsiders.value,
         taps=configuration.talks.taps.value,
         database="PostgreSQL" if ledger.url else "SQLite",
+        whose_number=ledger.numbers.value,
         signed=ledger.signing_key is not None,
+        posted=ledger.post_checkpoints_to is not None,
+        stamped=ledger.time_stamp_url is not None,
+        head_file=str(ledger.head_file),
         commit_timeout_ms=ledger.commit_timeout_ms,
         folder=str(configuration.recordings.folder),
         daily_at=written(configuration.retention.daily_at),
+        quarantine_days=configuration.retention.quarantine_days,
         http=configuration.http.listen is not None,
+        shared_token=configuration.http.token_file is not None,
         tells_somebody=configuration.watch.command is not None,
         allowed_peers=tuple(map(written, configuration.service.allowed_peers)),
+        peer_user=configuration.service.peer_user,
+        secret=configuration.service.secret_file is not None,
+        watchdog_s=configuration.freeswitch.connect_watchdog_s,
         switches=len(configuration.switches),
     )
 

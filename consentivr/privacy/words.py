@@ -51,6 +51,7 @@ LANGUAGES = {
             "tapped": "Mithören bei einem Gespräch ohne Einwilligung",
             "quarantined": "Unerklärte Datei in Quarantäne gelegt",
             "unwatched": "Zeitspanne ohne Überwachung, aus der Aufnahme entfernt",
+            "recording_differs": "Aufnahme verloren, ersetzt, leer oder nicht so lang wie das Gespräch",
         },
     ),
     "en": Words(
@@ -80,6 +81,7 @@ LANGUAGES = {
             "tapped": "Somebody listened to a call without consent",
             "quarantined": "A file that nothing explains was put into quarantine",
             "unwatched": "A span that nobody watched, taken out of the recording",
+            "recording_differs": "A recording was lost, replaced, empty, or not as long as the talk",
         },
     ),
 }
