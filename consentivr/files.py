@@ -138,17 +138,8 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
 
 def replace_private(path: Path, content: bytes) -> None:
     """Replace a file by one that only its owner may read; it is on disk when this returns. Raises OSError."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path, 0o600) as temporary:
+        temporary.write_bytes(content)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

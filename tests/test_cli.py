@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import resource
 import socket
 import sqlite3
@@ -13,10 +14,12 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from pydantic import BaseModel
 
 from consentivr.cli import main
 from consentivr.config import Configuration, load
@@ -118,6 +121,50 @@ def test_check_finds_what_others_may_read(path: Path, tmp_path: Path) -> None:
     for file, mode in ((ledger, 0o600), (copy, 0o600), (recordings, 0o2770)):
         file.chmod(mode)
     assert run("check", "-c", str(path), "--no-port").exit_code == 0
+
+
+def test_check_looks_at_every_file_that_is_its_owners_alone(path: Path, tmp_path: Path) -> None:
+    """Whatever the configuration calls a file of secrets, and the head of the chain."""
+    data = yaml.safe_load(path.read_text())
+    data["ledger"]["signing_key"] = "x"
+    data["http"] = {"listen": "127.0.0.1:8185", "token_file": "x"}
+    data["agents"] = {"line": {"number": "5099", "announcements": {"number": "a", "pin": "b", "wording": "1 or 2"}}}
+    data["recordings"]["former_folders"] = [str(tmp_path / "former")]
+    (tmp_path / "former").mkdir(mode=0o755)
+    private = {
+        ("ledger", "signing_key"),
+        ("ledger", "head_file"),
+        ("http", "token_file"),
+        ("http", "tokens_file"),
+        ("service", "secret_file"),
+        ("agents", "line", "pins_file"),
+        ("switches", "password_file"),
+    }
+    for *sections, name in private:
+        section = data
+        for one in sections:
+            section = section.setdefault(one, {})
+        file = tmp_path / f"private-{name}"
+        file.write_text("x")
+        file.chmod(0o640)
+        (section[0] if isinstance(section, list) else section)[name] = str(file)
+    path.write_text(yaml.safe_dump(data))
+    found = {one["what"]: one for one in json.loads(run("check", "-c", str(path), "--no-port", "--json").output)}
+    for *_, name in private:
+        assert found[f"mode of private-{name}"]["level"] == "bad", name
+    assert "has mode 0755" in found["recordings"]["said"]
+    named = {name for section in _sections(Configuration) for name in section.model_fields}
+    secret = {name for name in named if re.search("key$|_file$|secret|password|token|pins|head", name)}
+    assert secret - {"consent_key", "objection_key", "agree_key", "decline_key"} == {name for *_, name in private}
+
+
+def _sections(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model, and those of its members."""
+    yield model
+    for field in model.model_fields.values():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _sections(kind)
 
 
 @pytest.mark.parametrize(

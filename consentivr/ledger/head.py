@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from consentivr.core.turn import Turn
-from consentivr.files import read_private, replace_private
+from consentivr.files import make_folder, read_private, replace_private
 from consentivr.ledger.entry import NO_CALL, CallRef
 from consentivr.ledger.errors import LedgerError, NoLedger
 from consentivr.ledger.signing import SignedCheckpoint, Signer
@@ -35,7 +35,7 @@ class HeadFile:
     def write(self, checkpoint: SignedCheckpoint) -> None:
         """Keep it, on disk when this returns. Raises LedgerError."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             replace_private(self.path, json.dumps(checkpoint.__dict__).encode("ascii") + b"\n")
         except OSError as error:
             raise LedgerError(

@@ -18,7 +18,7 @@ from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection
 from consentivr.esl.peer import is_told, user_of
-from consentivr.files import open_to_others, read_private, read_secret
+from consentivr.files import open_to_others, read_secret
 from consentivr.ledger import Ledger, LedgerError, check_head
 from consentivr.privacy import missing
 from consentivr.prompts import AudioProblem, inspect, written_for
@@ -45,7 +45,7 @@ def check(configuration: Configuration, *, port: bool = True) -> list[Finding]:
     findings += _check_retention(configuration)
     findings += check_agents_line(configuration)
     findings += _check_privacy(configuration)
-    findings.append(_check_recordings(configuration))
+    findings += _check_recordings(configuration)
     findings += [_check_switch(configuration, switch) for switch in configuration.switches]
     findings.append(_check_secret(configuration))
     findings.append(_check_descriptors(configuration))
@@ -113,7 +113,7 @@ def _check_ledger(configuration: Configuration) -> Finding:
 
 
 def check_agents_line(configuration: Configuration) -> list[Finding]:
-    """The line on which agents agree: its PINs can be read, and by nobody else; its wording names its keys."""
+    """The line on which agents agree: its wording names its keys, and somebody has a PIN."""
     line = configuration.agents.line
     if line is None:
         return []
@@ -124,25 +124,23 @@ def check_agents_line(configuration: Configuration) -> list[Finding]:
     if untold:
         findings.append(Finding("agents.line", "warning", f"'wording' does not name the key {' and '.join(untold)}"))
     file = line.pins_file
-    try:
-        read_private(file)
-        findings.append(Finding("agents' PINs", "good", f"{file} is private"))
-    except FileNotFoundError:
+    if not file.exists():
         findings.append(
             Finding("agents' PINs", "warning", f"no agent has one yet: 'consentivr agents pin set' ({file})")
         )
-    except OSError as error:
-        findings.append(Finding("agents' PINs", "bad", str(error)))
     return findings
 
 
 def private_files(configuration: Configuration) -> list[Path]:
-    """What nobody but its owner may read, as far as it is there: keys, the ledger, what lies beside it."""
+    """What nobody but its owner may read, as far as it is there: keys and secrets, the ledger, what lies beside it."""
+    line = configuration.agents.line
     named = [
         configuration.ledger.signing_key,
+        configuration.ledger.head_file,
         configuration.http.token_file,
         configuration.http.tokens_file,
         configuration.service.secret_file,
+        line.pins_file if line else None,
     ]
     named += [switch.password_file for switch in configuration.switches]
     files = [file for file in named if file is not None]
@@ -159,7 +157,7 @@ def _check_private(configuration: Configuration) -> list[Finding]:
         if others := open_to_others(path):
             said = f"{path}: others than its owner may read or change it ({others:04o}): run 'chmod 600 {path}'"
             findings.append(Finding(f"mode of {path.name}", "bad", said))
-    return findings or [Finding("modes", "good", f"{len(files)} files of the ledger and keys are their owner's alone")]
+    return findings or [Finding("modes", "good", f"{len(files)} files of ledger and secrets are their owner's alone")]
 
 
 def _check_numbers(configuration: Configuration) -> Finding:
@@ -195,15 +193,24 @@ def _check_privacy(configuration: Configuration) -> list[Finding]:
     return [Finding(f"privacy.{name}", "warning", f"is missing: {what}") for name, what in gaps.items()]
 
 
-def _check_recordings(configuration: Configuration) -> Finding:
-    folder = configuration.recordings.folder
-    if folder.is_dir() and open_to_others(folder) & stat.S_IRWXO:
-        said = (
+def _check_recordings(configuration: Configuration) -> list[Finding]:
+    recordings = configuration.recordings
+    folders = [recordings.folder, *recordings.former_folders]
+    findings = [
+        Finding(
+            "recordings",
+            "bad",
             f"{folder} has mode {stat.S_IMODE(folder.stat().st_mode):04o}: everybody on this machine can get at the "
             f"recordings: run 'chmod 2770 {folder}'. FreeSWITCH's user writes there and consentivr's seals and erases: "
-            "the best is one user for both, else a group that both are in ('chgrp')"
+            "the best is one user for both, else a group that both are in ('chgrp')",
         )
-        return Finding("recordings", "bad", said)
+        for folder in folders
+        if folder.is_dir() and open_to_others(folder) & stat.S_IRWXO
+    ]
+    return findings or [_check_folder(folders[0])]
+
+
+def _check_folder(folder: Path) -> Finding:
     if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         said = f"{folder}: recordings cannot be sealed and erased; run as FreeSWITCH's user, or see docs/admin.md"
         return Finding("recordings", "bad", said)
