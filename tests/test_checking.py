@@ -92,7 +92,7 @@ def test_an_empty_file_is_never_shown_with_the_talks_length(ledger: Ledger, plac
     assert summarize(ledger.call(UUIDS[0])).audio[0].duration_ms == 0
     assert run(ledger, places).differs == [f"{places.folder}/{UUIDS[0]}.wav: empty, 0 ms of 60000 ms"]
     for language, words in WORDS.items():
-        page = evidence_sheet(ledger, ledger.call(UUIDS[0]), places.folder, Verifier([]), language)
+        page = evidence_sheet(ledger, ledger.call(UUIDS[0]), places, Verifier([]), language)
         assert words["differs_empty"] in page
         assert "60.0" not in page
 

@@ -19,10 +19,10 @@ from consentivr.core.policy import RecordingMode
 from consentivr.core.turn import Turn
 from consentivr.core.verdict import Do, Verdict, VerdictReason
 from consentivr.disclosure.words import WORDS
-from consentivr.ledger import Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
+from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
 from consentivr.ledger.verification import verify_export
-from consentivr.recordings import Places
-from tests.ledgers import NUMBER, UUIDS, as_administrator
+from consentivr.recordings import Places, quarantine
+from tests.ledgers import NUMBER, UUIDS, as_administrator, opened
 from tests.test_custody import QUEUE, wav
 
 NOTICE = NoticeVersion("de", "Dürfen wir <aufzeichnen>?", "ab" * 32, 4000)
@@ -89,7 +89,7 @@ def exported(
 ) -> Path:
     out = tmp_path / "export"
     with out.open("wb") as file:
-        disclosure.hand_over(ledger, search or Search(caller=NUMBER), form, file, folder, audio=audio)
+        disclosure.hand_over(ledger, search or Search(caller=NUMBER), form, file, Places(folder), audio=audio)
     return out
 
 
@@ -163,10 +163,40 @@ def test_with_audio(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer
             archive.writestr(name, content[:-2] + b"\1\1" if name.endswith(f"{UUIDS[5]}.wav") else content)
     kinds = [f.kind for f in verify_export(out, signer.verifier).findings]
     assert kinds == [Tampering.NOT_THE_MANIFEST, Tampering.AUDIO]
-    (folder / "2026" / "01" / "01" / f"{UUIDS[5]}.wav").unlink()
+    path = folder / "2026" / "01" / "01" / f"{UUIDS[5]}.wav"
+    path.unlink()
     with out.open("wb") as file:
-        done = disclosure.hand_over(ledger, Search(caller=NUMBER), "json", file, folder, audio=True)
-    assert (done.recordings, len(done.unreadable)) == (1, 1)
+        done = disclosure.hand_over(ledger, Search(caller=NUMBER), "json", file, Places(folder), audio=True)
+    assert (done.recordings, done.left_out) == (1, {str(path): "No such file or directory"})
+
+
+def test_recordings_that_were_moved_adopted_or_named_by_another_recorder(
+    location: str | Path, folder: Path, tmp_path: Path, signer: Signer
+) -> None:
+    """What is handed over verifies, wherever it lies and whatever it was called; what has no seal is left out."""
+    visit, moved = "7f0e2a11-5c1d-4d6e-9b59-00000000000a", tmp_path / "moved"
+    about = CallRef(UUIDS[0], visit, "support", QUEUE, "permanent")
+    foreign, plain, stray = wav(folder, 0).rename(folder / "law-03023125000.wav"), wav(folder, 1), wav(folder, 2)
+    with opened(location, signer=signer) as book:
+        book.append([about.row(Turn.DECISION, {"decision": "given", "reason": "consent_key"}, caller_id_number=NUMBER)])
+        for path in (foreign, plain):
+            book.append([about.row(Turn.RECORDING_STARTED, {"path": str(path)})])
+            book.append([about.row(Turn.RECORDING_SEALED, custody.seal(Places(folder), str(path)))])
+        unsealed = {"path": str(wav(folder, 3))}
+        book.append([about.row(Turn.RECORDING_STARTED, unsealed)])
+        put = quarantine(folder, stray)
+        said = {"path": str(stray), "to": str(put)} | {"sha256": custody.seal(Places(folder), str(put))["sha256"]}
+        book.append([CallRef(UUIDS[2], None, "", "", "").row(Turn.QUARANTINED, said)])
+        (one,) = custody.quarantined(book, Places(folder))
+        custody.adopt(book, Places(folder), one, visit, "made while we were down")
+        book.sign()
+        folder.rename(moved)
+        places = Places(moved, former=(folder,))
+        out = tmp_path / "out.zip"
+        with out.open("wb") as file:
+            done = disclosure.hand_over(book, Search(caller=NUMBER), "json", file, places, audio=True)
+        assert (done.recordings, list(done.left_out)) == (3, [unsealed["path"]])
+        assert verify_export(out, signer.verifier).findings == []
 
 
 def test_a_vcon(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer) -> None:
@@ -177,8 +207,8 @@ def test_a_vcon(ledger: Ledger, folder: Path, tmp_path: Path, signer: Signer) ->
         exported(ledger, folder, tmp_path, "vcon")
     (folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav").unlink()
     with (tmp_path / "again").open("wb") as file:
-        done = disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", file, folder, audio=True)
-    assert done.unreadable
+        done = disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", file, Places(folder), audio=True)
+    assert done.left_out
     assert verify_export(tmp_path / "again", signer.verifier).signed_rows == 5
 
 
@@ -198,7 +228,7 @@ def test_erased_rows_and_people_are_exported_as_such(
 
 def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(disclosure.NothingThere):
-        disclosure.hand_over(ledger, Search(channel="x"), "csv", io.BytesIO(), folder, audio=False)
+        disclosure.hand_over(ledger, Search(channel="x"), "csv", io.BytesIO(), Places(folder), audio=False)
     nonsense = tmp_path / "nonsense"
     for text in ("", "{}", '{"vcon": "0.3.0", "dialog": [], "attachments": []}', "[]"):
         nonsense.write_text(text)
@@ -211,7 +241,7 @@ def test_nothing_and_nonsense(ledger: Ledger, folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("language", sorted(WORDS))
 def test_the_sheet(ledger: Ledger, folder: Path, signer: Signer, language: str) -> None:
-    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), folder, signer.verifier, language)
+    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), Places(folder), signer.verifier, language)
     for part in (
         UUIDS[0],
         NUMBER,
@@ -230,15 +260,15 @@ def test_the_sheet_says_what_is_wrong(ledger: Ledger, folder: Path, tmp_path: Pa
     path = folder / "2026" / "01" / "01" / f"{UUIDS[0]}.wav"
     path.write_bytes(path.read_bytes()[:-2] + b"\1\1")
     other = make_key(tmp_path / "k2").verifier
-    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), folder, other, "en")
+    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), Places(folder), other, "en")
     assert WORDS["en"]["audio_differs"] in page
     assert Tampering.SIGNATURE.value in page
     path.unlink()
     assert WORDS["en"]["audio_absent"] in disclosure.evidence_sheet(
-        ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en"
+        ledger, ledger.call(UUIDS[0]), Places(folder), Verifier([]), "en"
     )
     ledger.erase_people([UUIDS[0]], {"why": "request", "audio": True})
-    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), folder, Verifier([]), "en")
+    page = disclosure.evidence_sheet(ledger, ledger.call(UUIDS[0]), Places(folder), Verifier([]), "en")
     assert WORDS["en"]["unsigned"] in page
     assert WORDS["en"]["caller_erased"] in page
     assert NUMBER not in page
@@ -251,12 +281,12 @@ def test_the_sheet_calls_nothing_signed_that_nobody_checked(
     rows = ledger.call(UUIDS[0])
     as_administrator(location, f"UPDATE checkpoint SET signature = '{'00' * 64}', key_id = 'invented'")
     for language, words in WORDS.items():
-        page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), language)
+        page = disclosure.evidence_sheet(ledger, rows, Places(folder), Verifier([]), language)
         assert words["not_verified"] in page
         assert words["fits"] in page
         assert words["whole"] not in page
         assert words["signed"] not in page
-        page = disclosure.evidence_sheet(ledger, rows, folder, signer.verifier, language)
+        page = disclosure.evidence_sheet(ledger, rows, Places(folder), signer.verifier, language)
         assert words["broken"] in page
         assert words["signed"] not in page
 
@@ -265,7 +295,7 @@ def test_the_sheet_says_that_a_wording_is_another(ledger: Ledger, folder: Path, 
     rows = ledger.call(UUIDS[0])
     for change in ("text = 'Ja?'", "duration_ms = 9"):
         as_administrator(location, f"UPDATE notice SET {change}")
-        page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), "en")
+        page = disclosure.evidence_sheet(ledger, rows, Places(folder), Verifier([]), "en")
         assert WORDS["en"]["notice_differs"] in page
         assert Tampering.NOTICE_CHANGED.value in page
 
@@ -273,19 +303,62 @@ def test_the_sheet_says_that_a_wording_is_another(ledger: Ledger, folder: Path, 
 @pytest.mark.parametrize("mode", RecordingMode)
 @pytest.mark.parametrize("reason", Reason)
 def test_the_sheet_has_words_for_everything(tmp_path: Path, folder: Path, mode: RecordingMode, reason: Reason) -> None:
-    rows = [
-        Entry(UUIDS[0], turn.value, "l", QUEUE, mode.value, {"path": "/r/x.wav", "files": []})
+    rows = {
+        turn: Entry(UUIDS[0], turn.value, "l", QUEUE, mode.value, {"path": "/r/x.wav", "files": [], "why": "replaced"})
         for turn in Turn
         if turn is not Turn.ROWS_ERASED
-    ]
+    }
     attempts = [{"outcome": outcome.value, "key": None, "heard_ms": None} for outcome in AnswerOutcome]
+    rows[Turn.WITHDRAWN] = replace(rows[Turn.WITHDRAWN], evidence={"reason": reason.value, "by": "command"})
     for decision in ConsentDecision:
         said = {"decision": decision.value, "reason": reason.value, "attempts": attempts}
         book = Ledger(tmp_path / f"{decision.value}.sqlite3")
-        book.append([replace(rows[0], evidence=said), *rows[1:]])
+        book.append([*({**rows, Turn.DECISION: replace(rows[Turn.DECISION], evidence=said)}).values()])
         for language in WORDS:
-            assert UUIDS[0] in disclosure.evidence_sheet(book, book.call(UUIDS[0]), folder, Verifier([]), language)
+            assert UUIDS[0] in disclosure.evidence_sheet(
+                book, book.call(UUIDS[0]), Places(folder), Verifier([]), language
+            )
         book.close()
+
+
+def test_the_sheet_looks_where_the_file_is_now(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    rows, moved = ledger.call(UUIDS[0]), tmp_path / "moved"
+    folder.rename(moved)
+    folder.mkdir()
+    path = moved / "2026" / "01" / "01" / f"{UUIDS[0]}.wav"
+    for places, word in (
+        (Places(moved, former=(folder,)), "audio_holds"),
+        (Places(moved), "audio_elsewhere"),
+        (Places(folder), "audio_absent"),
+    ):
+        page = disclosure.evidence_sheet(ledger, rows, places, Verifier([]), "en")
+        assert WORDS["en"][word] in page, word
+    path.write_bytes(b"no sound at all")
+    page = disclosure.evidence_sheet(ledger, rows, Places(moved, former=(folder,)), Verifier([]), "en")
+    assert WORDS["en"]["audio_differs"] in page
+
+
+def test_the_sheet_says_who_confirmed_a_statute_and_why_something_is_kept(tmp_path: Path) -> None:
+    by_law = {"decision": "not_obtained", "reason": "legal_basis", "legal_basis": "HGB § 257"}
+    taken_back = {"reason": "by_letter", "identity": "signature", "by": "command", "kept_because": "art. 17(3)(e)"}
+    with_consent = {"decision": "given", "reason": "consent_key", "legal_basis": "consent, GDPR art. 6(1)(a)"}
+    book = Ledger(tmp_path / "ledger.sqlite3")
+    for number, rows in enumerate(
+        (
+            [("decision", by_law | {"confirmed_by": "A. <Adler>", "confirmed_on": "2026-11-01"})],
+            [("decision", with_consent), ("withdrawn", taken_back)],
+        )
+    ):
+        book.append([Entry(UUIDS[number], turn, "l", QUEUE, "permanent", said) for turn, said in rows])
+    page = disclosure.evidence_sheet(book, book.call(UUIDS[0]), Places(tmp_path), Verifier([]), "en")
+    assert "HGB § 257" in page
+    assert "confirmed by A. &lt;Adler&gt;, 2026-11-01" in page
+    page = disclosure.evidence_sheet(book, book.call(UUIDS[1]), Places(tmp_path), Verifier([]), "de")
+    assert WORDS["de"]["was_taken_back"] in page
+    assert WORDS["de"]["not_given"] not in page, "it was given, and then taken back"
+    for said in ("schrieb es in einem Brief", "signature", "das Aufgezeichnete bleibt, weil: art. 17(3)(e)"):
+        assert said in page
+    book.close()
 
 
 def test_every_member_of_every_row_has_a_word() -> None:
@@ -314,6 +387,9 @@ def test_every_member_of_every_row_has_a_word() -> None:
             for member in {*evidence, *inner} - {"core", "withdrawn"}:
                 assert f"said_{member}" in words, member
         assert {f"because_{reason.value}" for reason in VerdictReason} <= words.keys()
+        assert {reason.value for reason in Reason if reason is not Reason.LEGAL_BASIS} <= words.keys()
+        assert {f"outcome_{outcome.value}" for outcome in AnswerOutcome} <= words.keys()
+        assert {f"said_{name}" for name in turns.Withdrawn.if_known} <= words.keys()
 
 
 def test_what_a_row_says_is_told_in_words() -> None:

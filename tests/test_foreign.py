@@ -121,7 +121,7 @@ def test_an_export_has_the_path_and_proves_it(ledger: Ledger, tmp_path: Path) ->
     ledger.append([ABOUT.row(Turn.FORBIDDEN_RECORDING, {"path": "/others/a.wav"})])
     out = tmp_path / "export.json"
     with out.open("wb") as file:
-        hand_over(ledger, Search(channel=UUIDS[0]), "json", file, tmp_path, audio=False)
+        hand_over(ledger, Search(channel=UUIDS[0]), "json", file, Places(tmp_path), audio=False)
     assert verify_export(out, Verifier([])).findings == []
     data = json.loads(out.read_text())
     ((name, kept_apart),) = data["files"].items()

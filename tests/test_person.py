@@ -6,6 +6,7 @@ import json
 import zipfile
 import zoneinfo
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from consentivr.core.callers import WhoseNumber
 from consentivr.core.consent import NoticeVersion, Reason
 from consentivr.core.evidence import summarize
 from consentivr.core.retention import RetentionTerms
-from consentivr.disclosure import Controller, Letter
+from consentivr.disclosure import Confirmation, Controller, Letter
 from consentivr.disclosure.letter_words import WORDS
 from consentivr.ledger import CallRef, Entry, Ledger
 from consentivr.recordings import Places
@@ -100,6 +101,7 @@ def test_both_languages_have_the_same_words_and_one_for_each_answer() -> None:
     assert WORDS["de"].keys() == WORDS["en"].keys()
     for reason in Reason:
         assert f"answer_{reason.value}" in WORDS["en"] or reason.value in WORDS["en"], reason
+    assert "not_said" in WORDS["en"], "how a yes was taken back can be lost with a process (core.adoption)"
     for whose in WhoseNumber:
         assert f"kept_{whose.value}" in WORDS["en"]
     for name, text in WORDS["en"].items():
@@ -135,7 +137,7 @@ def test_the_letter_says_what_article_15_wants(
     conversation(ledger, folder, 0)
     conversation(ledger, folder, 1, "refused", "03023125000")
     conversation(ledger, folder, 2, caller="+493023125001")
-    letter = Letter(ledger, "0049 30 231-25000", CONTROLLER, folder, language)
+    letter = Letter(ledger, "0049 30 231-25000", CONTROLLER, Places(folder), language)
     assert [call.call for call, _ in letter.calls] == VISITS[:2]
     text = " ".join(letter.render("txt").split())
     for word in words:
@@ -149,7 +151,7 @@ def test_the_letter_says_what_article_15_wants(
 
 def test_a_letter_of_nothing_says_so(ledger: Ledger, folder: Path) -> None:
     conversation(ledger, folder, 0)
-    letter = Letter(ledger, "+493099999", CONTROLLER, folder, "de")
+    letter = Letter(ledger, "+493099999", CONTROLLER, Places(folder), "de")
     text = " ".join(letter.render("txt").split())
     assert "keinen Anruf gespeichert" in text
     assert "Art. 11 DSGVO" in text, "whose number is not kept cannot be found"
@@ -159,21 +161,21 @@ def test_a_letter_of_nothing_says_so(ledger: Ledger, folder: Path) -> None:
 def test_the_letter_of_what_became_of_a_call(ledger: Ledger, folder: Path) -> None:
     path = conversation(ledger, folder, 0)
     calls = [summarize(rows) for rows in ledger.calls_named(VISITS[0])]
-    custody.withdraw(ledger, Places(folder), calls, Reason.BY_MAIL, "asked back", date(2026, 11, 5), erase_in=[QUEUE])
+    custody.withdraw(ledger, Places(folder), calls, Reason.BY_MAIL, "asked back", date(2026, 11, 5), kept_because={})
     assert not path.exists()
-    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "en").render("txt").split())
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, Places(folder), "en").render("txt").split())
     assert "On 5 November 2026 you took your consent back by e-mail." in text
     assert "How we made sure that it was you: asked back." in text
     assert "erased on" in text
     assert "It ended: 2 November 2026, 10:33:00" in text, "taking it back makes the call no younger"
     custody.hold(ledger, VISITS[0], "lawsuit")
-    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "en").render("txt").split())
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, Places(folder), "en").render("txt").split())
     assert "Kept until: further notice" in text
 
 
 def test_the_letter_of_a_call_recorded_by_law(ledger: Ledger, folder: Path) -> None:
     conversation(ledger, folder, 0, "not_obtained", reason="legal_basis", legal_basis="WpHG § 83")
-    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, folder, "de").render("txt").split())
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, Places(folder), "de").render("txt").split())
     assert "Was Ihnen gesagt wurde" in text
     assert "WpHG § 83; Art. 6 Abs. 1 lit. c DSGVO" in text
 
@@ -186,7 +188,7 @@ def test_a_yes_taken_back_by_letter(ledger: Ledger, folder: Path) -> None:
     custody.hold(ledger, VISITS[1], "lawsuit")
     calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:3])]
     done = custody.withdraw(
-        ledger, Places(folder), calls, Reason.BY_LETTER, "signature", date(2026, 11, 5), erase_in=[QUEUE]
+        ledger, Places(folder), calls, Reason.BY_LETTER, "signature", date(2026, 11, 5), kept_because={}
     )
     assert done.calls == VISITS[:3], "the yes ends, whatever is kept"
     assert done.erased == [str(paths[0]), str(paths[2])]
@@ -204,7 +206,7 @@ def test_a_yes_taken_back_by_letter(ledger: Ledger, folder: Path) -> None:
     custody.hold(ledger, VISITS[1], "over", release=True)
     calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:3])]
     assert {call.decision for call in calls} == {"withdrawn"}
-    again = custody.withdraw(ledger, Places(folder), calls, Reason.BY_LETTER, "x", date(2026, 11, 6), erase_in=[QUEUE])
+    again = custody.withdraw(ledger, Places(folder), calls, Reason.BY_LETTER, "x", date(2026, 11, 6), kept_because={})
     assert (again.calls, again.erased, again.left) == ([], [str(paths[1])], {}), "what was held is erased, once"
 
 
@@ -272,6 +274,112 @@ def test_erase_shows_first_and_then_does_it(path: Path, location: str | Path, fo
         assert ledger.channels_of("+493023125001") == UUIDS[2:3], "nobody else's"
     assert run("person", "03023125000", "erase", "-c", str(path)).exit_code == 1
     assert whole(location)
+
+
+@pytest.mark.parametrize(
+    ("language", "complete", "in_part"),
+    [
+        ("de", "alle Aufzeichnungen Ihrer Anrufe sind gelöscht", "alles, auch Ihre Nummer: Der Anruf wird zur"),
+        ("en", "all recordings of your calls are erased", "everything, your number too: the call is needed"),
+    ],
+)
+def test_an_erasure_is_confirmed_with_what_is_left_and_why(
+    path: Path, location: str | Path, tmp_path: Path, language: str, complete: str, in_part: str
+) -> None:
+    what = ("person", "03023125000", "erase", "-c", str(path), "--language", language)
+    assert run(*what, "--out", str(tmp_path / "x.txt")).exit_code == 2, "nothing is confirmed that was not done"
+    assert run(*what, "--yes", "--out", str(tmp_path / "x.pdf")).exit_code == 2
+    with opened(location) as ledger:
+        custody.hold(ledger, VISITS[1], "lawsuit")
+    out = tmp_path / "part.txt"
+    done = run(*what, "--yes", "--to", "Erika Muster", "--out", str(out))
+    assert done.exit_code == 1, done.output
+    text = " ".join(out.read_text(encoding="utf-8").split())
+    assert "Erika Muster" in text
+    assert in_part in text
+    assert complete not in text
+    with opened(location) as ledger:
+        custody.hold(ledger, VISITS[1], "over", release=True)
+    out = tmp_path / "whole.html"
+    done = run(*what, "--yes", "--out", str(out))
+    assert (done.exit_code, "it holds the number" in done.output) == (0, True), done.output
+    assert out.stat().st_mode & 0o777 == 0o600
+    page = out.read_text(encoding="utf-8")
+    assert complete in page
+    assert in_part not in page
+    assert "23125000" in page
+    out = tmp_path / "nothing.txt"
+    done = run(*what, "--yes", "--out", str(out))
+    assert (done.exit_code, out.exists()) == (0, True), "there is nothing any more, and that is an answer too"
+    assert whole(location)
+
+
+def test_a_confirmation_names_what_is_still_there(tmp_path: Path) -> None:
+    """A number that a held visit of the same channel keeps, and files that could not be erased."""
+    with opened(tmp_path / "ledger.sqlite3") as ledger:
+        folder = tmp_path / "recordings"
+        conversation(ledger, folder, 0)
+        conversation(ledger, folder, 1)
+        calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:2])]
+    second = replace(calls[1], channel_uuid=UUIDS[0], visit=VISITS[2])
+    said = Confirmation(
+        NUMBER, None, CONTROLLER, "en", [*calls, second], held=[VISITS[2]], left={VISITS[1]: [True], VISITS[0]: [False]}
+    ).render("txt")
+    text = " ".join(said.split())
+    assert "your number: it belongs to this call and to another" in text
+    assert "a recording that also belongs to another call" in text
+    assert "a recording that this system could not erase by itself yet" in text
+    assert "Not everything could be erased" in text
+    assert "Kept: 1095 days after the call" in text
+
+
+def test_a_recording_that_is_kept_after_a_withdrawal_has_its_ground(
+    path: Path, location: str | Path, folder: Path, tmp_path: Path
+) -> None:
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data["queues"]["support"]["recording"] |= {"erase_withdrawn": False, "kept_because": "art. 17(3)(e), case 12/26"}
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    what = ("person", "03023125000", "withdraw", "-c", str(path), "--by", "letter", "--identity", "signature")
+    assert "1 recording(s) kept: art. 17(3)(e), case 12/26" in run(*what).output
+    assert run(*what, "--yes").exit_code == 0
+    assert len(list(folder.rglob("*.wav"))) == 2
+    with opened(location) as ledger:
+        row = next(row for row in ledger.call(VISITS[0]) if row.turn == "withdrawn")
+    assert (row.evidence["erase"], row.evidence["kept_because"]) == (False, "art. 17(3)(e), case 12/26")
+    out = tmp_path / "letter.txt"
+    assert run("person", NUMBER, "report", "-c", str(path), "--out", str(out)).exit_code == 0
+    assert "seither bleibt die Aufzeichnung aufgrund von: art. 17(3)(e), case 12/26" in " ".join(
+        out.read_text(encoding="utf-8").split()
+    )
+    assert run(*what, "--yes").exit_code == 1, "nothing is left to take back"
+
+
+def test_what_a_queue_without_a_ground_recorded_is_erased(ledger: Ledger, folder: Path) -> None:
+    """Also when the configuration does not know the queue any more: the law decides the default (art. 17(1)(b))."""
+    path = conversation(ledger, folder, 0)
+    calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:1])]
+    custody.withdraw(
+        ledger, Places(folder), calls, Reason.BY_MAIL, "x", date(2026, 11, 5), kept_because={"sales@default": "y"}
+    )
+    assert not path.exists()
+
+
+def test_a_recording_that_was_moved_is_found(path: Path, folder: Path, tmp_path: Path) -> None:
+    moved, key = tmp_path / "moved", tmp_path / "ledger.key"
+    folder.rename(moved)
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    public = tmp_path / "ledger.pub"
+    public.write_text(run("ledger", "keygen", "--out", str(key)).stdout)
+    data["recordings"] |= {"folder": str(moved), "former_folders": [str(folder)]}
+    data["ledger"]["signing_key"] = str(key)
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    archive = tmp_path / "person.zip"
+    done = run("person", NUMBER, "export", "-c", str(path), "--out", str(archive))
+    assert (done.exit_code, "2 call(s), 2 recording(s)" in done.output) == (0, True), done.output
+    with zipfile.ZipFile(archive) as made:
+        assert "Datei recordings/" in " ".join(made.read("letter.txt").decode().split())
+    done = run("ledger", "verify", "--export", str(archive), "--public-key", str(public))
+    assert done.exit_code == 0, done.output
 
 
 def test_withdraw_shows_first_and_then_does_it(path: Path, location: str | Path, folder: Path) -> None:

@@ -119,7 +119,7 @@ def test_lost_receipts_are_issued_anew_from_what_proves_them(
         ledger.erase_rows([call(number, BEGAN)[0].call], {"why": "retention: 100 days"})
     older = tmp_path / "older.json"
     with older.open("wb") as file:
-        disclosure.hand_over(ledger, Search(), "json", file, tmp_path, audio=False)
+        disclosure.hand_over(ledger, Search(), "json", file, Places(tmp_path), audio=False)
     forgotten_twice(ledger, location)
     assert set(said(ledger)) == {Tampering.ROW_ERASED}
     false = [

@@ -41,6 +41,8 @@ ASKED = NoticeVersion("de", "Dürfen wir aufzeichnen?", "ab" * 32, 4000)
 UNUSED = NoticeVersion("en", "May we record?", "cd" * 32, 3500)
 OTHER = "+493023125777"
 
+FOREIGN_PATH = "/pbx/2026/03023125777.wav"
+
 ALONE, KEY, KEPT, NEVER = "the ledger alone", "the public key", "a checkpoint kept elsewhere", "nothing"
 COPY_SAID = "channel_uuid, turn, line, queue, mode, evidence, key, at"
 COPY = f"{COPY_SAID}, digest, previous, hash"
@@ -149,6 +151,8 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     ledger.append(call(0, 10, NUMBER, "refused"))
     ledger.erase_people([UUIDS[3]], {"why": "request", "caller": True, "audio": False})
     ledger.erase_rows([VISITS[4]], {"why": "retention: 100 days"})
+    stranger = CallRef(UUIDS[6], VISITS[6], "support", QUEUE, "caller_opt_in")
+    ledger.append([stranger.row(Turn.FORBIDDEN_RECORDING, {"path": FOREIGN_PATH, "leg": "agent", "why": "outsider"})])
     ledger.sign()
     ledger.append(call(5, 5, OTHER))
     whole = World(made.location, ledger, signer, Kept(signed=ledger.checkpoints()))
@@ -373,6 +377,21 @@ DONE: Mapping[str, Done] = {
         ALONE,
         [Tampering.PERSONAL_CHANGED],
     ),
+    "the path of another recorder's file is changed": Done(
+        statement("UPDATE foreign_file SET path = '/pbx/2026/other.wav'"), ALONE, [Tampering.PERSONAL_CHANGED]
+    ),
+    "the key of such a path's commitment is changed": Done(
+        statement(f"UPDATE foreign_file SET key = '{'ab' * 32}'"), ALONE, [Tampering.PERSONAL_CHANGED]
+    ),
+    "such a path is removed": Done(statement("DELETE FROM foreign_file"), ALONE, [Tampering.PERSONAL_REMOVED]),
+    "such a path is added that no row names": Done(
+        lambda world: world.run(
+            f"INSERT INTO foreign_file (name, channel_uuid, path, key) VALUES "
+            f"('foreign:{chain.commitment('ab' * 32, FOREIGN_PATH)}', '{UUIDS[2]}', '{FOREIGN_PATH}', '{'ab' * 32}')"
+        ),
+        ALONE,
+        [Tampering.PERSONAL_INSERTED],
+    ),
     # tallies
     "a tally is raised": Done(statement("UPDATE tally SET count = count + 1"), ALONE, [Tampering.TALLY]),
     "a tally is lowered": Done(statement("UPDATE tally SET count = 1"), ALONE, [Tampering.TALLY]),
@@ -401,7 +420,9 @@ DONE: Mapping[str, Done] = {
     ),
     "an older copy of the ledger is put back": Done(an_older_copy, KEPT, [Tampering.TRUNCATED]),
     "everything is deleted": Done(
-        statement(*(f"DELETE FROM {table}" for table in ("entry", "caller", "notice", "checkpoint", "tally"))),
+        statement(
+            *(f"DELETE FROM {table}" for table in ("entry", "caller", "foreign_file", "notice", "checkpoint", "tally"))
+        ),
         KEY,
         [Tampering.UNSIGNED],
     ),
@@ -569,6 +590,19 @@ EXPORTED: Mapping[str, tuple[Callable[[Data], object], str, Tampering]] = {
         ALONE,
         Tampering.PERSONAL_INSERTED,
     ),
+    "the path of another recorder's file is changed": (
+        lambda d: next(iter(d["files"].values())).update(path="/pbx/2026/other.wav"),
+        ALONE,
+        Tampering.PERSONAL_CHANGED,
+    ),
+    "such a path is taken away": (lambda d: d["files"].clear(), ALONE, Tampering.PERSONAL_REMOVED),
+    "such a path is added that no row names": (
+        lambda d: d["files"].update(
+            {f"foreign:{chain.commitment('ab' * 32, '/x/1.wav')}": {"path": "/x/1.wav", "key": "ab" * 32}}
+        ),
+        ALONE,
+        Tampering.PERSONAL_INSERTED,
+    ),
     "the text of a wording is changed": (wording(text="Ja?"), ALONE, Tampering.NOTICE_CHANGED),
     "the language of a wording is changed": (wording(language="fr"), ALONE, Tampering.NOTICE_CHANGED),
     "the length of a wording is changed": (wording(duration_ms=1), ALONE, Tampering.NOTICE_CHANGED),
@@ -639,16 +673,18 @@ def export(world: World, tmp_path: Path) -> tuple[Data, Path]:
     soundfile.write(str(file), np.zeros((80, 2)), 8000, subtype="PCM_16")
     about = CallRef(UUIDS[0], VISITS[0], "support", QUEUE, "caller_opt_in")
     recorded = (Turn.RECORDING_STARTED, Turn.RECORDING_STOPPED)
+    other = {"path": FOREIGN_PATH, "leg": "agent", "why": "outsider"}
+    world.ledger.append([about.row(Turn.FORBIDDEN_RECORDING, other)])
     world.ledger.append([about.row(turn, {"path": str(file)}) for turn in recorded])
     world.ledger.append([about.row(Turn.RECORDING_SEALED, custody.seal(Places(folder), str(file)))])
     world.ledger.sign()
     out = tmp_path / "export.zip"
     with out.open("wb") as made:
-        disclosure.hand_over(world.ledger, Search(caller=NUMBER), "json", made, folder, audio=True)
+        disclosure.hand_over(world.ledger, Search(caller=NUMBER), "json", made, Places(folder), audio=True)
     for verifier in (Verifier([]), world.signer.verifier):
         said = verify_export(out, verifier)
         assert (said.findings, said.recordings) == ([], 1)
-        assert said.calls == {VISITS[0]: (9, 9), VISITS[10]: (6, 6)}
+        assert said.calls == {VISITS[0]: (10, 10), VISITS[10]: (6, 6)}
     with zipfile.ZipFile(out) as opened:
         data: Data = json.loads(opened.read(IN_ARCHIVE))
         data["audio"] = {file.name: opened.read(f"recordings/{file.name}")}
@@ -692,7 +728,9 @@ def test_an_export_of_some_rows_says_so(world: World, tmp_path: Path) -> None:
     out = tmp_path / "part.json"
     world.ledger.sign()
     with out.open("wb") as made:
-        disclosure.hand_over(world.ledger, Search(turn="decision", caller=NUMBER), "json", made, tmp_path, audio=False)
+        disclosure.hand_over(
+            world.ledger, Search(turn="decision", caller=NUMBER), "json", made, Places(tmp_path), audio=False
+        )
     said = verify_export(out, world.signer.verifier)
     assert (said.findings, said.calls) == ([], {VISITS[0]: (1, 6), VISITS[10]: (1, 6)})
 
@@ -702,7 +740,7 @@ def test_a_forgotten_person_is_exported_with_the_receipt(world: World, tmp_path:
     for search, rows in ((Search(turn="decision", channel=UUIDS[3]), 1), (Search(), world.ledger_end())):
         out = tmp_path / f"{rows}.json"
         with out.open("wb") as made:
-            disclosure.hand_over(world.ledger, search, "json", made, tmp_path, audio=False)
+            disclosure.hand_over(world.ledger, search, "json", made, Places(tmp_path), audio=False)
         said = verify_export(out, world.signer.verifier)
         assert (said.findings, said.rows, said.signed_rows) == ([], rows, rows)
         data = json.loads(out.read_text())

@@ -104,7 +104,7 @@ def exported(ledger: Ledger, folder: Path, signer: Signer | None = None) -> dict
     """As a ledger hands it over that was opened to sign, or not."""
     ledger.signer, signs = signer, ledger.signer
     out = io.BytesIO()
-    hand_over(ledger, Search(visit=VISIT), "vcon", out, folder, audio=True)
+    hand_over(ledger, Search(visit=VISIT), "vcon", out, Places(folder), audio=True)
     ledger.signer = signs
     return dict(json.loads(out.getvalue()))
 

@@ -215,7 +215,7 @@ def test_the_first_decision_of_a_visit_counts_and_a_second_is_shown(ledger: Ledg
     call = summarize(rows)
     assert (call.decision, call.decisions, call.visit) == ("refused", 2, VISITS[0])
     for language in WORDS:
-        page = disclosure.evidence_sheet(ledger, rows, folder, Verifier([]), language)
+        page = disclosure.evidence_sheet(ledger, rows, Places(folder), Verifier([]), language)
         assert WORDS[language]["refused"] in page
         assert f"{WORDS[language]['more_decisions']} 2" in page
         assert VISITS[0] in page
@@ -305,7 +305,7 @@ def test_spans_of_silence(ledger: Ledger, folder: Path) -> None:
         "ended": None,
         "why": "lasts",
     }
-    page = disclosure.evidence_sheet(ledger, ledger.call(VISITS[0]), folder, Verifier([]), "en")
+    page = disclosure.evidence_sheet(ledger, ledger.call(VISITS[0]), Places(folder), Verifier([]), "en")
     assert WORDS["en"]["because_on_hold"] in page
     assert "of another kind" in page
 
@@ -416,15 +416,15 @@ def test_what_is_handed_over_of_one_visit(ledger: Ledger, folder: Path, tmp_path
     visited(ledger, 0, 0)
     visited(ledger, 0, 1)
     with pytest.raises(ValueError, match="these are 2"):
-        disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", io.BytesIO(), folder, audio=False)
+        disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "vcon", io.BytesIO(), Places(folder), audio=False)
     out = tmp_path / "vcon"
     with out.open("wb") as file:
-        disclosure.hand_over(ledger, Search(visit=VISITS[1]), "vcon", file, folder, audio=False)
+        disclosure.hand_over(ledger, Search(visit=VISITS[1]), "vcon", file, Places(folder), audio=False)
     assert json.loads(out.read_text())["uuid"] == VISITS[1]
     said = verify_export(out, Verifier([]))
     assert (said.rows, said.findings) == (3, [])
     table = io.BytesIO()
-    disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "csv", table, folder, audio=False)
+    disclosure.hand_over(ledger, Search(channel=UUIDS[0]), "csv", table, Places(folder), audio=False)
     assert table.getvalue().decode().count(VISITS[0]) == 3
 
 

@@ -7,20 +7,22 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, nothing, opened, print_table, shown
-from consentivr.cli.ledger.forgetting import erase as erase_from_ledger
-from consentivr.cli.ledger.handing_over import new_file
+from consentivr.cli.ledger.forgetting import erase_now
+from consentivr.cli.ledger.handing_over import new_file, say_left_out, signs
 from consentivr.config import Configuration
 from consentivr.core.consent import Reason
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.turn import Turn
-from consentivr.disclosure import LANGUAGES, HandedOver, Letter, hand_over
+from consentivr.custody import ErasedPerson, is_held
+from consentivr.disclosure import LANGUAGES, Confirmation, Letter, hand_over
 from consentivr.files import read_secret
 from consentivr.ledger import Entry, Ledger, Search
 from consentivr.numbers import is_withheld
@@ -50,8 +52,8 @@ def _letter(
 ) -> Letter:
     from consentivr.service import build
 
-    folder = configuration.recordings.folder
-    return Letter(book, number, build.controller(configuration), folder, language, to=to, enclosed=enclosed)
+    places = build.places(configuration)
+    return Letter(book, number, build.controller(configuration), places, language, to=to, enclosed=enclosed)
 
 
 @person.command("report")
@@ -62,12 +64,11 @@ def _letter(
 @click.pass_obj
 def report(number: str, config_path: Path, language: str, to: tuple[str, ...], out: Path) -> None:
     """Write the letter that answers a request for access (GDPR art. 15), also when there is nothing to tell."""
-    if out.suffix not in (".html", ".txt"):
-        raise Refused("--out wants a name that ends in .html or .txt")
+    form = _form_of(out)
     configuration = load_configuration(config_path)
     with opened(configuration) as book:
         letter = _letter(configuration, book, number, language, to, enclosed=False)
-        page = letter.render("txt" if out.suffix == ".txt" else "html")
+        page = letter.render(form)
     with new_file(out) as file:
         file.write(page.encode())
     click.echo(f"written: {out}, {len(letter.calls)} call(s), {len(letter.recordings)} recording(s)")
@@ -85,53 +86,89 @@ def export_(number: str, config_path: Path, language: str, to: tuple[str, ...], 
     The data verify on their own: 'ledger verify --export FILE'. Recordings hold other people's voices too: look at what
     you hand over (art. 15(4)).
     """
+    from consentivr.service import build
+
     configuration = load_configuration(config_path)
-    folder = configuration.recordings.folder
-    with opened(configuration) as book:
+    with opened(configuration, signs=signs(configuration)) as book:
         letter = _letter(configuration, book, number, language, to, enclosed=True)
         if not letter.calls:
             nothing("there is nothing to hand over: 'report' writes the letter that says so")
         letters = {"letter.html": letter.render("html"), "letter.txt": letter.render("txt")}
+        book.sign()
+        places = build.places(configuration)
         with new_file(out) as file:
-            done = hand_over(book, Search(caller=number), "json", file, folder, audio=True, letters=letters)
+            done = hand_over(book, Search(caller=number), "json", file, places, audio=True, letters=letters)
     click.echo(f"{len(letter.calls)} call(s), {done.recordings} recording(s): {out}")
-    _unreadable(done)
-
-
-def _unreadable(done: HandedOver) -> None:
-    for path in done.unreadable:
-        click.echo(f"cannot be read, and is not in it: {shown(path)}", err=True)
-    if done.unreadable:
-        sys.exit(1)
+    say_left_out(done)
 
 
 @person.command("erase")
 @CONFIG
 @click.option("--why", default="request of the person", show_default=True, help="For the receipt; no personal data.")
 @YES
-@click.pass_context
-def erase(context: click.Context, config_path: Path, why: str, yes: bool) -> None:
+@LANGUAGE
+@TO
+@click.option("--out", type=FILE, help="With --yes, a new file for the letter that confirms it: .html or .txt.")
+@click.pass_obj
+def erase(
+    number: str, config_path: Path, why: str, yes: bool, language: str, to: tuple[str, ...], out: Path | None
+) -> None:
     """Erase the number and the recordings of all calls (GDPR art. 17); shows first what that means.
 
     The entries of the calls stay, without the person, until their term is over: what proves that callers were asked.
+    The letter says what is gone, and what is left and why (art. 12(3), 12(4)). Only now can it be written: afterwards
+    nobody finds these calls by the number.
     """
-    if yes:
-        context.invoke(
-            erase_from_ledger,
-            config_path=config_path,
-            name=None,
-            caller_id_number=context.obj,
-            why=why,
-            said_gone=(),
-            yes=True,
-        )
-        return
-    with opened(load_configuration(config_path)) as book:
-        calls = [call for call, _ in _calls(book, context.obj)]
+    from consentivr.service import build
+
+    if out is not None and not yes:
+        raise Refused("--out goes with --yes: a letter confirms what was done")
+    form = None if out is None else _form_of(out)
+    configuration = load_configuration(config_path)
+    with opened(configuration, signs=yes) as book:
+        controller = None if out is None else build.controller(configuration)
+        calls = [call for call, _ in _calls(book, number)]
+        if not yes:
+            if not calls:
+                nothing("nothing to erase")
+            _preview(calls, [_erasing(call) for call in calls])
+            click.echo("Nothing was erased: '--yes' does it.")
+            return
+        if out is None or form is None or controller is None:
+            good = _erase(book, configuration, calls, why)[1]
+        else:
+            with new_file(out) as file:
+                done, good = _erase(book, configuration, calls, why)
+                left = {call: [is_held(said) for said in files.values()] for call, files in done.left.items()}
+                letter = Confirmation(
+                    number, book.country, controller, language, calls, held=done.held, left=left, to=to
+                )
+                file.write(letter.render(form).encode())
+            click.echo(f"written: {out}; it holds the number: send it, and keep no copy longer than you must prove it")
+            if controller.recipients:
+                click.echo(f"tell those who got data of it (art. 19): {'; '.join(controller.recipients)}")
+    if not good or (out is None and not calls):
+        sys.exit(1)
+
+
+def _form_of(out: Path) -> Literal["html", "txt"]:
+    if out.suffix not in (".html", ".txt"):
+        raise Refused("--out wants a name that ends in .html or .txt")
+    return "txt" if out.suffix == ".txt" else "html"
+
+
+def _erase(
+    book: Ledger, configuration: Configuration, calls: Sequence[CallSummary], why: str
+) -> tuple[ErasedPerson, bool]:
+    """What was done, and whether nothing is left to be done."""
     if not calls:
-        nothing("nothing to erase")
-    _preview(calls, [_erasing(call) for call in calls])
-    click.echo("Nothing was erased: '--yes' does it.")
+        # An erasure that was killed has left what it erased in the database's files.
+        left = book.overwrite_freed()
+        click.echo(left or "nothing to erase; what was erased before is overwritten", err=True)
+        return ErasedPerson(), left is None
+    channels = list(dict.fromkeys(call.channel_uuid for call in calls))
+    done, overwritten = erase_now(book, configuration, channels, why)
+    return done, done.is_complete and overwritten
 
 
 def _erasing(call: CallSummary) -> str:
@@ -158,16 +195,17 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
     if not identity.strip():
         raise Refused("--identity must say how you made sure who said it")
     configuration = load_configuration(config_path)
-    erase_in = {queue.name for queue in configuration.queues.values() if queue.recording.erase_withdrawn}
+    kept = {queue.name: why for queue in configuration.queues.values() if (why := queue.recording.kept_because)}
     with opened(configuration, signs=True) as book:
         calls = _calls(book, number)
         given = [(call, rows) for call, rows in calls if call.decision == "given"]
         live = [call for call, rows in given if _is_under_way(rows)]
-        over = [call for call, rows in calls if call.decision in ("given", "withdrawn") and call not in live]
-        if not given and not any(call.erase and call.audio for call in over):
+        half_done = [call for call, _ in calls if call.decision == "withdrawn" and call.erase and call.audio]
+        over = [call for call, _ in calls if call in half_done or (call.decision == "given" and call not in live)]
+        if not given and not half_done:
             nothing("there is no yes to take back")
         if not yes:
-            _preview([*over, *live], [_withdrawing(call, erase_in, live) for call in [*over, *live]])
+            _preview([*over, *live], [_withdrawing(call, kept, live) for call in [*over, *live]])
             click.echo("Nothing was taken back: '--yes' does it.")
             return
         unreached = {call.call: said for call in live if (said := _stop(configuration, call.channel_uuid)) is not None}
@@ -180,7 +218,7 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
             _HOW[how],
             identity.strip(),
             on,
-            erase_in=erase_in,
+            kept_because=kept,
             stopped=[call.call for call in stopped],
         )
         left = book.overwrite_freed() if done.erased else None
@@ -199,12 +237,12 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
         sys.exit(1)
 
 
-def _withdrawing(call: CallSummary, erase_in: set[str], live: Sequence[CallSummary]) -> str:
+def _withdrawing(call: CallSummary, kept: Mapping[str, str], live: Sequence[CallSummary]) -> str:
     said = "taken back" if call.decision == "given" else "taken back already"
     if call in live:
         said = "under way: stopped, and " + said
-    if call.queue not in erase_in:
-        return f"{said}; {len(call.audio)} recording(s) kept: erase_withdrawn is false" if call.audio else said
+    if call.queue in kept and call.audio:
+        return f"{said}; {len(call.audio)} recording(s) kept: {kept[call.queue]}"
     if call.audio and call.held:
         return f"{said}; {len(call.audio)} recording(s) kept: legal hold (art. 17(3)(e))"
     return f"{said}; {len(call.audio)} recording(s) erased" if call.audio else said

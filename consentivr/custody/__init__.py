@@ -2,6 +2,7 @@
 
 from consentivr.custody.checking import check_all
 from consentivr.custody.daily import DailyRetention
+from consentivr.custody.files import is_held
 from consentivr.custody.holds import Holds, hold
 from consentivr.custody.pins import Pins
 from consentivr.custody.quarantine import Quarantined, Refused, adopt, erase_quarantined, quarantined
@@ -33,6 +34,7 @@ __all__ = [
     "calls_of_person",
     "erase_calls",
     "hold",
+    "is_held",
     "note_statistics",
     "seal",
     "take_back",

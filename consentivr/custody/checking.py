@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from consentivr.core.evidence import Recording, summarize
 from consentivr.core.lengths import LEAST_MS, apart
 from consentivr.core.turn import Turn
 from consentivr.ledger import NO_CALL, CallRef, Entry, Ledger, Search
-from consentivr.recordings import Elsewhere, Places
+from consentivr.recordings import Elsewhere, Places, sha256_of
 
 EACH_DAYS = 30
 """Each recording is hashed again about so often."""
@@ -22,7 +20,6 @@ ONCE_IN = timedelta(hours=12)
 """A second run in the same night checks nothing again."""
 
 _AT_ONCE = 500
-_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def _should_be_there(rows: Sequence[Entry], paths: Collection[str]) -> list[Reco
 def _content(rows: Sequence[Entry], recording: Recording, places: Places) -> list[Differs]:
     about = rows[-1].about
     try:
-        sha256 = _sha256(places.file_of(recording.path))
+        sha256 = sha256_of(places.file_of(recording.path))
     except Elsewhere:
         return []
     except FileNotFoundError:
@@ -141,11 +138,3 @@ def _length(rows: Sequence[Entry], recording: Recording) -> list[Differs]:
         return []
     why = "empty" if file_ms == 0 and talk_ms >= LEAST_MS else "length"
     return [Differs(rows[-1].about, recording.path, why, {"talk_ms": talk_ms, "file_ms": file_ms})]
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb", buffering=0) as content:
-        while block := content.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

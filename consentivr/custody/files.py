@@ -14,6 +14,13 @@ from consentivr.custody.holds import Holds
 from consentivr.ledger import CallRef, Entry
 from consentivr.recordings import Places
 
+_ON_HOLD = "is on legal hold"
+
+
+def is_held(why: str) -> bool:
+    """Whether a file was left for that reason, and for no other."""
+    return why.endswith(_ON_HOLD)
+
 
 @dataclass
 class ErasedFiles:
@@ -53,7 +60,7 @@ def erase_files(
             continue
         holder = holds.of(place) or holds.of(recording.path)
         if holder is not None and holder != call.call:
-            done.left[place] = f"call {holder} names it, and is on legal hold"
+            done.left[place] = f"call {holder} names it, and {_ON_HOLD}"
             continue
         try:
             if recording.path in said_gone or place in said_gone:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -36,10 +36,11 @@ def withdraw(
     identity: str,
     on: date,
     *,
-    erase_in: Collection[str],
+    kept_because: Mapping[str, str],
     stopped: Collection[str] = (),
 ) -> Withdrawal:
-    """Take the yes of these calls back, and erase what was recorded of calls of the queues ``erase_in``.
+    """Take the yes of these calls back, and erase what was recorded (art. 17(1)(b)), but of queues for which
+    ``kept_because`` states another ground: that goes into the row.
 
     ``stopped`` are calls under way that ``serve`` has just stopped: it erases their files itself.
 
@@ -49,12 +50,14 @@ def withdraw(
     done = Withdrawal()
     holds = Holds(ledger)
     for call in calls:
-        erase = call.queue in erase_in
+        kept = kept_because.get(call.queue)
         if call.decision == "given":
-            said = {"reason": reason.value, "identity": identity, "declared_on": on.isoformat(), "erase": erase}
-            ledger.append([CallRef.of(call).row(Turn.WITHDRAWN, {**said, "by": "command", "withdrawn": True})])
+            said = {"reason": reason.value, "identity": identity, "declared_on": on.isoformat(), "erase": kept is None}
+            ground = {} if kept is None else {"kept_because": kept}
+            row = CallRef.of(call).row(Turn.WITHDRAWN, {**said, **ground, "by": "command", "withdrawn": True})
+            ledger.append([row])
             done.calls.append(call.call)
-        if erase and call.call not in stopped:
+        if kept is None and call.call not in stopped:
             _erase(ledger, places, call, holds, done)
     return done
 

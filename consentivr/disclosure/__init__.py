@@ -2,8 +2,10 @@
 paper, to other systems.
 """
 
+from consentivr.disclosure.confirmation import Confirmation
 from consentivr.disclosure.export import HandedOver, NothingThere, hand_over
-from consentivr.disclosure.letter import Controller, Letter
+from consentivr.disclosure.letter import Letter
+from consentivr.disclosure.paper import Controller
 from consentivr.disclosure.sheet import evidence_sheet
 from consentivr.disclosure.telling import told
 from consentivr.disclosure.words import LANGUAGES, WORDS
@@ -11,6 +13,7 @@ from consentivr.disclosure.words import LANGUAGES, WORDS
 __all__ = [
     "LANGUAGES",
     "WORDS",
+    "Confirmation",
     "Controller",
     "HandedOver",
     "Letter",

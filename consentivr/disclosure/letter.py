@@ -3,161 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import jinja2
-
-from consentivr.core.callers import WhoseNumber
 from consentivr.core.evidence import CallSummary, Recording, summarize
+from consentivr.core.foreign import is_name
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.turn import Turn
-from consentivr.disclosure.letter_words import WORDS
+from consentivr.disclosure.paper import Controller, Paper, Section, plural
 from consentivr.ledger import Entry, Ledger
 from consentivr.ledger.export import RECORDINGS
-from consentivr.numbers import in_print
+from consentivr.recordings import Elsewhere, Places
 
 
-@dataclass(frozen=True)
-class Controller:
-    """Who answers for the recordings (GDPR art. 4(7)), and what letters say of it."""
+class Letter(Paper):
+    """Of everything that a ledger knows of a number, as it is made. ``places`` are where recordings lie."""
 
-    name: str
-    address: tuple[str, ...] = ()
-    contact: str | None = None
-    dpo: str | None = None
-    authority: str | None = None
-    recipients: tuple[str, ...] = ()
-    """Outside of the house; none: nobody."""
-    third_countries: str | None = None
-    time_zone: tzinfo = timezone.utc
-    whose_number: WhoseNumber = WhoseNumber.GIVEN
-    terms: Mapping[str, RetentionTerms] | None = None
-    """How long calls are kept, by queue."""
-    lines: Mapping[str, str] | None = None
-    """What callers dial, by line."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the letter: paragraphs, then points, then what is known of each call."""
-
-    title: str
-    paragraphs: Sequence[str] = ()
-    points: Sequence[str] = ()
-    calls: Sequence[tuple[str, Sequence[tuple[str, Sequence[str]]]]] = ()
-
-
-class Letter:
-    """Of everything that a ledger knows of a number, as it is made. ``folder`` is where recordings lie."""
+    subject = "subject"
 
     def __init__(
         self,
         ledger: Ledger,
         number: str,
         controller: Controller,
-        folder: Path,
+        places: Places,
         language: str,
         *,
         to: Sequence[str] = (),
         enclosed: bool = False,
     ) -> None:
-        """``to`` are the lines of an address; ``enclosed``: data and recordings go with it. Raises LedgerError."""
+        """``enclosed``: data and recordings go with it. Raises LedgerError."""
+        super().__init__(number, ledger.country, controller, language, to)
         self._ledger = ledger
-        self._number = in_print(number, ledger.country).replace(" ", "\N{NO-BREAK SPACE}")
-        self._controller = controller
-        self._folder = folder
-        self._words = WORDS[language]
-        self._language = language
-        self._zone = controller.time_zone
-        self._to = to
+        self._places = places
         self._enclosed = enclosed
-        self._made_at = datetime.now(timezone.utc)
         visits = ledger.rows_of(ledger.channels_of(number))
         self.calls = sorted(((summarize(rows), rows) for rows in visits), key=lambda call: call[0].started_at)
 
-    def render(self, form: Literal["html", "txt"]) -> str:
-        """As a page without anything from outside, or as text."""
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent),
-            autoescape=jinja2.select_autoescape(("html.j2",)),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        controller, say = self._controller, self._say
-        return environment.get_template(f"letter.{form}.j2").render(
-            language=self._language,
-            say=say,
-            controller=controller,
-            to=self._to or [say("to_holder", number=self._number)],
-            number=self._number,
-            day=self._day(self._made_at),
-            opening=self._opening,
-            sections=self._sections,
-            enclosures=self._enclosures,
-        )
-
-    # --- words -------------------------------------------------------------------------------
-
-    def _say(self, word: str, **values: object) -> str:
-        return self._words[word].format(**values)
-
-    def _day(self, moment: datetime) -> str:
-        local = moment.astimezone(self._zone)
-        if self._language == "de":
-            return f"{local.day}. {_MONTHS_DE[local.month - 1]} {local.year}"
-        return f"{local.day} {_MONTHS_EN[local.month - 1]} {local.year}"
-
-    def _time(self, moment: datetime | str | None) -> str:
-        if moment is None:
-            return "?"
-        at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        return self._say("clock", time=f"{at.astimezone(self._zone):%H:%M:%S}")
-
-    def _at(self, moment: datetime) -> str:
-        return f"{self._day(moment)}, {self._time(moment)}"
-
-    def _length(self, milliseconds: int | None) -> str:
-        if milliseconds is None:
-            return self._say("length_unknown")
-        minutes, seconds = divmod(round(milliseconds / 1000), 60)
-        return self._say("minutes", minutes=minutes, seconds=seconds)
-
     # --- what it says ------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def recordings(self) -> list[Recording]:
-        """Those that are there."""
-        return [recording for call, _ in self.calls for recording in call.audio]
+        """Those that were not erased, but for files that are gone."""
+        return [one for call, _ in self.calls for one in call.audio if self._where(one) != "file_gone"]
+
+    def _is_enclosed(self, recording: Recording) -> bool:
+        return self._enclosed and recording.sha256 is not None and self._where(recording) == "file_there"
+
+    def _where(self, recording: Recording) -> str:
+        """The word for where its file is."""
+        try:
+            file = self._places.file_of(recording.place)
+        except Elsewhere:
+            return "file_gone" if is_name(recording.place) else "file_elsewhere"
+        return "file_there" if file.exists() else "file_gone"
 
     @cached_property
-    def _opening(self) -> list[str]:
+    def opening(self) -> list[str]:
         zone = self._controller.time_zone
         said = [self._say("asked", number=self._number, as_of=self._at(self._made_at), zone=zone)]
         if not self.calls:
-            return [*said, self._say("nothing"), self._say(f"kept_{self._controller.whose_number.value}")]
+            return [*said, self._say("nothing"), self._kept_numbers]
         count, recordings = len(self.calls), len(self.recordings)
-        summary = self._say(_plural("calls", count), count=count)
-        summary += " " + self._say(_plural("recordings", recordings), count=recordings)
+        summary = self._say(plural("calls", count), count=count)
+        summary += " " + self._say(plural("recordings", recordings), count=recordings)
         if recordings:
-            summary += " " + self._say("copies_enclosed" if self._enclosed else "copies_on_request")
-        return [*said, summary, self._say("only_number"), self._say(f"kept_{self._controller.whose_number.value}")]
+            enclosed = any(map(self._is_enclosed, self.recordings))
+            summary += " " + self._say("copies_enclosed" if enclosed else "copies_on_request")
+        return [*said, summary, self._say("only_number"), self._kept_numbers]
 
     @cached_property
-    def _sections(self) -> list[Section]:
+    def sections(self) -> list[Section]:
         say, controller = self._say, self._controller
-        contact = controller.contact or ", ".join((controller.name, *controller.address))
-        complain = say("right_complain", authority=controller.authority or say("any_authority"))
-        rights = Section(
-            say("rights"), points=[say("right_withdraw"), say("right_others"), say("right_object"), complain]
-        )
-        whom = [say("dpo", dpo=controller.dpo)] if controller.dpo else []
-        ask = Section(say("contact"), [*whom, say("write_to", contact=contact), say("limits")])
+        points = [say("right_withdraw"), say("right_others"), say("right_object"), self._complaint]
+        rights, ask = Section(say("rights"), points=points), self._contact
         if not self.calls:
             return [rights, ask]
         outside = (
@@ -185,11 +106,11 @@ class Letter:
         ]
 
     @cached_property
-    def _enclosures(self) -> list[str]:
+    def enclosures(self) -> list[str]:
         if not self._enclosed or not self.calls:
             return []
-        said = [self._say("enclosed_data")]
-        return [*said, self._say("enclosed_audio", count=len(self.recordings))] if self.recordings else said
+        said, count = [self._say("enclosed_data")], sum(map(self._is_enclosed, self.recordings))
+        return [*said, self._say("enclosed_audio", count=count)] if count else said
 
     def _terms(self) -> list[str]:
         def said(days: int | None) -> str:
@@ -224,16 +145,12 @@ class Letter:
             ("silence", [self._silence(span.why, span.began, span.ended) for span in call.masked]),
             ("heard_by", [self._who(call, rows)]),
             ("purpose", [call.purpose] if call.purpose else []),
-            ("basis", [self._basis(call)]),
+            ("basis", [self._basis(call, rows)]),
             ("kept_until", self._until(call)),
         ]
         return self._say("call", at=self._at(call.started_at)), [
             (self._say(name), said) for name, said in facts if said
         ]
-
-    def _line(self, name: str) -> str:
-        number = (self._controller.lines or {}).get(name)
-        return f"{number} ({name})" if number else name
 
     def _answer(self, decision: Mapping[str, Any]) -> str:
         attempts = decision.get("attempts") or [{}]
@@ -259,10 +176,8 @@ class Letter:
         )
         if recording.erased_at is not None:
             return f"{said}; {self._say('erased', at=self._at(recording.erased_at))}"
-        file = Path(recording.path)
-        there = file.resolve().is_relative_to(self._folder.resolve()) and file.exists()
-        kept = self._say("file_enclosed" if self._enclosed else "file_there", name=f"{RECORDINGS}{file.name}")
-        return f"{said}; {kept if there else self._say('file_gone')}"
+        where = "file_enclosed" if self._is_enclosed(recording) else self._where(recording)
+        return f"{said}; {self._say(where, name=f'{RECORDINGS}{Path(recording.place).name}')}"
 
     def _silence(self, why: str, began: datetime, ended: datetime | None) -> str:
         word = {"on_hold": "silence_hold", "outsider": "silence_outsider"}.get(why, "silence_other")
@@ -274,17 +189,19 @@ class Letter:
         staff = len(answered) or (1 if call.agent else 0)
         unanswered = any(row.turn == Turn.QUEUE_LEFT for row in rows)
         known = staff or unanswered or call.hangup_cause is not None
-        said = self._say(_plural("staff", staff) if known else "staff_unknown", count=staff)
+        said = self._say(plural("staff", staff) if known else "staff_unknown", count=staff)
         if any(span.why == "outsider" for span in call.masked):
             said += f" {self._say('outsider')}"
         functions = sorted({str(row.evidence.get("function")) for row in rows if row.turn == Turn.TAPPED})
         return ", ".join([said, *(self._say("tapped", function=function) for function in functions)])
 
-    def _basis(self, call: CallSummary) -> str:
+    def _basis(self, call: CallSummary, rows: Sequence[Entry]) -> str:
         if call.reason == "legal_basis":
             return self._say("basis_law", basis=call.legal_basis)
         if call.decision == "withdrawn":
-            return self._say("basis_withdrawn")
+            kept = kept_because(rows) if call.audio else None
+            said = self._say("basis_withdrawn")
+            return f"{said}; {self._say('basis_since', why=kept.rstrip('.'))}" if kept else said
         return self._say("basis_consent" if call.decision == "given" else "basis_none")
 
     def _until(self, call: CallSummary) -> list[str]:
@@ -300,9 +217,7 @@ class Letter:
         return said
 
 
-def _plural(word: str, count: int) -> str:
-    return f"{word}_{'none' if count == 0 else 'one' if count == 1 else 'many'}"
-
-
-_MONTHS_EN = "January February March April May June July August September October November December".split()  # noqa: SIM905
-_MONTHS_DE = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()  # noqa: SIM905
+def kept_because(rows: Sequence[Entry]) -> str | None:
+    """The ground on which a recording stays although its consent was taken back, as the last withdrawal names it."""
+    said = [row.evidence.get("kept_because") for row in rows if row.turn == Turn.WITHDRAWN]
+    return said[-1] if said else None

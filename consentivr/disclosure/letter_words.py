@@ -58,6 +58,8 @@ WORDS: dict[str, dict[str, str]] = {
         "withdrawal_keys": "At {at} you took your consent back by pressing {key}.",
         "objection_after_consent": "At {at} you took your consent back by pressing {key}.",
         "by_word": "On {on} you took your consent back by word of mouth.",
+        "not_said": "On {on} you took your consent back; by which way was not noted, because our system was "
+        "interrupted.",
         "by_letter": "On {on} you took your consent back by letter.",
         "by_mail": "On {on} you took your consent back by e-mail.",
         "identity": "How we made sure that it was you: {identity}.",
@@ -138,10 +140,48 @@ WORDS: dict[str, dict[str, str]] = {
         "quote": "“{text}”",
         "clock": "{time}",
         "file_there": "kept",
+        "file_elsewhere": "it was written to a place that this system does not look after; please ask us",
         "basis_withdrawn": "until you took it back, your consent, Article 6(1)(a) GDPR",
+        "basis_since": "since then the recording is kept because of: {why}",
         "who_abroad": "Transfers to countries outside the European Economic Area: {countries}.",
         "who_not_abroad": "They are not transferred to countries outside the European Economic Area.",
         "dpo": "Data protection officer: {dpo}.",
+        "right_remedy": "If you think that we must erase more than we did, tell us; you may also seek a judicial "
+        "remedy (Article 79 GDPR).",
+        "erased_subject": "Erasure of your data under Article 17 GDPR: recorded telephone calls",
+        "erased_asked": "You asked us to erase your personal data. This letter says what became of that on {at} in the "
+        "system that records our telephone calls, for the telephone number {number}.",
+        "erased_nothing": "We hold no call with this number: no recording, and no entry about you. So there was "
+        "nothing to erase.",
+        "erased_all": "Your telephone number and all recordings of your calls are erased. What stays, and why, is said "
+        "below.",
+        "erased_in_part": "Not everything could be erased. What stays, and why, is said with each call and below.",
+        "erased_what": "What was erased",
+        "erased_gone": "Erased",
+        "erased_stays": "Stays",
+        "erased_number": "your telephone number",
+        "erased_recordings_one": "the recording",
+        "erased_recordings_many": "{count} recordings",
+        "erased_left": "What stays of each call, and why",
+        "left_entry": "The entry that the call took place: when, which of our numbers, what was asked and answered. "
+        "Your number is not in it any more, nor anything else that names you. We must be able to show that we asked, "
+        "and kept your answer (Article 17(3)(b) with Article 5(2), Article 7(1) and Article 6(1)(c) GDPR). Kept: "
+        "{terms}.",
+        "left_receipt": "A note that something was erased, and when. It does not name you. Without it an erasure would "
+        "look like forgery.",
+        "left_held": "everything, your number too: the call is needed for the establishment, exercise or defence of "
+        "legal claims (Article 17(3)(e) GDPR). Until that is over we use it for nothing else, and erase it then.",
+        "left_number": "your number: it belongs to this call and to another of the same connection, which is needed "
+        "for legal claims (Article 17(3)(e) GDPR). We erase it when that is over.",
+        "left_file_held": "a recording that also belongs to another call, which is needed for legal claims "
+        "(Article 17(3)(e) GDPR). We erase it when that is over.",
+        "left_file": "a recording that this system could not erase by itself yet. We see to it, and write to you "
+        "again.",
+        "erased_copies": "Copies",
+        "erased_backups": "In backups and logs of the database your number may stand until they expire. They are used "
+        "for nothing else; if a backup is restored, we erase again.",
+        "erased_recipients": "Those to whom we passed data on are told of the erasure, unless that is impossible or "
+        "takes a disproportionate effort (Article 19 GDPR): {recipients}.",
     },
     "de": {
         "subject": "Ihr Auskunftsersuchen nach Art. 15 DSGVO: aufgezeichnete Telefongespräche",
@@ -202,6 +242,8 @@ WORDS: dict[str, dict[str, str]] = {
         "withdrawal_keys": "Um {at} haben Sie Ihre Einwilligung mit der Taste {key} widerrufen.",
         "objection_after_consent": "Um {at} haben Sie Ihre Einwilligung mit der Taste {key} widerrufen.",
         "by_word": "Am {on} haben Sie Ihre Einwilligung mündlich widerrufen.",
+        "not_said": "Am {on} haben Sie Ihre Einwilligung widerrufen; auf welchem Weg, ist nicht vermerkt, weil unser "
+        "System unterbrochen war.",
         "by_letter": "Am {on} haben Sie Ihre Einwilligung durch einen Brief widerrufen.",
         "by_mail": "Am {on} haben Sie Ihre Einwilligung durch eine E-Mail widerrufen.",
         "identity": "Wie wir geprüft haben, dass Sie es sind: {identity}.",
@@ -286,9 +328,49 @@ WORDS: dict[str, dict[str, str]] = {
         "quote": "„{text}“",
         "clock": "{time} Uhr",
         "file_there": "vorhanden",
+        "file_elsewhere": "sie wurde an einen Ort geschrieben, den dieses System nicht betreut; bitte fragen Sie uns",
         "basis_withdrawn": "bis zu Ihrem Widerruf Ihre Einwilligung, Art. 6 Abs. 1 lit. a DSGVO",
+        "basis_since": "seither bleibt die Aufzeichnung aufgrund von: {why}",
         "who_abroad": "Übermittlung in Länder außerhalb des Europäischen Wirtschaftsraums: {countries}.",
         "who_not_abroad": "In Länder außerhalb des Europäischen Wirtschaftsraums werden sie nicht übermittelt.",
         "dpo": "Datenschutzbeauftragte oder Datenschutzbeauftragter: {dpo}.",
+        "right_remedy": "Meinen Sie, dass wir mehr löschen müssen, als wir gelöscht haben, so sagen Sie es uns; auch "
+        "der Rechtsweg steht Ihnen offen (Art. 79 DSGVO).",
+        "erased_subject": "Löschung Ihrer Daten nach Art. 17 DSGVO: aufgezeichnete Telefongespräche",
+        "erased_asked": "Sie haben verlangt, dass wir Ihre personenbezogenen Daten löschen. Dieses Schreiben sagt, was "
+        "daraus am {at} in dem System geworden ist, mit dem wir Telefongespräche aufzeichnen, und zwar für die "
+        "Telefonnummer {number}.",
+        "erased_nothing": "Zu dieser Nummer haben wir keinen Anruf gespeichert: keine Aufzeichnung und keinen Eintrag "
+        "über Sie. Es gab also nichts zu löschen.",
+        "erased_all": "Ihre Telefonnummer und alle Aufzeichnungen Ihrer Anrufe sind gelöscht. Was bleibt, und warum, "
+        "steht unten.",
+        "erased_in_part": "Nicht alles konnte gelöscht werden. Was bleibt, und warum, steht bei jedem Anruf und unten.",
+        "erased_what": "Was gelöscht wurde",
+        "erased_gone": "Gelöscht",
+        "erased_stays": "Bleibt",
+        "erased_number": "Ihre Telefonnummer",
+        "erased_recordings_one": "die Aufzeichnung",
+        "erased_recordings_many": "{count} Aufzeichnungen",
+        "erased_left": "Was von jedem Anruf bleibt, und warum",
+        "left_entry": "Der Eintrag, dass der Anruf stattfand: wann, unter welcher unserer Nummern, was gefragt und "
+        "geantwortet wurde. Ihre Nummer steht nicht mehr darin, und auch sonst nichts, was Sie nennt. Wir müssen "
+        "nachweisen können, dass wir gefragt und Ihre Antwort beachtet haben (Art. 17 Abs. 3 lit. b in Verbindung mit "
+        "Art. 5 Abs. 2, Art. 7 Abs. 1 und Art. 6 Abs. 1 lit. c DSGVO). Gespeichert: {terms}.",
+        "left_receipt": "Ein Vermerk, dass und wann etwas gelöscht wurde. Er nennt Sie nicht. Ohne ihn sähe eine "
+        "Löschung wie eine Fälschung aus.",
+        "left_held": "alles, auch Ihre Nummer: Der Anruf wird zur Geltendmachung, Ausübung oder Verteidigung von "
+        "Rechtsansprüchen gebraucht (Art. 17 Abs. 3 lit. e DSGVO). Bis das vorbei ist, verwenden wir ihn zu nichts "
+        "anderem, und löschen ihn dann.",
+        "left_number": "Ihre Nummer: Sie gehört zu diesem Anruf und zu einem weiteren derselben Verbindung, der für "
+        "Rechtsansprüche gebraucht wird (Art. 17 Abs. 3 lit. e DSGVO). Wir löschen sie, wenn das vorbei ist.",
+        "left_file_held": "eine Aufzeichnung, die auch zu einem anderen Anruf gehört, der für Rechtsansprüche "
+        "gebraucht wird (Art. 17 Abs. 3 lit. e DSGVO). Wir löschen sie, wenn das vorbei ist.",
+        "left_file": "eine Aufzeichnung, die dieses System noch nicht selbst löschen konnte. Wir kümmern uns darum und "
+        "schreiben Ihnen wieder.",
+        "erased_copies": "Kopien",
+        "erased_backups": "In Sicherungskopien und Schreibprotokollen der Datenbank kann Ihre Nummer stehen, bis sie "
+        "ablaufen. Zu anderem werden sie nicht verwendet; wird eine Kopie eingespielt, so löschen wir erneut.",
+        "erased_recipients": "Denen, an die wir Daten weitergegeben haben, teilen wir die Löschung mit, soweit das "
+        "nicht unmöglich oder unverhältnismäßig ist (Art. 19 DSGVO): {recipients}.",
     },
 }

@@ -11,6 +11,7 @@ _UNSAID = frozenset({"core", "withdrawn", "tally", "tallies"})
 """What only programs ask for."""
 
 _PREFIX = {
+    "by": "through_",
     "completion_cause": "completion_",
     "decision": "",
     "leg": "leg_",

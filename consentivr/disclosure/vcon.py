@@ -169,7 +169,7 @@ class _Vcon:
         if content is not None:
             dialog |= {
                 "mediatype": "audio/x-wav",
-                "filename": recording.path.rpartition("/")[2],
+                "filename": recording.place.rpartition("/")[2],
                 "encoding": "base64url",
                 "body": _base64(content),
                 "content_hash": f"sha512-{_base64(hashlib.sha512(content).digest())}",

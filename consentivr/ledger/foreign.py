@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,11 +67,6 @@ def forget(connection: sa.Connection, channels: Iterable[str]) -> None:
     connection.execute(foreign_files.delete().where(of_channels, foreign_files.c.name.notin_(left)))
 
 
-def wrong_paths(files: Mapping[str, tuple[str, str]]) -> list[Finding]:
-    """Of these paths and keys, by their names, those to which their names are no commitment: row 0 of an export."""
-    return [Finding(0, Tampering.PERSONAL_CHANGED) for name, file in files.items() if not _is_of(name, *file)]
-
-
 def _is_of(name: str, path: str, key: str) -> bool:
     try:
         return name == f"{FOREIGN}{chain.commitment(key, path)}"
@@ -105,7 +100,9 @@ class ForeignNames:
         missing = {name: at for name, at in self._named.items() if name not in self._gone}
         findings = []
         for name, path, key in files:
-            at = missing.pop(name, self._named.get(name, 0))
+            missing.pop(name, None)
             if not _is_of(name, path, key):
-                findings.append(Finding(at, Tampering.PERSONAL_CHANGED))
+                findings.append(Finding(self._named.get(name, 0), Tampering.PERSONAL_CHANGED))
+            elif name not in self._named:
+                findings.append(Finding(0, Tampering.PERSONAL_INSERTED))
         return findings + [Finding(at, Tampering.PERSONAL_REMOVED) for at in missing.values()]

@@ -22,20 +22,20 @@ from typing import Any
 from consentivr.core import chain
 from consentivr.core.chain import Checkpoint, Finding, Link, Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.evidence import CallSummary
+from consentivr.core.evidence import CallSummary, Recording
 from consentivr.core.turn import Turn
 from consentivr.core.turns import NoticeAdded
 from consentivr.ledger import jws
 from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
-from consentivr.ledger.foreign import ForeignNames, wrong_paths
+from consentivr.ledger.foreign import ForeignNames
 from consentivr.ledger.manifest import call_of, hashes_of
 from consentivr.ledger.search import Search
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Verifier
 from consentivr.ledger.stamping import Stamps
-from consentivr.recordings import fingerprint
+from consentivr.recordings import Elsewhere, Places, sha256_of
 
 
 @dataclass
@@ -321,8 +321,18 @@ def _verified(export: Export, verifier: Verifier) -> Verified:
         if export.vcon is not None and not (jws.is_signed(export.vcon) and jws.holds(export.vcon, verifier)):
             said.findings.append(Finding(0, Tampering.VCON))
     _verify_audio(said, export)
-    said.findings += wrong_paths(export.files)
+    said.findings += _wrong_paths(said, export)
     return said
+
+
+def _wrong_paths(said: Verified, export: Export) -> list[Finding]:
+    """Of other recorders' files; where rows are left out on purpose, also those that say that a path is forgotten."""
+    names = ForeignNames()
+    for row in export.rows:
+        names.note(row)
+    complete = said.calls is not None and all(here == all_ for here, all_ in said.calls.values())
+    wrong = names.wrong((name, *file) for name, file in export.files.items())
+    return [finding for finding in wrong if complete or finding.kind is not Tampering.PERSONAL_REMOVED]
 
 
 def _is(row: Link, turn: Turn) -> bool:
@@ -397,12 +407,22 @@ def _verify_signatures(said: Verified, export: Export, verifier: Verifier) -> No
         said.findings.append(Finding(min(unsigned), Tampering.UNSIGNED, f"{len(unsigned)} rows"))
 
 
+_SEALS = frozenset({Turn.RECORDING_SEALED.value, Turn.RECORDING_ADOPTED.value, Turn.QUARANTINED.value})
+"""Rows that say the hash of a file, or where it is now."""
+
+
 def _verify_audio(said: Verified, export: Export) -> None:
-    sealed = {}
+    sealed: dict[str, tuple[int, str | None]] = {}
+
+    def called(path: str) -> str:
+        return Path(export.files[path][0] if path in export.files else path).name
+
     for row in export.rows:
-        if _is(row, Turn.RECORDING_SEALED):
+        if row.content is not None and row.content.get("turn") in _SEALS:
             evidence = _evidence(row)
-            sealed[Path(evidence["path"]).name] = (row.position, evidence.get("sha256"))
+            was = called(evidence["path"])
+            digest = evidence.get("sha256") or sealed.get(was, (0, None))[1]
+            sealed[called(evidence["to"]) if "to" in evidence else was] = (row.position, digest)
     for name, digest in export.audio.items():
         position, promised = sealed.get(name, (0, None))
         said.recordings += 1
@@ -427,11 +447,13 @@ class VerifiedCall:
     notice_holds: bool
     """Whether the wording is the one that was asked."""
     audio: Mapping[str, str]
-    """By path: 'holds', 'differs' or 'absent'; without what was never sealed or lies elsewhere."""
+    """By path: 'holds', 'differs', 'absent', 'unreadable', or 'elsewhere', where nobody looked; without what was never
+    sealed.
+    """
 
 
-def verify_call(ledger: Searching, call: CallSummary, folder: Path, verifier: Verifier) -> VerifiedCall:
-    """Verify the rows of one call, and its recordings below ``folder``. Raises LedgerError."""
+def verify_call(ledger: Searching, call: CallSummary, places: Places, verifier: Verifier) -> VerifiedCall:
+    """Verify the rows of one call, and its recordings. Raises LedgerError."""
     links = list(ledger.links(Search(visit=call.call)))
     first, last = links[0], links[-1]
     signed = next((known for known in ledger.checkpoints() if known.position >= last.position), None)
@@ -452,18 +474,21 @@ def verify_call(ledger: Searching, call: CallSummary, folder: Path, verifier: Ve
         signed,
         bool(verifier),
         not notices,
-        _compare_audio(call, folder),
+        _compare_audio(call, places),
     )
 
 
-def _compare_audio(call: CallSummary, folder: Path) -> dict[str, str]:
+def _compare_audio(call: CallSummary, places: Places) -> dict[str, str]:
     """Whether each recording still is what was sealed."""
-    said = {}
-    for recording in call.audio:
-        file = Path(recording.path).resolve()
-        try:
-            if recording.sha256 is not None and file.is_relative_to(folder.resolve()):
-                said[recording.path] = "holds" if fingerprint(file).sha256 == recording.sha256 else "differs"
-        except OSError:
-            said[recording.path] = "absent"
-    return said
+    return {one.path: _compared(one, places) for one in call.audio if one.sha256 is not None}
+
+
+def _compared(recording: Recording, places: Places) -> str:
+    try:
+        return "holds" if sha256_of(places.file_of(recording.place)) == recording.sha256 else "differs"
+    except Elsewhere:
+        return "elsewhere"
+    except FileNotFoundError:
+        return "absent"
+    except OSError:
+        return "unreadable"

@@ -1,6 +1,6 @@
 """Where recordings lie, what they are, and how they are erased."""
 
-from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerprint
+from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerprint, sha256_of
 from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
 from consentivr.recordings.places import Elsewhere, Places
 from consentivr.recordings.quarantine import QUARANTINE, files_below, quarantine
@@ -22,6 +22,7 @@ __all__ = [
     "recording_path",
     "recording_stem",
     "repair",
+    "sha256_of",
     "silence",
     "visit_of",
 ]

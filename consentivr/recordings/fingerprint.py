@@ -14,6 +14,15 @@ from consentivr.recordings.repair import HEADER_BYTES, Sound, is_cut_short, plai
 _BLOCK_BYTES = 1 << 20
 
 
+def sha256_of(path: Path) -> str:
+    """Of any file, in hexadecimal digits. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 class Unfinished(OSError):
     """The switch died while it recorded."""
 

@@ -157,7 +157,7 @@ def controller(configuration: Configuration) -> Controller:
         dpo=section.dpo,
         authority=section.authority,
         recipients=section.recipients or (),
-        third_countries=None if section.third_countries in ("none", "keine") else section.third_countries,
+        third_countries=section.transfers(),
         time_zone=section.time_zone,
         whose_number=configuration.ledger.numbers,
         terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},

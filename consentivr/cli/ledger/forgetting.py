@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, opened, print_table, shown
-from consentivr.ledger import LedgerError
+from consentivr.config import Configuration
+from consentivr.ledger import Ledger, LedgerError
+
+if TYPE_CHECKING:
+    from consentivr.custody import ErasedPerson
 
 
 @click.command("erase")
@@ -33,7 +39,6 @@ def erase(
     else; 'consentivr retention run' tries it again.
     """
     from consentivr import custody
-    from consentivr.service import build
 
     if (name is None) == (caller_id_number is None):
         raise Refused("name either --channel or --caller")
@@ -57,11 +62,23 @@ def erase(
         print_table(["call", "at (UTC)", "line", "recording"], table)
         if not yes:
             click.confirm("Erase the caller's number and the recordings of these calls?", abort=True)
-        try:
-            done = custody.erase_calls(book, build.places(configuration), channels, why, said_gone=said_gone)
-        except LedgerError as error:
-            raise Refused(f"not everything was erased: {error}; run it again") from None
-        left, beyond = book.overwrite_freed(), book.beyond
+        done, overwritten = erase_now(book, configuration, channels, why, said_gone)
+    if not (done.is_complete and overwritten):
+        sys.exit(1)
+
+
+def erase_now(
+    book: Ledger, configuration: Configuration, channels: Sequence[str], why: str, said_gone: Collection[str] = ()
+) -> tuple[ErasedPerson, bool]:
+    """Erase, and say what was and what is left; and whether what was erased is overwritten in the database's files."""
+    from consentivr import custody
+    from consentivr.service import build
+
+    try:
+        done = custody.erase_calls(book, build.places(configuration), channels, why, said_gone=said_gone)
+    except LedgerError as error:
+        raise Refused(f"not everything was erased: {error}; run it again") from None
+    left, beyond = book.overwrite_freed(), book.beyond
     gone = f" ({done.gone} more were gone already)" if done.gone else ""
     click.echo(f"erased: {done.calls} call(s), {done.recordings} recording(s){gone}")
     for held in done.held:
@@ -78,9 +95,8 @@ def erase(
     if beyond:
         click.echo(beyond)
     if left:
-        nothing(left)
-    if not done.is_complete:
-        sys.exit(1)
+        click.echo(left, err=True)
+    return done, left is None
 
 
 def _hold_command(name: str, help_text: str, *, release: bool) -> click.Command:

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, nothing, opened, print_table
+from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, nothing, opened, print_table, shown
 from consentivr.cli.ledger.options import KEYS, looks_at_agents, named, searching
 from consentivr.config import Configuration
 from consentivr.core.evidence import CallSummary, summarize
-from consentivr.disclosure import LANGUAGES, NothingThere, evidence_sheet, hand_over
+from consentivr.disclosure import LANGUAGES, HandedOver, NothingThere, evidence_sheet, hand_over
 from consentivr.files import new_private
 from consentivr.ledger import LedgerError, Search, Verifier
 
@@ -32,13 +32,15 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     """
     if audio and (form == "csv" or out is None):
         raise Refused("--audio goes with --format json or vcon, and --out")
+    from consentivr.service import build
+
     configuration = load_configuration(config_path)
-    folder = configuration.recordings.folder
+    places = build.places(configuration)
     try:
-        with opened(configuration, signs=_signs(configuration)) as book, new_file(out) as file:
+        with opened(configuration, signs=signs(configuration)) as book, new_file(out) as file:
             looks_at_agents(configuration, book, "ledger export", search)
             book.sign()
-            done = hand_over(book, named(book, search), form, file, folder, audio=audio)
+            done = hand_over(book, named(book, search), form, file, places, audio=audio)
     except NothingThere:
         nothing("nothing to export")
     except ValueError as error:
@@ -46,24 +48,28 @@ def export_(config_path: Path, search: Search, form: str, audio: bool, out: Path
     if out is None:
         return
     click.echo(f"{done.rows} rows, {done.recordings} recordings: {out}")
-    for path in done.unreadable:
-        click.echo(f"cannot be read: {path}", err=True)
-    if done.unreadable:
+    say_left_out(done)
+
+
+def say_left_out(done: HandedOver) -> None:
+    """Name the recordings that are not in it; exit 1 if there are any."""
+    for path, why in done.left_out.items():
+        click.echo(f"is not in it: {shown(path)}: {shown(why)}", err=True)
+    if done.left_out:
         sys.exit(1)
 
 
-def _signs(configuration: Configuration) -> bool:
+def signs(configuration: Configuration) -> bool:
     """Whether there is a key to sign with; it is said when not."""
     from consentivr.service import build
 
     try:
-        signs = build.signer(configuration) is not None
-        why = "there is no ledger.signing_key"
+        signed, why = build.signer(configuration) is not None, "there is no ledger.signing_key"
     except LedgerError as error:
-        signs, why = False, str(error)
-    if not signs:
+        signed, why = False, str(error)
+    if not signed:
         click.echo(f"not signed, so nothing proves that it is complete: {why}", err=True)
-    return signs
+    return signed
 
 
 @contextmanager
@@ -92,15 +98,17 @@ def sheet(config_path: Path, name: str, language: str, public_keys: tuple[Path, 
 
     UUID is the visit's or the channel's; asks which one is meant if the channel has several.
     """
+    from consentivr.service import build
+
     configuration = load_configuration(config_path)
-    folder = configuration.recordings.folder
+    places = build.places(configuration)
     try:
         with opened(configuration) as book:
             calls = book.calls_named(name)
             if not calls:
                 nothing(f"no call {name} in the ledger")
             rows = calls[_which([summarize(rows) for rows in calls]) if len(calls) > 1 else 0]
-            page = evidence_sheet(book, rows, folder, Verifier.of_files(public_keys), language)
+            page = evidence_sheet(book, rows, places, Verifier.of_files(public_keys), language)
     except LedgerError as error:
         raise Refused(str(error)) from None
     with new_file(out) as file:

@@ -1,0 +1,87 @@
+"""The letter that confirms an erasure (GDPR art. 12(3), 12(4), 17, 19): what is gone, what is left and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+
+from consentivr.core.evidence import CallSummary
+from consentivr.core.retention import RetentionTerms
+from consentivr.disclosure.paper import Controller, Paper, Section, plural
+
+
+class Confirmation(Paper):
+    """What became of these calls, as they were before: afterwards nobody finds them by the number."""
+
+    subject = "erased_subject"
+
+    def __init__(
+        self,
+        number: str,
+        country: str | None,
+        controller: Controller,
+        language: str,
+        calls: Sequence[CallSummary],
+        *,
+        held: Collection[str],
+        left: Mapping[str, Sequence[bool]],
+        to: Sequence[str] = (),
+    ) -> None:
+        """``held`` are calls on legal hold; ``left`` says of each file of a call that is there still whether another
+        call on hold keeps it.
+        """
+        super().__init__(number, country, controller, language, to)
+        self._calls = sorted(calls, key=lambda call: call.started_at)
+        self._held = held
+        self._left = left
+        channels = {call.channel_uuid for call in calls if call.call in held}
+        self._with_number = [call for call in self._calls if call.channel_uuid in channels]
+        """The number is a channel's: one visit on hold keeps it for all."""
+
+    @cached_property
+    def opening(self) -> list[str]:
+        said = [self._say("erased_asked", number=self._number, at=self._at(self._made_at))]
+        if not self._calls:
+            return [*said, self._say("erased_nothing"), self._kept_numbers]
+        return [*said, self._say("erased_in_part" if self._held or self._left else "erased_all")]
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        say = self._say
+        rights = Section(say("rights"), points=[say("right_remedy"), self._complaint])
+        if not self._calls:
+            return [rights, self._contact]
+        recipients = "; ".join(self._controller.recipients)
+        told = say("erased_recipients", recipients=recipients) if recipients else say("who_nobody")
+        return [
+            Section(say("erased_what"), calls=[self._call(call) for call in self._calls]),
+            Section(say("erased_left"), points=[say("left_entry", terms=self._terms()), say("left_receipt")]),
+            Section(say("erased_copies"), [say("erased_backups")]),
+            Section(say("who"), [told]),
+            rights,
+            self._contact,
+        ]
+
+    def _call(self, call: CallSummary) -> tuple[str, list[tuple[str, list[str]]]]:
+        gone, left = [], []
+        if call not in self._with_number:
+            gone.append(self._say("erased_number"))
+        else:
+            left.append(self._say("left_held" if call.call in self._held else "left_number"))
+        files = self._left.get(call.call, ())
+        erased = 0 if call.call in self._held else len(call.audio) - len(files)
+        if erased:
+            gone.append(self._say(plural("erased_recordings", erased), count=erased))
+        left += [self._say("left_file_held" if held else "left_file") for held in sorted(set(files))]
+        facts = [("erased_gone", gone), ("erased_stays", left)]
+        return self._say("call", at=self._at(call.started_at)), [
+            (self._say("line"), [self._line(call.line)]),
+            *((self._say(name), said) for name, said in facts if said),
+        ]
+
+    def _terms(self) -> str:
+        """How long the entries of these calls stay."""
+        terms = self._controller.terms or {}
+        days = sorted({terms.get(call.queue, RetentionTerms()).rows_days_of(call) or 0 for call in self._calls})
+        longest = 0 if 0 in days else days[-1]
+        return self._say("days", days=longest) if longest else self._say("no_term")
