@@ -237,7 +237,7 @@ def test_a_report_says_until_when_and_how_many(tmp_path: Path) -> None:
 
 
 def test_incidents_name_no_number_that_another_recorder_gave_its_file(tmp_path: Path) -> None:
-    data = yaml.safe_load(FULL)
+    data = yaml.load(FULL, yaml.BaseLoader)
     data["ledger"] = {"path": str(tmp_path / "ledger.sqlite3")}
     file = tmp_path / "c.yaml"
     file.write_text(yaml.safe_dump(data))
