@@ -8,7 +8,7 @@ import gevent
 
 from consentivr.esl.codec import Event
 from consentivr.esl.errors import ESLError
-from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.lab.native import ADDRESS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Moments:
     """Hears every event until ``stop``."""
 
     def __init__(self, stage: Stage) -> None:
-        self._connection = InboundConnection((ADDRESS, stage.switch.event_socket_port), stage.switch.password)
+        self._connection = InboundConnection((ADDRESS, stage.switch.event_socket_port), Login(stage.switch.password))
         self._connection.connect(_SUBSCRIPTION)
         self._heard: dict[str, list[tuple[float, str]]] = {}
         """By the caller's number: when (ms), and what."""

@@ -27,6 +27,7 @@ from consentivr.cli.log import Rate, configure_log
 from consentivr.cli.person import person
 from consentivr.cli.privacy import privacy
 from consentivr.cli.retention import retention
+from consentivr.cli.setup import setup
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.resources import shipped
 
@@ -182,6 +183,7 @@ main.add_command(ledger)
 main.add_command(person)
 main.add_command(privacy)
 main.add_command(retention)
+main.add_command(setup)
 
 
 @main.group()

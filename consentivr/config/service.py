@@ -7,7 +7,17 @@ from pathlib import Path
 
 from pydantic import Field, StrictStr, model_validator
 
-from consentivr.config.values import Address, Endpoint, File, PeerNetwork, Section, SwitchPath, SwitchWord, Whole
+from consentivr.config.values import (
+    Address,
+    DirectoryUser,
+    Endpoint,
+    File,
+    PeerNetwork,
+    Section,
+    SwitchPath,
+    SwitchWord,
+    Whole,
+)
 
 
 class Service(Section):
@@ -70,6 +80,12 @@ class Switch(Section):
     """One FreeSWITCH: its event socket, over which conversations are followed."""
 
     address: Endpoint = Field(Address("127.0.0.1", 8021), description="Where its event socket listens.")
+    user: DirectoryUser | None = Field(
+        None,
+        description="The account that we sign in with, user@domain in the switch's directory, with few rights "
+        "('consentivr setup' makes one). Without it the master password is used, which may do everything.",
+        examples=["consentivr@consentivr.invalid"],
+    )
     password_file: File = Field(
         Path("/etc/consentivr/event_socket.password"),
         description="A file that holds its password, readable by its owner only.",

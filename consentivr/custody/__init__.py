@@ -2,6 +2,7 @@
 
 from consentivr.custody.checking import check_all
 from consentivr.custody.daily import DailyRetention
+from consentivr.custody.day_folders import DayFolders
 from consentivr.custody.files import is_held
 from consentivr.custody.holds import Holds, hold
 from consentivr.custody.pins import Pins
@@ -22,6 +23,7 @@ __all__ = [
     "erase_quarantined",
     "quarantined",
     "DailyRetention",
+    "DayFolders",
     "ErasedPerson",
     "Holds",
     "Pins",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import dataclass, field
 
 import gevent.socket
 from greenswitch import esl as greenswitch
@@ -27,16 +28,35 @@ _JOBS = itertools.count(1)
 _JOB_ENDS = b'{"Event-Name":"BACKGROUND_JOB"'
 
 
+@dataclass(frozen=True)
+class Login:
+    """How we sign in to an event socket: as a ``user`` of the switch's directory (user@domain), who has rights of its
+    own (FREESWITCH.md, section 13), or, without one, with the password that may do everything."""
+
+    password: str = field(repr=False)
+    user: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The command."""
+        return f"auth {self.password}" if self.user is None else f"userauth {self.user}:{self.password}"
+
+    @property
+    def kept_in(self) -> str:
+        """Where the switch has the password."""
+        return "event_socket.conf" if self.user is None else f"directory, user {self.user}"
+
+
 class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ignore[misc]
     """A connection to mod_event_socket. Not to be shared between greenlets.
 
     The constructor does not connect. Raises as ``GuardedConnection`` does.
     """
 
-    def __init__(self, address: tuple[str, int], password: str) -> None:
+    def __init__(self, address: tuple[str, int], login: Login) -> None:
         """Rows H, I, N: no background greenlet that could die and leave a waiter behind."""
         self._address = address
-        self._password = password
+        self._login = login
         self.sock = None
         self._jobs: dict[str, tuple[float, Answer]] = {}
         """Background jobs under way, the oldest first: when each is given up, and who gets its answer."""
@@ -112,8 +132,8 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         if greeting.content_type != "auth/request":
             raise RemoteProtocolError("the peer is not an inbound socket of FreeSWITCH")
         # The password is not part of what an error may quote: the expected reply is named without it.
-        if not self._reply_to(encode(f"auth {self._password}"), deadline).is_accepted:
-            raise RemoteProtocolError("the switch refused the password: see its event_socket.conf")
+        if not self._reply_to(encode(self._login.words), deadline).is_accepted:
+            raise RemoteProtocolError(f"the switch refused the password: see its {self._login.kept_in}")
 
     def authenticate(self) -> None:
         """Row J: a part of ``connect``, with its deadline."""

@@ -1,5 +1,6 @@
 """Where recordings lie, what they are, and how they are erased."""
 
+from consentivr.recordings.days import make_days
 from consentivr.recordings.fingerprint import Fingerprint, Unfinished, fingerprint, sha256_of
 from consentivr.recordings.paths import is_channel_uuid, recording_path, recording_stem, visit_of
 from consentivr.recordings.places import Elsewhere, Places
@@ -18,6 +19,7 @@ __all__ = [
     "fingerprint",
     "is_channel_uuid",
     "is_unfinished",
+    "make_days",
     "quarantine",
     "recording_path",
     "recording_stem",

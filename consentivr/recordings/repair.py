@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from consentivr.recordings.changing import make_ours
+
 HEADER_BYTES = 4096
 """More than libsndfile writes before the sound, with every text that FreeSWITCH can set."""
 
@@ -69,9 +71,13 @@ def repair(path: Path) -> bool:
     """Complete the sizes in a WAV's header from the file's length. False, and nothing is done, when they are there
     already, and for anything but 16-bit PCM with one or two channels. Raises OSError.
 
-    Nobody may be writing the file. It is changed where it is, so that its owner and rights stay; interrupted, it can
-    be run again. Durable when it returns.
+    Nobody may be writing the file. It is changed where it is, so that its owner and rights stay, unless it must be made
+    ours first; interrupted, it can be run again. Durable when it returns.
     """
+    with path.open("rb") as file:
+        if _missing(file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size) is None:
+            return False
+    make_ours(path)
     with path.open("r+b") as file:
         header = bytearray(file.read(HEADER_BYTES))
         sizes = _missing(header, os.fstat(file.fileno()).st_size)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from consentivr.recordings.changing import make_ours
 from consentivr.recordings.repair import HEADER_BYTES, plain_sound, sound_at
 
 _BLOCK = bytes(1 << 20)
@@ -21,6 +22,7 @@ def silence(path: Path, spans: Sequence[tuple[float, float]]) -> None:
     Nobody may be writing the file. It is changed where it is, and keeps its times, so that it can be done again.
     Raises CannotSilence for anything but 16-bit PCM with one or two channels, OSError.
     """
+    make_ours(path)
     with path.open("r+b") as file:
         before = os.fstat(file.fileno())
         header = file.read(HEADER_BYTES)

@@ -15,6 +15,7 @@ from consentivr.core.policy import Announcement
 from consentivr.custody import Report, Retention
 from consentivr.disclosure import Controller
 from consentivr.enrolling import AgentLine
+from consentivr.esl.inbound import Login
 from consentivr.files import kept_secret, read_secret
 from consentivr.ledger import HeadFile, Ledger, LedgerError, Signer
 from consentivr.ledger.stamping import Roots, Stamper
@@ -76,8 +77,8 @@ def dialplan_lines(configuration: Configuration) -> list[DialplanLine]:
     return lines
 
 
-def rendered(configuration: Configuration) -> dict[str, str]:
-    """Everything that ``consentivr render`` writes."""
+def rendered(configuration: Configuration, secret: str | None = None) -> dict[str, str]:
+    """Everything that ``consentivr render`` writes. ``secret`` stands for the dialplan's, which is made otherwise."""
     return render(
         shipped("freeswitch_xml"),
         lines=dialplan_lines(configuration),
@@ -85,7 +86,7 @@ def rendered(configuration: Configuration) -> dict[str, str]:
         context=configuration.freeswitch.context,
         hosts=list(map(str, configuration.service.hosts)),
         watchdog_s=configuration.freeswitch.connect_watchdog_s,
-        secret=dialplan_secret(configuration),
+        secret=secret or dialplan_secret(configuration),
         agents_number=configuration.agents.line.number if configuration.agents.line else None,
     )
 
@@ -300,12 +301,12 @@ def tokens(configuration: Configuration) -> Tokens:
     return made
 
 
-def switches(configuration: Configuration) -> list[tuple[tuple[str, int], str]]:
-    """Address and password of each switch's event socket. Raises CannotServe with what to do."""
+def switches(configuration: Configuration) -> list[tuple[tuple[str, int], Login]]:
+    """Where each switch's event socket is, and how we sign in. Raises CannotServe with what to do."""
     found: list[tuple[tuple[str, int], str]] = []
     for switch in configuration.switches:
         try:
-            found.append((switch.address, read_secret(switch.password_file)))
+            found.append((switch.address, Login(read_secret(switch.password_file), switch.user)))
         except OSError as error:
             raise CannotServe(
                 f"the event socket {switch.address}: {error}; put FreeSWITCH's password (event_socket.conf.xml) into "

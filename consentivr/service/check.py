@@ -16,7 +16,7 @@ from consentivr.config.model import SAMPLE_RATES
 from consentivr.config.service import Switch
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.esl.errors import ESLError
-from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.esl.peer import is_told, user_of
 from consentivr.files import open_to_others, read_secret
 from consentivr.ledger import Ledger, LedgerError, check_head
@@ -228,7 +228,7 @@ def _check_switch(configuration: Configuration, switch: Switch) -> Finding:
     except CannotServe:
         users = None  # said elsewhere
     try:
-        connection = InboundConnection(switch.address, read_secret(switch.password_file))
+        connection = InboundConnection(switch.address, Login(read_secret(switch.password_file), switch.user))
         connection.connect()
         runs_as = user_of(connection.sock.getpeername(), connection.sock.getsockname()) if is_told() else None
         connection.stop()

@@ -11,7 +11,7 @@ from consentivr.config import Configuration
 from consentivr.core import events as ev
 from consentivr.core.enrolling import AgentAnnouncement, Proof
 from consentivr.core.policy import AgentWish, Announcement
-from consentivr.custody import DailyRetention, Pins, Sealer
+from consentivr.custody import DailyRetention, DayFolders, Pins, Sealer
 from consentivr.enrolling import Enrolment
 from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
@@ -87,20 +87,21 @@ class Application:
         if self._max_connections == 0:
             raise CannotServe(too_few(wanted, 0))
         self._web = None if watch_only else self._web_server(configuration)
+        self._days = DayFolders(configuration.recordings.folder)
         self._sealer = Sealer(places(configuration), self.ledger)
         self._alarm = Alarm(configuration.watch.command)
         self._house = house(configuration, self._lines)
         self._watches = [
             Watch(
                 address,
-                password,
+                login,
                 self._house,
                 self.ledger,
                 self._sealer,
                 self._alarm,
                 self._lease(configuration, address),
             )
-            for address, password in switches(configuration)
+            for address, login in switches(configuration)
         ]
         daily_at = configuration.retention.daily_at
         self._retention = (
@@ -167,6 +168,7 @@ class Application:
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         large_blocks_go_back()
+        self._days.start()
         if not self._watch_only:
             self._listen()
         for watch in self._watches:
@@ -208,6 +210,7 @@ class Application:
             self._web.stop()
         if self._retention is not None:
             self._retention.stop()
+        self._days.stop()
         for watch in self._watches:
             watch.stop()
         self._sealer.stop()

@@ -15,7 +15,7 @@ from consentivr.core.state import TalkState
 from consentivr.custody import Sealer
 from consentivr.esl.codec import Event
 from consentivr.esl.errors import ESLError
-from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.ledger import LedgerWriter
 from consentivr.watch.alarm import Alarm
 from consentivr.watch.following import Following
@@ -41,7 +41,7 @@ class Watch:
     def __init__(
         self,
         address: tuple[str, int],
-        password: str,
+        login: Login,
         house: House,
         ledger: LedgerWriter,
         sealer: Sealer,
@@ -49,7 +49,7 @@ class Watch:
         lease: Lease,
     ) -> None:
         self.address = address
-        self._password = password
+        self._login = login
         self._house = house
         self._ledger = ledger
         self._sealer = sealer
@@ -100,7 +100,7 @@ class Watch:
                 if not self._may_watch():
                     gevent.sleep(LEASE_PAUSE_S)
                     continue
-                connection = InboundConnection(self.address, self._password)
+                connection = InboundConnection(self.address, self._login)
                 connection.connect(*SUBSCRIPTIONS)
                 pause, why = FIRST_PAUSE_S, None
                 self._follow(connection)
@@ -126,7 +126,7 @@ class Watch:
 
     def _follow(self, connection: InboundConnection) -> None:
         """For the time of one connection; the other one, for executions, ends with it."""
-        executions = InboundConnection(self.address, self._password)
+        executions = InboundConnection(self.address, self._login)
         following = Following(connection, self._house, self._ledger, self._sealer, self._alarm, self._seen_until)
         beside = [
             gevent.spawn(self._listen, executions, connection, following),

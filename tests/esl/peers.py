@@ -13,7 +13,7 @@ import gevent.socket
 
 from consentivr.asking.proof import proof
 from consentivr.config import Configuration
-from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.esl.session import SUBSCRIPTIONS, OutboundSession
 from consentivr.service.build import dialplan_secret
 
@@ -72,7 +72,7 @@ def dialled(*subscriptions: str) -> Iterator[tuple[InboundConnection, gevent.soc
     listener = gevent.socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    connection = InboundConnection(listener.getsockname(), "ClueCon")
+    connection = InboundConnection(listener.getsockname(), Login("ClueCon"))
     connecting = gevent.spawn(connection.connect, *subscriptions)
     switch, _ = listener.accept()
     try:

@@ -12,7 +12,7 @@ import pytest
 from consentivr.esl.codec import Event
 from consentivr.esl.connection import Refused
 from consentivr.esl.errors import LocalProtocolError, RemoteProtocolError, SessionClosed, WaitTimedOut
-from consentivr.esl.inbound import NO_ANSWER, InboundConnection
+from consentivr.esl.inbound import NO_ANSWER, InboundConnection, Login
 from tests.esl.peers import OK, answer, connected, dialled, done, event, pair, within
 
 ERR = b"Content-Type: command/reply\nReply-Text: -ERR no\n\n"
@@ -263,7 +263,7 @@ def dial(talk: bytes, *subscriptions: str) -> None:
     listener = gevent.socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    connection = InboundConnection(listener.getsockname(), "hush-hush")
+    connection = InboundConnection(listener.getsockname(), Login("hush-hush"))
     connecting = gevent.spawn(connection.connect, *subscriptions, timeout=0.3)
     switch, _ = listener.accept()
     switch.sendall(talk)
@@ -302,11 +302,11 @@ def test_j_nobody_there() -> None:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
     with pytest.raises(SessionClosed, match="cannot connect"):
-        InboundConnection(address, "x").connect(timeout=0.5)
+        InboundConnection(address, Login("x")).connect(timeout=0.5)
 
 
 def test_what_was_never_connected_can_be_closed() -> None:
-    InboundConnection(("127.0.0.1", 1), "x").stop()
+    InboundConnection(("127.0.0.1", 1), Login("x")).stop()
 
 
 def test_greenswitchs_own_authentication_is_gone() -> None:

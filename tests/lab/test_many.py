@@ -12,7 +12,7 @@ import pytest
 
 from consentivr import switch
 from consentivr.esl.errors import WaitTimedOut
-from consentivr.esl.inbound import InboundConnection
+from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.simulated.many import ManyHeld
 from tests.lab.conftest import until
@@ -94,7 +94,7 @@ def test_in_a_process_of_its_own(recorded: bool) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = json.loads(process.stdout.readline())["port"]
-        connection = InboundConnection(("127.0.0.1", port), "secret")
+        connection = InboundConnection(("127.0.0.1", port), Login("secret"))
         connection.connect("event json BACKGROUND_JOB")
         said: list[str] = []
         connection.bgapi("show calls as json", said.append)

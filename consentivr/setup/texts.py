@@ -1,0 +1,155 @@
+"""What the files of ours hold."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from consentivr.config import Configuration
+from consentivr.files import read_secret
+from consentivr.resources import shipped
+from consentivr.service.build import FREESWITCH, rendered
+from consentivr.setup.facts import Facts
+from consentivr.setup.plan import ACCOUNT, Layout, Named, Texts
+from consentivr.watch.rights import COMMANDS, EVENTS
+
+_HERE = Path(__file__).resolve().parent
+PROGRAM = "/usr/bin/consentivr"
+"""In the units that we ship."""
+
+
+def sample_languages() -> list[str]:
+    """In which we have wordings to begin with."""
+    return list(yaml.safe_load(_sample())["announcements"])
+
+
+def first_yaml(facts: Facts, *, number: str, queue: str, language: str, context: str, agents: Mapping[str, str]) -> str:
+    """A configuration to begin with. ``agents`` are names in mod_callcenter by users of the directory."""
+    return _fill(
+        "consentivr.yaml.j2",
+        peer_user=None if facts.switch.user == FREESWITCH else facts.switch.user,
+        timer=facts.has_systemd,
+        address=facts.switch.address,
+        account=ACCOUNT,
+        password_file="/etc/consentivr/event_socket.password",  # noqa: S106 - where it is
+        language=language,
+        line=queue.partition("@")[0].lower(),
+        number=number,
+        queue=queue,
+        context=context,
+        agents=agents,
+        # FusionPBX's own template of a queue loses the variable by which it would record.
+        mode="caller_opt_in" if facts.switch.programmed else "permanent_opt_out",
+        announcements=_announcements(language),
+    )
+
+
+def named_in(configuration: Configuration) -> Named:
+    """What a plan depends on."""
+    secret = configuration.service.secret_file
+    return Named(
+        configuration.recordings.folder,
+        configuration.switches[0].password_file,
+        secret,
+        tuple(queue.name for queue in configuration.queues.values()),
+        configuration.freeswitch.context,
+    )
+
+
+def make_texts(facts: Facts, configuration: Configuration, yaml_text: str, layout: Layout) -> Texts:
+    """All of them. Secrets that are there stay. Raises OSError."""
+    named = named_in(configuration)
+    password = _kept(named.password_file)
+    secret = None if named.dialplan_secret is None else _kept(named.dialplan_secret)
+    user, _, domain = ACCOUNT.partition("@")
+    account = _fill("account.xml.j2", user=user, domain=domain, password=password, events=EVENTS, commands=COMMANDS)
+    return Texts(
+        yaml_text,
+        password,
+        account,
+        secret or "",
+        rendered(configuration, secret),
+        _units(facts, configuration, layout),
+    )
+
+
+def _kept(path: Path) -> str:
+    return read_secret(path, shortest=16) if path.exists() else secrets.token_hex(32)
+
+
+def _units(facts: Facts, configuration: Configuration, layout: Layout) -> dict[str, str]:
+    """What we ship, with this installation's program; and what the configuration needs besides."""
+    folder = shipped("systemd")
+    units = {}
+    beside = _beside(configuration, layout)
+    for name in ("consentivr.service", "consentivr-retention.service", "consentivr-retention.timer"):
+        text = (folder / name).read_text(encoding="utf-8").replace(PROGRAM, str(facts.program))
+        if str(layout.yaml) != "/etc/consentivr/consentivr.yaml":
+            text = text.replace("[Service]\n", f"[Service]\nEnvironment=CONSENTIVR_CONFIG={layout.yaml}\n")
+        units[name] = text
+        if name.endswith(".service") and beside:
+            units[f"{name}.d/setup.conf"] = beside
+    return units
+
+
+def _beside(configuration: Configuration, layout: Layout) -> str:
+    """What the hardened unit must let through for this configuration."""
+    folders = [configuration.recordings.folder, *configuration.recordings.former_folders]
+    folders += configuration.watch.erase_below
+    ours = (layout.state, layout.log)
+    outside = sorted({str(folder) for folder in folders if not any(folder.is_relative_to(own) for own in ours)})
+    lines = [f"ReadWritePaths=-{folder}" for folder in outside]
+    if _talks_abroad(configuration):
+        lines += ["# What it talks to is not on this machine.", "IPAddressDeny="]
+    return "\n".join(["# By 'consentivr setup', for this configuration.", "[Service]", *lines, ""]) if lines else ""
+
+
+def _talks_abroad(configuration: Configuration) -> bool:
+    ledger, addresses = (
+        configuration.ledger,
+        [configuration.service.listen, *(s.address for s in configuration.switches)],
+    )
+    if configuration.http.listen:
+        addresses.append(configuration.http.listen)
+    return (
+        any(what is not None for what in (ledger.url, ledger.post_checkpoints_to, ledger.time_stamp_url))
+        or configuration.watch.command is not None
+        or not all(_is_here(address.host) for address in addresses)
+    )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _sample() -> str:
+    return (shipped("config") / "consentivr.yaml").read_text(encoding="utf-8")
+
+
+def _announcements(language: str) -> str:
+    """The wordings of one language as they stand in the sample."""
+    text = _sample()
+    root: Any = yaml.compose(text, yaml.SafeLoader)
+    for key, value in next(value for name, value in root.value if name.value == "announcements").value:
+        if key.value == language:
+            return text[key.start_mark.index - key.start_mark.column : value.end_mark.index].rstrip()
+    raise KeyError(language)
+
+
+def _fill(name: str, **values: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(_HERE)),
+        autoescape=name.endswith(".xml.j2"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name).render(**values)
