@@ -303,7 +303,7 @@ def tokens(configuration: Configuration) -> Tokens:
 
 def switches(configuration: Configuration) -> list[tuple[tuple[str, int], Login]]:
     """Where each switch's event socket is, and how we sign in. Raises CannotServe with what to do."""
-    found: list[tuple[tuple[str, int], str]] = []
+    found: list[tuple[tuple[str, int], Login]] = []
     for switch in configuration.switches:
         try:
             found.append((switch.address, Login(read_secret(switch.password_file), switch.user)))
