@@ -119,7 +119,7 @@ def _this_machine(plan: Plan, facts: Facts, named: Named, texts: Texts, layout: 
     plan.steps += [
         MakeFolder(str(layout.yaml.parent), 0o750, "root", USER),
         # Everybody may pass through, because FreeSWITCH must; nobody else sees what is in it.
-        MakeFolder(str(layout.state), 0o711, USER, USER),
+        MakeFolder(str(layout.state), 0o751, USER, USER),
         MakeFolder(str(layout.log), 0o750, USER, USER),
         MakeFolder(str(named.recordings), 0o2770, USER, group),
         MakeDays(str(named.recordings)),
