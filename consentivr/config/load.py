@@ -32,21 +32,30 @@ class _TooMuch(Exception):
         self.line = line
 
 
-def _check_bounds(text: str) -> None:
-    """Without building anything of it. Raises _TooMuch, or yaml.YAMLError."""
-    if len(text) > LONGEST:
-        raise _TooMuch(1, f"{LONGEST} characters")
-    depth = aliases = 0
-    for values, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        aliases += isinstance(event, yaml.AliasEvent)
+class _Bounded(yaml.BaseLoader):
+    """Raises _TooMuch before it builds more than a configuration may hold."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > LONGEST:
+            raise _TooMuch(1, f"{LONGEST} characters")
+        super().__init__(text)
+        self._values = self._aliases = self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        self._values += 1
+        self._aliases += isinstance(event, yaml.AliasEvent)
+        self._depth += 1
         for found, most, what in (
-            (depth, DEEPEST, "sections within one another"),
-            (aliases, MOST_ALIASES, "aliases (*name): write out what they stand for"),
-            (values, MOST_VALUES, "values"),
+            (self._depth - 1, DEEPEST, "sections within one another"),
+            (self._aliases, MOST_ALIASES, "aliases (*name): write out what they stand for"),
+            (self._values, MOST_VALUES, "values"),
         ):
             if found > most:
-                raise _TooMuch(event.start_mark.line + 1 if event.start_mark else 1, f"{most} {what}")
+                raise _TooMuch(event.start_mark.line + 1, f"{most} {what}")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 _PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
@@ -67,8 +76,7 @@ class _Document:
         self._values = 0
         self.data: Any = {}
         try:
-            _check_bounds(text)
-            node = yaml.compose(text, yaml.BaseLoader)
+            node = _Bounded(text).get_single_node()
             if node is not None:
                 self.data = self._build(node, (), frozenset())
         except _TooMuch as error:
