@@ -29,7 +29,7 @@ lab: $(VENV)/installed
 deb:
 	debian/rules clean binary
 
-sounds: $(VENV)/installed
+sounds: $(VENV)/installed-dev
 	$(BIN)/consentivr prompts build --config config/consentivr.yaml --out sounds
 
 $(VENV)/bin/python:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from consentivr.config import ConfigError, Configuration, Mistake, load, loads, wording
+from consentivr.config import ConfigError, Configuration, Mistake, announcing, load, loads, wording
 from consentivr.config.sample import commented
 from consentivr.config.schema import schema
 from consentivr.config.values import Section, written
@@ -181,7 +181,7 @@ announcements:
         ("support: {number", "1: {number", "lines.1", "a small letter"),
         ("support: {number", "<<: {number", "lines.<<", "a small letter"),
         ("queue: support", "queue: suport", "lines.support.queue", "there is no queue 'suport'"),
-        ("de: {question", "fr: {question", "lines.support", "no announcements in language 'de'"),
+        ("queue: support}", "queue: support, language: xx}", "lines.support", "no announcements in language 'xx'"),
         ("question:", "welcome:", "lines.support", "no announcement 'question'"),
         ("support@default", "'support\"><x a=\"'", "queues.support.name", "letters, digits"),
         ("lines:", "question: {attempts: 0}\nlines:", "question.attempts", "greater than or equal to 1"),
@@ -488,7 +488,11 @@ def test_p2_how_much_must_be_heard(question: str, enough: float) -> None:
         ("en", "Press one or nine, asterisk then nine to take it back.", []),
         ("en", "Stardust 19 and 91 *99", ["1", "9", "*9"]),
         ("fr", "Tapez 1 ou 9; *9 pour revenir.", []),
+        ("fr", "Tapez 1 ou 9; étoile puis 9 pour revenir.", []),
         ("fr", "Tapez un ou neuf; étoile neuf pour revenir.", ["1", "9", "*9"]),
+        ("pl", "Tak: 1, nie: 9, wycofanie: gwiazdka i 9 lub gwiazdkę i 9.", []),
+        ("cs", "Ano 1, ne 9, zpět hvězdičkou a 9.", []),
+        ("xx", "Ja 1, nee 9, sterretje 9.", ["*9"]),
         ("en", "", ["1", "9", "*9"]),
     ],
 )
@@ -503,12 +507,21 @@ def test_p2_who_agrees_has_heard_the_way_back_where_the_question_tells_it() -> N
     assert wording.heard(text, "de", ("1", "9"), "*9") == text[: text.index(". Danke")]
 
 
-def test_the_sample_tells_both_keys_and_the_way_back_before_the_yes() -> None:
-    sample = load(shipped("config") / "consentivr.yaml")
-    assert {sample.language_of(line) for line in sample.lines} == set(sample.announcements), "each language is asked"
-    for line in sample.lines:
-        assert "|" in sample.question_text(line)
-        assert sample.untold_of(line) == []
+@pytest.mark.parametrize("language", announcing.languages())
+def test_our_wording_tells_both_keys_and_the_way_back_before_the_yes(language: str) -> None:
+    made = loads(f"language: {language}\n" + GOOD.partition("announcements:")[0])
+    assert made.question_text("support") == announcing.ours(language)[Announcement.QUESTION]
+    assert made.question_text("support").endswith("|"), "heard to its end"
+    assert made.untold_of("support") == []
+    assert set(announcing.ours(language)) == set(Announcement), "nothing is left unsaid"
+
+
+def test_a_language_of_the_configuration_is_its_own_alone() -> None:
+    made = loads(GOOD)
+    assert made.texts_in("de") == {Announcement.QUESTION: "Dürfen wir"}
+    assert made.texts_in("en") == announcing.ours("en")
+    assert made.texts_in("xx") == {}
+    assert {language for language, _ in made.sound_files()} == {"de"}, "only what is in use"
 
 
 def test_p2_how_much_must_be_heard_can_be_said() -> None:

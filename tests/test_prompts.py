@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from consentivr.config import load
+from consentivr.config import announcing, wording
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.prompts import AudioProblem, BuildError, build, inspect
-from consentivr.prompts.audio import loudest_dbfs, sound_path, written_for
-from consentivr.prompts.build import TARGET_DBFS
+from consentivr.prompts.audio import sound_path, written_for
+from consentivr.prompts.preview import page
+from consentivr.prompts.telephone import LEVEL_DBFS, for_telephones, level_dbfs
+from consentivr.prompts.voices import PICO, voice_of
 from consentivr.resources import shipped
 
 SPEAKER = """
@@ -35,6 +37,10 @@ def program(tmp_path: Path) -> str:
     return f"{sys.executable} {script} {{text}} {{output}} "
 
 
+def shipped_texts(language: str) -> list[tuple[str, str]]:
+    return [(announcement.value, wording.spoken(text)) for announcement, text in announcing.ours(language).items()]
+
+
 TEXTS = {("de", "question"): "Dürfen wir?", ("de", "welcome"): "Hallo."}
 
 
@@ -45,7 +51,7 @@ def test_made_levelled_at_both_rates(tmp_path: Path, program: str) -> None:
             spoken = inspect(tmp_path, language, rate, stem, text)
             samples, found_rate = soundfile.read(spoken.path)
             assert found_rate == rate
-            assert abs(loudest_dbfs(samples, rate) - TARGET_DBFS) < 0.5, "a whisper is made as loud as the rest"
+            assert abs(level_dbfs(samples, rate) - LEVEL_DBFS) < 0.5, "a whisper is made as loud as the rest"
             peak = np.abs(np.fft.rfft(samples)).argmax() * rate / len(samples)
             assert math.isclose(peak, 440, abs_tol=5), "the pitch survives the change of rate"
             assert abs(spoken.duration_ms - (len(text) + 1) * 50 - 200) < 5
@@ -142,10 +148,86 @@ def test_a_file_we_did_not_make_has_no_text(tmp_path: Path) -> None:
     assert written_for(tmp_path / "missing.wav", "x") is None
 
 
-def test_what_we_ship_was_made_from_the_sample() -> None:
-    for (language, stem), text in load(shipped("config") / "consentivr.yaml").sound_files().items():
-        for rate in SAMPLE_RATES:
-            spoken = inspect(shipped("sounds"), language, rate, stem, text)
-            assert written_for(Path(spoken.path), text), f"{spoken.path}: make sounds"
-            samples, _ = soundfile.read(spoken.path)
-            assert -18 < loudest_dbfs(samples, rate) < -12
+@pytest.mark.parametrize("rate", SAMPLE_RATES)
+def test_a_telephones_band(rate: int) -> None:
+    """What a telephone would take away is not there; above 1 kHz it is lifted."""
+    seconds = np.arange(22050 * 2) / 22050
+    tones = (100, 500, 2500, 3900 * rate // 8000)
+    mixed = sum(np.sin(2 * np.pi * tone * seconds) for tone in tones) / 8
+    made = for_telephones(np.asarray(mixed), 22050, rate)
+    spectrum = np.abs(np.fft.rfft(made))
+    low, middle, high, above = (spectrum[round(tone * len(made) / rate)] for tone in tones)
+    assert low < 0.01 * middle
+    assert above < 0.01 * middle
+    assert high / middle == pytest.approx(1, rel=0.01), "there is enough of it"
+
+
+def test_a_dull_voice_is_lifted() -> None:
+    seconds = np.arange(32000) / 16000
+    dull = np.sin(2 * np.pi * 500 * seconds) + 0.1 * np.sin(2 * np.pi * 2500 * seconds)
+    made = np.abs(np.fft.rfft(for_telephones(dull / 4, 16000, 8000))) ** 2
+    half = len(made) // 4  # 1000 Hz
+    assert made[half:].sum() / made.sum() == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_level_that_is_the_same_whatever_the_pauses() -> None:
+    hum = 0.01 * np.sin(np.arange(16000) / 3)
+    for samples in (hum, np.concatenate([hum, np.zeros(80000), hum])):
+        made = for_telephones(samples, 16000, 8000)
+        assert abs(level_dbfs(made, 8000) - LEVEL_DBFS) < 0.5
+        assert np.abs(made).max() < 0.9
+
+
+def test_nothing_is_clipped_however_spiky() -> None:
+    clicks = np.zeros(16000)
+    clicks[::800] = 1
+    assert np.abs(for_telephones(clicks, 16000, 8000)).max() < 0.9
+
+
+def test_what_says_nothing(tmp_path: Path, program: str) -> None:
+    with pytest.raises(BuildError, match="said nothing in the language de"):
+        build(tmp_path, TEXTS, [8000], program=program + "0.0")
+
+
+def test_who_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert voice_of("da").name == "espeak-ng"
+    assert voice_of("de", "piper --model x").name == "piper"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert voice_of("de").name == "espeak-ng"
+
+
+@pytest.mark.parametrize("language", PICO)
+def test_picos_voice_is_the_same_each_time(tmp_path: Path, language: str) -> None:
+    """A file that is made anew is the same file: its version in the ledger stays."""
+    files = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        told: list[str] = []
+        texts = {(language, "accepted"): "- 5?", (language, "question"): "1, 9."}
+        build(folder, texts, [8000], progress=lambda _path, what, told=told: told.append(what))  # type: ignore[misc]
+        assert set(told) == {"made, Pico"}
+        files.append(sound_path(folder, language, 8000, "question").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_a_page_to_listen_to(tmp_path: Path, program: str) -> None:
+    texts = {**TEXTS, ("en", "question"): "May <b>we</b>?"}
+    build(tmp_path, texts, [8000], heard={("de", "question"): "Dürfen"}, program=program + "0.5")
+    sound_path(tmp_path, "de", 8000, "welcome").unlink()
+    html = page(tmp_path, texts, 8000)
+    assert html.count("data:audio/wav;base64,UklGR") == 2, "the sounds are in it"
+    assert "a yes counts after 0.5 s" in html
+    assert "welcome.wav is missing" in html
+    assert "May &lt;b&gt;we&lt;/b&gt;?" in html
+
+
+SHIPPED = [(language, stem, text) for language in announcing.languages() for stem, text in shipped_texts(language)]
+
+
+@pytest.mark.parametrize(("language", "stem", "text"), SHIPPED, ids=[f"{one[0]}-{one[1]}" for one in SHIPPED])
+def test_what_we_ship(language: str, stem: str, text: str) -> None:
+    for rate in SAMPLE_RATES:
+        spoken = inspect(shipped("sounds"), language, rate, stem, text)
+        assert written_for(Path(spoken.path), text), f"{spoken.path}: make sounds"
+        samples, _ = soundfile.read(spoken.path)
+        assert abs(level_dbfs(samples, rate) - LEVEL_DBFS) < 0.5
+        assert np.abs(samples).max() < 0.9, "never clipped"

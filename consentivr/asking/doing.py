@@ -14,6 +14,7 @@ from consentivr.core.actions import AskingAction
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement
 from consentivr.esl.session import OutboundSession
+from consentivr.prompts import Spoken
 
 UNHEEDED = (
     "sched_cancel",
@@ -64,7 +65,9 @@ class Doing:
 
     def play(self, action: do.Play) -> None:
         sound = self._channel.sounds.get(action.announcement)
-        if sound is not None:
+        if sound is not None and action.skippable:
+            self._play_until_a_key(sound)
+        elif sound is not None:
             self._session.execute("playback", sound.path)
 
     def play_to_end(self, action: do.PlayToEnd) -> ev.AskingEvent | None:
@@ -72,12 +75,17 @@ class Doing:
         sound = self._channel.sounds.get(action.announcement)
         if sound is None:
             return ev.Announced()
-        played = self._session.play_and_get_digits(
-            prompt_file=sound.path, variable="consent_skipped", digits_regex=".", timeout_ms=1
-        )
+        played = self._play_until_a_key(sound)
         self._hearing.expect(played, lambda event: ev.Announced())
         self.deadline_s = sound.duration_ms / 1000 + SLACK_SECONDS
         return None
+
+    def _play_until_a_key(self, sound: Spoken) -> str:
+        """A key from before it ends nothing, such as the one that it answers. Returns its Event-UUID."""
+        self._session.execute("flush_dtmf")
+        return self._session.play_and_get_digits(
+            prompt_file=sound.path, variable="consent_skipped", digits_regex=".", timeout_ms=1
+        )
 
     def ask(self, action: do.Ask) -> None:
         session, line, hearing = self._session, self._channel.line, self._hearing

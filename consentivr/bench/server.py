@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from consentivr.bench.event_socket import PASSWORD
 from consentivr.bench.machine import resident_kb
+from consentivr.config import announcing
+from consentivr.core.policy import Announcement
 from consentivr.files import write_secret
 from consentivr.resources import shipped
 
@@ -49,8 +49,7 @@ announcements: {announcements}
 
 def announcements(*names: str) -> str:
     """The texts of shipped announcements, in YAML: another one than is spoken is refused."""
-    sample = yaml.safe_load((shipped("config") / "consentivr.yaml").read_text(encoding="utf-8"))
-    return json.dumps({"en": {name: sample["announcements"]["en"][name] for name in names}})
+    return json.dumps({"en": {name: announcing.ours("en")[Announcement(name)] for name in names}})
 
 
 def pin(process: subprocess.Popen[Any], *, first: bool) -> None:

@@ -26,9 +26,9 @@ from consentivr.cli.ledger import ledger
 from consentivr.cli.log import Rate, configure_log
 from consentivr.cli.person import person
 from consentivr.cli.privacy import privacy
+from consentivr.cli.prompts import prompts
 from consentivr.cli.retention import retention
 from consentivr.cli.setup import setup
-from consentivr.config.model import SAMPLE_RATES
 from consentivr.resources import shipped
 
 
@@ -182,41 +182,9 @@ main.add_command(incidents)
 main.add_command(ledger)
 main.add_command(person)
 main.add_command(privacy)
+main.add_command(prompts)
 main.add_command(retention)
 main.add_command(setup)
-
-
-@main.group()
-def prompts() -> None:
-    """The announcements that callers hear."""
-
-
-@prompts.command("build")
-@CONFIG
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: sounds.folder.")
-@click.option("--program", help="Text-to-speech command with {language}, {text} and {output}.  [default: espeak-ng]")
-@click.option("--force", is_flag=True, help="Also replace files that we did not make.")
-def prompts_build(config_path: Path, out: Path | None, program: str | None, force: bool) -> None:
-    """Make the announcements from their texts, where they are missing or out of date."""
-    from consentivr.prompts import BuildError, build
-    from consentivr.prompts.build import DEFAULT_PROGRAM
-    from consentivr.service.build import sounds_folder
-
-    configuration = load_configuration(config_path)
-    folder = out or sounds_folder(configuration)
-    try:
-        made = build(
-            folder,
-            configuration.sound_files(),
-            SAMPLE_RATES,
-            heard=configuration.heard_files(),
-            program=program or DEFAULT_PROGRAM,
-            force=force,
-            progress=lambda path, what: click.echo(f"{what}: {path}"),
-        )
-    except (BuildError, OSError) as error:
-        raise Refused(str(error)) from None
-    click.echo(f"{made} file(s) made")
 
 
 @main.group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from consentivr.config import announcing
 from consentivr.config.model import Configuration
 from consentivr.core.policy import Announcement, RecordingMode
 
@@ -40,8 +41,8 @@ def _line(configuration: Configuration, name: str) -> Iterator[_Found]:
     if line.queue not in configuration.queues:
         known = ", ".join(sorted(configuration.queues))
         yield ("lines", name, "queue"), f"there is no queue '{line.queue}'", f"known: {known}"
-    if language not in configuration.announcements:
-        known = ", ".join(sorted(configuration.announcements))
+    if not configuration.texts_in(language):
+        known = ", ".join(sorted({*configuration.announcements, *announcing.languages()}))
         yield ("lines", name), f"there are no announcements in language '{language}'", f"known: {known}"
     elif line.queue in configuration.queues:
         mode = configuration.queues[line.queue].recording.mode

@@ -5,9 +5,11 @@ Each section stands in the file of its subject; a section's ``description`` is i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
-from consentivr.config import wording
+from consentivr.config import announcing, wording
 from consentivr.config.agents import Agents
 from consentivr.config.evidence import LedgerSection, Numbers, Privacy, Recordings, RetentionSection
 from consentivr.config.lines import LineConfiguration, Question, Sounds
@@ -41,19 +43,28 @@ class Configuration(Section):
     sounds: Sounds = Field(default_factory=Sounds)
     privacy: Privacy = Field(default_factory=Privacy)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
-    language: Language = Field("de", description="The language of lines that name none: a key of 'announcements'.")
+    language: Language = Field("de", description="The language of lines that name none.")
     question: Question = Field(default_factory=Question)
     lines: dict[Name, LineConfiguration] = Field(..., min_length=1, description="The numbers that callers dial.")
     queues: dict[Name, QueueConfiguration] = Field(
         ..., min_length=1, description="Where they wait, and whether their talks are recorded."
     )
     announcements: dict[Language, dict[Announcement, SpokenText]] = Field(
-        ...,
-        min_length=1,
-        description="What callers hear, by language. Only 'question' is required; leave out what should not be said. "
-        "After a change run 'consentivr prompts build', or put a studio recording in the file's place. A | in "
-        "'question' marks where the caller knows what is asked; it is not spoken. Before it stand both keys and the "
-        "way back (GDPR art. 7(3)).",
+        default_factory=dict,
+        description="What callers hear in words of your own, each language whole: what is left out there is not said, "
+        "and only 'question' may not be. A language that is not here has our wording ('consentivr prompts texts'; to "
+        "listen: 'consentivr prompts preview'). After a change run 'consentivr prompts build', or put a studio "
+        "recording in the file's place. A | in 'question' marks where the caller knows what is asked; it is not "
+        "spoken. Before it stand both keys and the way back (GDPR art. 7(3)).",
+        examples=[
+            {
+                "de": {
+                    "question": "Dürfen wir dieses Gespräch zur Schulung aufzeichnen? Für Ja drücken Sie die 1, für "
+                    "Nein die 9. Widerruf jederzeit mit Stern 9.|",
+                    "accepted": "Danke, wir dürfen aufzeichnen. Widerruf jederzeit mit Stern 9.",
+                }
+            }
+        ],
     )
 
     def line_policy(self, line_name: str, question_ms: int, heard_ms: int | None = None) -> LinePolicy:
@@ -126,9 +137,8 @@ class Configuration(Section):
 
     def question_text(self, line_name: str) -> str:
         """What a line's callers are asked, with the mark; empty where there is no question."""
-        texts = self.announcements.get(self.language_of(line_name), {})
-        own = self.lines[line_name].announcements
-        return own.get(Announcement.QUESTION) or texts.get(Announcement.QUESTION, "")
+        own = self.lines[line_name].announcements.get(Announcement.QUESTION)
+        return own or self.texts_in(self.language_of(line_name)).get(Announcement.QUESTION, "")
 
     def question_of(self, line_name: str) -> Question:
         """How callers of a line are asked."""
@@ -138,12 +148,16 @@ class Configuration(Section):
         """The language of a line."""
         return self.lines[line_name].language or self.language
 
+    def texts_in(self, language: str) -> Mapping[Announcement, str]:
+        """The wording in a language: the configuration's own, else ours; empty where there is none."""
+        return self.announcements.get(language) or announcing.ours(language)
+
     def announcements_of(self, line_name: str) -> dict[Announcement, tuple[str, str]]:
         """For each announcement of a line its file's stem and its text."""
         line = self.lines[line_name]
         texts = {
             announcement: (announcement.value, wording.spoken(text))
-            for announcement, text in self.announcements.get(self.language_of(line_name), {}).items()
+            for announcement, text in self.texts_in(self.language_of(line_name)).items()
         }
         own = {
             announcement: (f"{line_name}-{announcement.value}", wording.spoken(text))
@@ -155,8 +169,8 @@ class Configuration(Section):
         """Every announcement in use, as (language, file's stem) -> text."""
         files = {
             (language, announcement.value): wording.spoken(text)
-            for language, texts in self.announcements.items()
-            for announcement, text in texts.items()
+            for language in (*self.announcements, *map(self.language_of, self.lines))
+            for announcement, text in self.texts_in(language).items()
         }
         for name in self.lines:
             for stem, text in self.announcements_of(name).values():

@@ -1,7 +1,8 @@
 """Which keys a text names, so that what must be told before a yes is told (GDPR art. 7(3), third sentence).
 
-Keys are found by their digit, and in German and English by their word. What a sentence means is not read: "do not
-press 1" names the key 1. In other languages a key that is spelt out is not found.
+Keys are found by their digit; star and hash also by their word in the languages that we have a wording in, digits by
+their word in German and English alone: elsewhere the word for 1 is an article. What a sentence means is not read: "do
+not press 1" names the key 1.
 """
 
 from __future__ import annotations
@@ -12,10 +13,23 @@ from collections.abc import Iterator
 ENOUGH = "|"
 """In a question's text: here the caller knows what is asked. It is not spoken."""
 
-_KEYS = "0123456789*#"
 _WORDS = {
-    "de": "null eins zwei drei vier fünf sechs sieben acht neun stern|sternchen|sterntaste raute|rautetaste",
-    "en": "zero one two three four five six seven eight nine star|asterisk hash|pound",
+    "de": dict(enumerate(("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"))),
+    "en": dict(enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))),
+}
+_STAR_AND_HASH = {
+    "cs": ("hvězdičk(?:a|y|u|ou)", "křížek|mřížk(?:a|y|u|ou)"),
+    "da": ("stjernen?|stjernetasten", "firkant(?:en)?|havelåge"),
+    "de": ("stern|sternchen|sterntaste", "raute|rautetaste"),
+    "en": ("star|asterisk", "hash|pound"),
+    "es": ("asterisco|estrella", "almohadilla|numeral"),
+    "fr": ("étoile|astérisque", "dièse"),
+    "it": ("asterisco|stella", "cancelletto"),
+    "nl": ("ster|sterretje", "hekje"),
+    "pl": ("gwiazdk(?:a|i|ę|ą)", "krzyżyk|kratk(?:a|i|ę|ą)"),
+    "pt": ("asterisco|estrela", "cardinal"),
+    "sv": ("stjärnan?|asterisk", "fyrkant(?:en)?"),
+    "tr": (r"y\u0131ld\u0131z(?:a|\u0131)?", "kare(?:ye|yi)?"),
 }
 _BETWEEN = r"[\s,-]*(?:[^\W\d]{1,5}[\s,]+){0,3}"
 """Between star and a key: "Stern und dann die 9"."""
@@ -62,8 +76,9 @@ def untold(text: str, language: str, keys: tuple[str, str], withdrawal_keys: str
 
 
 def _named(key: str, language: str) -> str:
-    digit = re.escape(key)
-    return f"(?:{digit}|{_WORDS[language].split()[_KEYS.index(key)]})" if language in _WORDS else digit
+    star_and_hash = dict(zip("*#", _STAR_AND_HASH.get(language, ()), strict=False))
+    word = _WORDS[language].get(int(key)) if key.isdigit() and language in _WORDS else star_and_hash.get(key)
+    return f"(?:{re.escape(key)}|{word})" if word else re.escape(key)
 
 
 def _without(text: str, found: re.Match[str] | None) -> str:

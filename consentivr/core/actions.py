@@ -34,9 +34,10 @@ class TakeOver:
 
 @dataclass(frozen=True)
 class Play:
-    """Play an announcement, if it is configured."""
+    """Play an announcement, if it is configured. ``skippable``: any key ends it."""
 
     announcement: Announcement
+    skippable: bool = False
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,11 @@ def _deciding(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Res
         return state._replace(phase=Phase.ANNOUNCING), (do.PlayToEnd(Announcement.ACCEPTED),)
     if isinstance(event, (CommitFailed, Failed, TimedOut)):
         why = "no answer in time" if isinstance(event, TimedOut) else event.why
-        withheld = (do.Write(Withheld(why)), do.Play(Announcement.UNAVAILABLE), do.JoinQueue(do.NOT_PROVEN))
+        withheld = (
+            do.Write(Withheld(why)),
+            do.Play(Announcement.UNAVAILABLE, skippable=True),
+            do.JoinQueue(do.NOT_PROVEN),
+        )
         return state._replace(phase=Phase.JOINING), withheld
     return state, ()
 
@@ -204,14 +208,14 @@ def _conclude(
 ) -> Result:
     """Any decision but a yes: write it, say so, and on to the queue without waiting for the disk."""
     state = state._replace(consent=Consent(decision, reason, state.attempts), phase=Phase.JOINING)
-    said = () if announcement is None else (do.Play(announcement),)
+    said = () if announcement is None else (do.Play(announcement, skippable=True),)
     return state, (_decision(policy, state), *said, do.JoinQueue(decision.value))
 
 
 def _join_taken_back(state: AskingState) -> Result:
     """The last word was a no, whatever became of the row before it."""
     word = do.JoinQueue(ConsentDecision.WITHDRAWN.value)
-    return state._replace(phase=Phase.JOINING), (do.Play(Announcement.REFUSED), word)
+    return state._replace(phase=Phase.JOINING), (do.Play(Announcement.REFUSED, skippable=True), word)
 
 
 def _withdrawn(policy: LinePolicy) -> do.Write:

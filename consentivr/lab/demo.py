@@ -14,7 +14,7 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
 
-HEARD = 15000
+HEARD = 11000
 """Milliseconds after which whoever listens has heard the question of the sample: a yes before that is asked again."""
 
 CALLERS = {

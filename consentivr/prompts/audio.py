@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from consentivr.core.consent import NoticeVersion
+from consentivr.prompts.telephone import levels_dbfs
 
 SILENCE_DBFS = -50.0
 """An announcement whose loudest 50 ms are below this is taken for silent."""
@@ -86,10 +87,7 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
 
 def loudest_dbfs(samples: np.ndarray, rate: int) -> float:
     """Level of the loudest 50 ms, in dB below full scale."""
-    window = max(1, rate // 20)
-    padded = np.pad(samples, (0, -len(samples) % window)).reshape(-1, window)
-    loudest = float(np.sqrt((padded.astype(np.float64) ** 2).mean(axis=1).max()))
-    return float(20 * np.log10(max(loudest, 1e-9)))
+    return float(levels_dbfs(samples, rate).max())
 
 
 def text_mark(text: str, heard: str | None = None, heard_ms: int = 0) -> str:

@@ -80,14 +80,27 @@ def test_taking_over_moves_the_watchdog_in_a_group_of_its_own() -> None:
 
 def test_an_announcement_is_played_if_there_is_one() -> None:
     with saying(channel(without(line(), Announcement.WELCOME))) as said:
-        assert said.perform(do.Play(Announcement.REFUSED)) == ["playback /s/8000/refused.wav"]
+        assert said.perform(do.Play(Announcement.TOLD)) == ["playback /s/8000/told.wav"]
         assert said.perform(do.Play(Announcement.WELCOME)) == []
+        assert said.perform(do.Play(Announcement.WELCOME, skippable=True)) == []
         assert (said.outcome, said.doing.deadline_s) == (None, None)
+
+
+def test_any_key_ends_an_announcement_after_the_decision_and_none_from_before_it() -> None:
+    with saying() as said:
+        sent = said.perform(do.Play(Announcement.REFUSED, skippable=True))
+        assert sent == [
+            "flush_dtmf",
+            "play_and_get_digits 1 1 1 1 # /s/8000/refused.wav silence_stream://10 consent_skipped . 1",
+        ]
+        ended = event("CHANNEL_EXECUTE_COMPLETE", Application_UUID=said.uuids[0])
+        assert said.hearing.meaning(ended) is None, "the queue follows anyway"
 
 
 def test_the_end_of_an_announcement_is_waited_for() -> None:
     with saying(channel(without(line(), Announcement.WELCOME))) as said:
-        (sent,) = said.perform(do.PlayToEnd(Announcement.ACCEPTED))
+        flushed, sent = said.perform(do.PlayToEnd(Announcement.ACCEPTED))
+        assert flushed == "flush_dtmf"
         assert sent.startswith(
             "play_and_get_digits 1 1 1 1 # /s/8000/accepted.wav silence_stream://10 consent_skipped . "
         )

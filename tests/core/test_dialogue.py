@@ -148,6 +148,8 @@ def watch(policy: LinePolicy, seen: Observer, event: object, actions: tuple[obje
             seen = seen._replace(joined=action.word)
         elif isinstance(action, TakeBack):
             assert seen.joined is not None or seen.gone
+        elif isinstance(action, Play):
+            assert action.skippable == (seen.decisions > 0 and action.announcement is not Announcement.TOLD)
         elif isinstance(action, LetGo):
             seen = seen._replace(let_go=seen.let_go + 1)
     assert max(seen.decisions, seen.withdrawn, seen.let_go, seen.ended) <= 1
@@ -424,7 +426,7 @@ def test_everything_else_is_a_no(
     assert said[-1] == JoinQueue(decision.value)
     assert PermitRecording() not in said
     if announcement is not None:
-        assert said[-2] == Play(announcement)
+        assert said[-2] == Play(announcement, skippable=True)
 
 
 @pytest.mark.parametrize(
@@ -456,7 +458,7 @@ def test_p2_the_last_word_counts(events: list) -> None:
     state, said = play(OPT_OUT, *events)
     assert state.phase is Phase.JOINING
     assert PermitRecording() not in said
-    assert Play(Announcement.REFUSED) in said
+    assert Play(Announcement.REFUSED, skippable=True) in said
     words = [action.word for action in said if isinstance(action, JoinQueue)]
     assert words == (["refused"] if isinstance(events[-1], Answered) else ["withdrawn"])
     assert len([row for row in rows(said) if isinstance(row, Withdrawn)]) == (words == ["withdrawn"])
@@ -479,7 +481,7 @@ def test_p2_a_no_on_the_way_into_the_queue_stops_what_was_armed() -> None:
 def test_a_yes_that_cannot_be_proven_is_not_recorded() -> None:
     for event, why in [(CommitFailed(ROW, "disk full"), "disk full"), (TimedOut(), "no answer in time")]:
         _, said = play(OPT_OUT, Answered(1, YES), event)
-        assert said[5:] == [Write(Withheld(why)), Play(Announcement.UNAVAILABLE), JoinQueue(NOT_PROVEN)]
+        assert said[5:] == [Write(Withheld(why)), Play(Announcement.UNAVAILABLE, skippable=True), JoinQueue(NOT_PROVEN)]
     _, said = play(OPT_OUT, Answered(1, YES), Committed(ROW), TimedOut())
     assert said[6:] == [Write(Withheld("no answer in time")), JoinQueue(NOT_PROVEN)]
 
