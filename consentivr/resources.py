@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(folder: str) -> Path:
-    """The shipped folder ``config``, ``sounds``, ``freeswitch_xml`` or ``systemd``.
+    """The shipped folder ``config``, ``sounds``, ``freeswitch_xml``, ``systemd`` or ``monitoring``.
 
     A wheel carries them inside the package, a checkout beside it. Raises FileNotFoundError when
     neither is there.

@@ -189,13 +189,19 @@ main.add_command(setup)
 
 @main.group()
 def config() -> None:
-    """The configuration's sample and schema."""
+    """The configuration's sample and schema; the alerts that go with it."""
 
 
 @config.command("example")
 def config_example() -> None:
     """Print the commented sample to start from."""
     click.echo((shipped("config") / "consentivr.yaml").read_text(encoding="utf-8"), nl=False)
+
+
+@config.command("alerts")
+def config_alerts() -> None:
+    """Print the alert rules for Prometheus; docs/monitoring.md says what to do about each."""
+    click.echo((shipped("monitoring") / "consentivr.rules.yaml").read_text(encoding="utf-8"), nl=False)
 
 
 @config.command("schema")

@@ -16,6 +16,7 @@ import gevent.socket
 import structlog
 from gevent.server import StreamServer
 
+from consentivr import metrics
 from consentivr.esl.errors import ESLError, PeerRefused
 from consentivr.esl.peer import user_of
 from consentivr.esl.session import OutboundSession
@@ -145,6 +146,7 @@ class OutboundServer:
             self._refused(peer, stranger)
             self._give_back(sock)  # if it is a switch after all, its caller does not wait for the watchdog
         elif len(self._calls) >= self._max_connections:
+            metrics.TURNED_AWAY.inc()
             log.error("call turned away", calls=len(self._calls), hint="raise service.max_connections")
             self._give_back(sock)
         else:
@@ -152,6 +154,7 @@ class OutboundServer:
 
     def _refused(self, peer: Any, why: str) -> None:
         self.refused += 1
+        metrics.PEERS_REFUSED.inc()
         log.warning("peer refused", peer=peer[0], why=why)
 
     def _give_back(self, sock: gevent.socket.socket) -> None:
@@ -187,8 +190,10 @@ class OutboundServer:
             self._turn_away(session.sock)
         except ESLError as error:
             # It is gone, silent or no switch: there is nobody to give the call back to.
+            metrics.DROPPED.inc()
             log.warning("call dropped to the dialplan", peer=session.client_address[0], why=str(error))
         except Exception:
+            metrics.DROPPED.inc()
             log.exception("call dropped to the dialplan", peer=session.client_address[0])
             self._turn_away(session.sock)
         finally:

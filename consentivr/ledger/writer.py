@@ -20,11 +20,13 @@ import gevent
 import gevent.event
 import structlog
 
+from consentivr import metrics
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.turn import Turn
 from consentivr.ledger.entry import CLOCK_TOLERANCE, NO_CALL, CallRef, Entry, as_text, now
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
 from consentivr.ledger.head import HeadFile, open_known
+from consentivr.ledger.measuring import measure
 from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 from consentivr.ledger.stamping import Stamper, post
@@ -111,10 +113,6 @@ class LedgerWriter:
         self._idle = gevent.event.Event()
         self._idle.set()
         self._failure: str | None = None
-        self.rows = 0
-        """Made durable since the start."""
-        self.transactions = 0
-        """That took them there."""
         self._unsigned = gevent.event.Event()
         self._newest: datetime | None = None
         self._greenlets: list[gevent.Greenlet] = []
@@ -174,7 +172,8 @@ class LedgerWriter:
         if self._failure is not None:
             raise LedgerUnavailable(self._failure)
         try:
-            count: int | None = durable.get(timeout=timeout)
+            with metrics.COMMIT_SECONDS.time():
+                count: int | None = durable.get(timeout=timeout)
         except gevent.Timeout:
             raise LedgerUnavailable(f"not durable within {timeout:g} s") from None
         return count
@@ -245,6 +244,7 @@ class LedgerWriter:
         gevent.killall(self._greenlets)
         if self._pending:
             log.error("rows lost", rows=len(self._pending), why=self._failure)
+            metrics.ROWS_LOST.inc(len(self._pending))
         else:
             self._sign()
         for witness in self._witnesses:
@@ -299,8 +299,9 @@ class LedgerWriter:
         except Exception as error:
             return error
         counts.update(outcome.counts)
-        self.rows += len(batch)
-        self.transactions += 1
+        metrics.TRANSACTIONS.inc()
+        for entry in batch:
+            measure(entry)
         self._look_at_clock()
         self._keep(outcome.checkpoint)
         self._unsigned.set()
@@ -381,4 +382,5 @@ def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
 
 
 def _lost(entry: Entry, why: str) -> None:
+    metrics.ROWS_LOST.inc()
     log.error("row lost", channel=entry.channel_uuid, visit=entry.visit, turn=entry.turn, why=why)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
+import consentivr
+from consentivr import metrics
 from consentivr.asking import Call, proof
 from consentivr.config import Configuration
 from consentivr.core import events as ev
@@ -17,6 +19,7 @@ from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from consentivr.ledger import LedgerError, LedgerWriter, lease_for
+from consentivr.ledger.measuring import expect
 from consentivr.resources import large_blocks_go_back, room_for_calls, room_to_turn_away
 from consentivr.service.build import (
     CannotServe,
@@ -167,6 +170,9 @@ class Application:
                 self.ledger.add_notice(heard[AgentAnnouncement.WORDING].notice)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
+        metrics.BUILD.info({"version": consentivr.__version__})
+        for line in self._lines.values():
+            expect(line.name)
         large_blocks_go_back()
         self._days.start()
         if not self._watch_only:
@@ -275,6 +281,16 @@ class Application:
             self._alarm.incidents,
             self._alarm.untold,
             self._server.refused,
-            self.ledger.rows,
-            self.ledger.transactions,
         )
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        metrics.QUESTIONS_OPEN.set(self.calls)
+        metrics.QUESTIONS_AT_MOST.set(self._max_connections)
+        metrics.CONVERSATIONS_OPEN.set(sum(watch.conversations for watch in self._watches))
+        metrics.CONVERSATIONS_RECORDED.set(self.recorded)
+        metrics.ROWS_PENDING.set(self.ledger.pending)
+        metrics.WRITABLE.set(self.ledger.failure is None)
+        metrics.WATCHED.clear()
+        for watch in self._watches:
+            metrics.WATCHED.labels("{}:{}".format(*watch.address)).set(watch.blind_since is None or watch.stands_by)

@@ -14,6 +14,7 @@ import gevent.event
 import gevent.subprocess
 import structlog
 
+from consentivr import metrics
 from consentivr.core.foreign import withheld
 from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef
@@ -35,6 +36,9 @@ TOGETHER = 100
 WAITING_AT_MOST = 1000
 """Incidents that wait for a command; what comes then has its row, its line in the log, and is counted."""
 
+for turn in (Turn.FORBIDDEN_RECORDING, Turn.COMMAND_FAILED, Turn.TAPPED):
+    metrics.INCIDENTS.labels(turn.value)  # there from the start, at zero: else the first would be no increase
+
 
 class Alarm:
     """Tells somebody."""
@@ -54,6 +58,7 @@ class Alarm:
     def raise_(self, about: CallRef, turn: Turn, evidence: dict[str, Any]) -> None:
         """Returns at once. Names no file of another recorder: its path may hold a number."""
         self.incidents += 1
+        metrics.INCIDENTS.labels(turn.value).inc()
         evidence = withheld(evidence)
         log.error(
             f"incident: {turn.value}", channel=about.channel_uuid, visit=about.visit, queue=about.queue, **evidence
@@ -61,7 +66,7 @@ class Alarm:
         if not self._command:
             return
         if len(self._waiting) >= WAITING_AT_MOST:
-            self.untold += 1
+            self._untold(1)
             self._left_out += 1
             log.error("watch.command is too slow: incidents are left out")
             return
@@ -76,6 +81,10 @@ class Alarm:
             }
         )
         self._some.set()
+
+    def _untold(self, incidents: int) -> None:
+        self.untold += incidents
+        metrics.UNTOLD.inc(incidents)
 
     def stop(self, seconds: float) -> None:
         """Tell what waits, but not for longer."""
@@ -122,5 +131,5 @@ class Alarm:
             why = f"exit {process.returncode}"
         except (OSError, gevent.subprocess.SubprocessError) as error:
             why = str(error)
-        self.untold += len(incidents)
+        self._untold(len(incidents))
         log.error("watch.command failed", incidents=len(incidents), why=why)

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import gevent
 import structlog
 from flask import Flask, Response, abort, g, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException
 
+from consentivr import metrics
 from consentivr.core.policy import AgentWish
 from consentivr.web.connections import BoundedServer
 from consentivr.web.tokens import Tokens
@@ -29,7 +30,7 @@ class Status:
     """How the service is: calls that are being asked, conversations that are followed, rows that are not durable yet,
     why rows cannot be written, whether every switch is watched (here, or by another process); since the start: how many
     incidents there were, how many of them ``watch.command`` was not told of, how many connections of who is no switch
-    of ours, how many rows were made durable, in how many transactions."""
+    of ours."""
 
     calls: int
     conversations: int
@@ -39,8 +40,6 @@ class Status:
     incidents: int
     untold: int
     refused: int
-    ledger_rows: int
-    ledger_transactions: int
 
 
 class Desk(Protocol):
@@ -49,6 +48,9 @@ class Desk(Protocol):
     def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str, *, agent: str | None) -> str: ...
     def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str: ...
     def status(self) -> Status: ...
+
+    def measure(self) -> None:
+        """Bring the gauges of ``metrics`` up to date."""
 
 
 class WebServer:
@@ -75,18 +77,6 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
     """The WSGI application; ``known`` is called when a request has shown a token that is good."""
     app = Flask("consentivr")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    metrics = CollectorRegistry()
-    calls = Gauge("consentivr_calls", "Calls under way", registry=metrics)
-    pending = Gauge("consentivr_ledger_rows_pending", "Rows that are not durable yet", registry=metrics)
-    talks = Gauge("consentivr_conversations", "Conversations that are followed", registry=metrics)
-    watching = Gauge("consentivr_watching", "1 while every switch is watched, 0 while one is not", registry=metrics)
-    incidents = Gauge("consentivr_incidents", "Incidents since the start", registry=metrics)
-    untold = Gauge("consentivr_incidents_untold", "Incidents that the command was not told of", registry=metrics)
-    strangers = Gauge("consentivr_refused", "Connections of who is no switch of ours", registry=metrics)
-    rows = Gauge("consentivr_ledger_rows", "Rows made durable since the start", registry=metrics)
-    transactions = Gauge("consentivr_ledger_transactions", "Transactions that took them there", registry=metrics)
-    wrong = Counter("consentivr_http_refused", "HTTP requests without a good token", registry=metrics)
-    writable = Gauge("consentivr_ledger_writable", "1 while rows can be written", registry=metrics)
 
     @app.before_request
     def who_asks() -> None:
@@ -98,7 +88,7 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
             log.error("nobody's token can be looked at: see http.tokens", why=str(error))
             abort(503, "tokens cannot be looked at now")
         if asker is None:
-            wrong.inc()
+            metrics.HTTP_REFUSED.inc()
             log.warning("wrong token", peer=request.remote_addr, path=request.path)
             gevent.sleep(WRONG_TOKEN_SECONDS)
             abort(401, "the header 'Authorization: Bearer TOKEN' is missing or wrong")
@@ -127,18 +117,8 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
 
     @app.get("/metrics")
     def measured() -> Response:
-        now = desk.status()
-        calls.set(now.calls)
-        pending.set(now.ledger_rows_pending)
-        talks.set(now.conversations)
-        watching.set(now.watching)
-        incidents.set(now.incidents)
-        untold.set(now.untold)
-        strangers.set(now.refused)
-        rows.set(now.ledger_rows)
-        transactions.set(now.ledger_transactions)
-        writable.set(now.ledger_failure is None)
-        return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
+        desk.measure()
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     @app.post("/v1/calls/<channel_uuid>/recording")
     def call(channel_uuid: str) -> tuple[Response, int]:
