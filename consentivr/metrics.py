@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 BUILD = Info("consentivr_build", "The version that runs")
 
@@ -54,6 +54,13 @@ COMMIT_SECONDS = Histogram(
     "How long a call waited until a row was durable that permits recording, or was given up",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+
+# --- what is around --------------------------------------------------------------------------
+
+SOUNDS_UNCHANGED = Gauge("consentivr_sounds_unchanged", "1 while announcements are what was read, else 0")
+DISK_FREE = Gauge("consentivr_disk_free_bytes", "Room on the disk of the recordings, or the ledger", ["what"])
+RELOADED = Gauge("consentivr_reload_successful", "1 while the last configuration was taken, else 0")
+RESTART_WANTED = Gauge("consentivr_restart_wanted", "Settings that wait for the next start")
 
 # --- the rest --------------------------------------------------------------------------------
 

@@ -56,7 +56,9 @@ class Served:
         speed: float = SPEED,
         ledger_path: str | Path | None = None,
         descriptors: int | None = None,
+        standby: bool = False,
     ) -> None:
+        """``standby``: the dialplan also looks for one; start it with ``serve(yaml, "--standby")``."""
         self._descriptors = descriptors
         self.port = free_port()
         self.folder = folder
@@ -64,10 +66,13 @@ class Served:
         address = ("127.0.0.1", event_socket_port)
         configuration = with_switch(configuration, address, password_file(folder, PASSWORD))
         self.yaml = localize(configuration, folder, self.port)
+        data = yaml.safe_load(self.yaml.read_text())
         if isinstance(ledger_path, Path):
-            data = yaml.safe_load(self.yaml.read_text())
             data["ledger"]["path"] = str(ledger_path)
-            self.yaml.write_text(yaml.safe_dump(data))
+        if standby:
+            data["service"]["standby"] = f"127.0.0.1:{free_port()}"
+            data["service"]["hosts"].append(data["service"]["standby"])
+        self.yaml.write_text(yaml.safe_dump(data))
         self.configuration = load(self.yaml)
         self.switch = simulated_switch(self.configuration, speed=speed)
         self.event_socket = SimulatedEventSocket(self.switch, PASSWORD, event_socket_port)
@@ -77,7 +82,7 @@ class Served:
     def start(self, *options: str, watching: bool = True) -> None:
         """Returns when it answers for calls, and, with ``watching``, hears both streams of the switch."""
         self.process = serve(self.yaml, *options, descriptors=self._descriptors)
-        self._until(self._answers, 20)
+        self._until(self.answers, 20)
         if watching:
             self._until(lambda: self.event_socket.connections == 2, 20)
 
@@ -86,7 +91,8 @@ class Served:
         self._until(lambda: self.process.poll() is not None, seconds)
         return self.process.returncode
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it listens."""
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
         except OSError:

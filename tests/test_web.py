@@ -104,7 +104,7 @@ class Desk:
 
     def status(self) -> Status:
         gevent.sleep(self.seconds)
-        return Status(0, 0, 0, None, True, 0, 0, 0)
+        return Status(0, 0, 0, True, 0, 0, 0, {})
 
 
 @contextmanager

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
+
 from consentivr import switch
 from consentivr.asking.channel import Channel
 from consentivr.asking.hearing import Hearing
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import AskingAction
-from consentivr.core.consent import ConsentDecision
+from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision
 from consentivr.core.policy import Announcement
 from consentivr.esl.session import OutboundSession
 from consentivr.prompts import Spoken
+
+log = structlog.get_logger(__name__)
 
 UNHEEDED = (
     "sched_cancel",
@@ -87,9 +91,13 @@ class Doing:
             prompt_file=sound.path, variable="consent_skipped", digits_regex=".", timeout_ms=1
         )
 
-    def ask(self, action: do.Ask) -> None:
+    def ask(self, action: do.Ask) -> ev.AskingEvent | None:
         session, line, hearing = self._session, self._channel.line, self._hearing
         sound = self._channel.sounds[Announcement.QUESTION]
+        if not sound.is_as_read():
+            # Its wording and version go into the ledger: they must be those of what is played (promise P8).
+            log.error("not asked: the question's file is another one than was read; reload", path=sound.path)
+            return ev.Answered(action.number, Attempt(AnswerOutcome.NOT_ASKED))
         number, variable = action.number, f"consent_key_{action.number}"
         # An answer to an earlier question, or a key of a menu before us, must not be taken for one to this (P2).
         session.set_variables({"read_result": "", "playback_last_offset_pos": "", variable: ""})
@@ -108,6 +116,7 @@ class Doing:
         )
         hearing.expect(asked, lambda event: hearing.answer(event, number, variable, sounding or asked))
         self.deadline_s = line.asking_s(self._channel.sounds) + SLACK_SECONDS
+        return None
 
     def permit(self, action: do.PermitRecording) -> None:
         self._session.set_variables(switch.permission(self._channel.recording_path, stereo=self._channel.line.stereo))

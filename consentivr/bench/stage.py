@@ -31,16 +31,22 @@ KEY_AFTER_MS = SOUNDS_MS["welcome"] + 1200
 """So long after the answer a caller presses: late enough in the question to count."""
 
 START_SECONDS = 30.0
+UP = (b"watching", b"another process watches")
+"""What ``serve`` says once it serves, and watches, or somebody else does."""
 
 _YAML = """
-service: {{listen: "{address}:{port}", hosts: ["{address}:{port}"], secret_file: {folder}/dialplan.secret}}
+service:
+  listen: "{address}:{port}"
+  standby: "{address}:{standby}"
+  hosts: ["{address}:{port}", "{address}:{standby}"]
+  secret_file: {folder}/dialplan.secret
 switches: [{{address: "{address}:{event_socket}", password_file: {folder}/password}}]
 ledger: {{path: {folder}/ledger.sqlite3, head_file: {folder}/ledger.head}}
 recordings: {{folder: {folder}/recordings}}
 sounds: {{folder: {folder}/hums}}
 agents: {{must_agree: false}}
 language: en
-question: {{answer_timeout_ms: 3000, min_heard_ms: 600}}
+question: {{attempts: 1, answer_timeout_ms: 3000, min_heard_ms: 600}}
 lines: {{support: {{number: "{line}", queue: support}}}}
 queues:
   support:
@@ -81,7 +87,13 @@ class Stage:
         self.yaml = folder / "consentivr.yaml"
         self.yaml.write_text(
             _YAML.format(
-                address=ADDRESS, port=free_port(), event_socket=event_socket, folder=folder, line=LINE, queue=QUEUE
+                address=ADDRESS,
+                port=free_port(),
+                standby=free_port(),
+                event_socket=event_socket,
+                folder=folder,
+                line=LINE,
+                queue=QUEUE,
             )
         )
         self._write_script()
@@ -98,6 +110,7 @@ class Stage:
         )
         self.outside.central = self.switch.sip_port
         self._serve: subprocess.Popen[bytes] | None = None
+        self._standby: subprocess.Popen[bytes] | None = None
 
     def _write_script(self) -> None:
         recordings = self.folder / "by-lua"
@@ -114,7 +127,7 @@ class Stage:
         try:
             self.outside.wait_until_up()
             self.switch.wait_until_up()
-            self._start_serve()
+            self.start_serve()
         except TimeoutError as error:
             self._end()
             raise RuntimeError(str(error)) from None
@@ -128,39 +141,57 @@ class Stage:
     ) -> None:
         self._end()
 
-    def _start_serve(self) -> None:
-        command = [sys.executable, "-m", "consentivr", "serve", "--config", str(self.yaml)]
-        with self._log.open("wb") as log:
-            self._serve = subprocess.Popen(command, stderr=log, stdout=log)
-        wait_until(lambda: b"watching" in self._log.read_bytes() or self._serve_ended, START_SECONDS, "serve")
-        if self._serve_ended:
-            raise RuntimeError(f"serve does not start: {self._log.read_text()[-2000:]}")
+    def start_serve(self) -> None:
+        """Returns once it serves; waits for the one before to end. Raises RuntimeError."""
+        self._serve = self._started(self._serve, "serve.log")
+
+    def start_standby(self) -> None:
+        """The same for ``serve --standby``."""
+        self._standby = self._started(self._standby, "standby.log", "--standby")
+
+    def _started(self, before: subprocess.Popen[bytes] | None, name: str, *options: str) -> subprocess.Popen[bytes]:
+        if before is not None:
+            wait_until(lambda: before.poll() is not None, START_SECONDS, "the end of serve")
+        log = self.folder / name
+        with log.open("wb") as out:
+            command = [sys.executable, "-m", "consentivr", "serve", "--config", str(self.yaml), *options]
+            made = subprocess.Popen(command, stderr=out, stdout=out)
+        wait_until(
+            lambda: any(word in log.read_bytes() for word in UP) or made.poll() is not None, START_SECONDS, "serve"
+        )
+        if made.poll() is not None:
+            raise RuntimeError(f"serve does not start: {log.read_text()[-2000:]}")
+        return made
+
+    def wait_for_log(self, words: str) -> None:
+        """Until ``serve`` says so. Raises RuntimeError."""
+        log = self.folder / "serve.log"
+        wait_until(lambda: words in log.read_text(), START_SECONDS, f"'{words}'")
 
     def _end(self) -> None:
-        if self._serve is not None:
-            self._serve.kill()
-            self._serve.wait()
+        for process in (self._serve, self._standby):
+            if process is not None:
+                process.kill()
+                process.wait()
         self.switch.kill()
         self.outside.kill()
 
     @property
-    def _log(self) -> Path:
-        return self.folder / "serve.log"
-
-    @property
-    def _serve_ended(self) -> bool:
-        return self._serve is None or self._serve.poll() is not None
-
-    @property
-    def serve_pid(self) -> int:
-        """Of ``consentivr serve``."""
+    def serve(self) -> subprocess.Popen[bytes]:
+        """``consentivr serve``."""
         assert self._serve is not None
-        return self._serve.pid
+        return self._serve
+
+    @property
+    def standby(self) -> subprocess.Popen[bytes]:
+        """``consentivr serve --standby``, once it was started."""
+        assert self._standby is not None
+        return self._standby
 
     # --- callers ---------------------------------------------------------------------------------
 
-    def call(self, number: str, caller: str, lasts_s: float) -> str:
-        """Dial ``number``, press 1 in the question; hang up ``lasts_s`` seconds after the answer. Returns the leg.
+    def call(self, number: str, caller: str, lasts_s: float, key: str = "1") -> str:
+        """Dial ``number``, press ``key`` in the question, hang up ``lasts_s`` seconds after the answer; the leg.
 
         The caller hums; a quiet one falls silent after the key.
         """
@@ -171,7 +202,8 @@ class Stage:
         )
         hum = f"playback:tone_stream://%({KEY_AFTER_MS},0,{CALLER_HZ})"
         after = "park:" if self._quiet else f"playback:tone_stream://%(1000,0,{CALLER_HZ});loops=-1"
-        does = f"'m:^:sched_hangup:+{lasts_s:.0f}^{hum}^send_dtmf:1@100^{after}' inline"
+        presses = f"send_dtmf:{key}@100^" if key else ""
+        does = f"'m:^:sched_hangup:+{lasts_s:.0f}^{hum}^{presses}{after}' inline"
         self.outside.start(f"originate {{{variables}}}sofia/lab/{number}@{ADDRESS}:{self.switch.sip_port} {does}")
         return leg
 

@@ -72,9 +72,9 @@ def _cost(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[Fig
     _calls(stage, min(10, wanted.calls), wanted.rate)  # whoever comes first pays for what is loaded late
     ours, theirs, loads = [], [], []
     for number in range(wanted.rounds):
-        before = used_s(stage.serve_pid), used_s(stage.switch.pid), stage.recorded()
+        before = used_s(stage.serve.pid), used_s(stage.switch.pid), stage.recorded()
         _calls(stage, wanted.calls, wanted.rate)
-        application = used_s(stage.serve_pid) - before[0]
+        application = used_s(stage.serve.pid) - before[0]
         switch = used_s(stage.switch.pid) - before[1]
         recorded = stage.recorded() - before[2]
         if recorded != wanted.calls:
@@ -151,7 +151,7 @@ def _memory(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[F
     """Of each talk beyond the first half of them. There is no budget for it: of so few talks most of it is what SQLite
     and the lists of a sweep take. What thousands hold is measured by ``adoption``."""
     tell(f"memory: {wanted.held} talks held")
-    alone = resident_kb(stage.serve_pid)
+    alone = resident_kb(stage.serve.pid)
     first = wanted.held // 2
     before = _hold(stage, wanted, range(first))
     after = _hold(stage, wanted, range(first, wanted.held))
@@ -171,4 +171,4 @@ def _hold(stage: Stage, wanted: Wanted, numbers: range) -> int:
         gevent.sleep(1 / wanted.rate)
     wait_until(lambda: stage.talks >= numbers.stop, 120, f"the talk of all {numbers.stop} callers")
     gevent.sleep(12.0)
-    return resident_kb(stage.serve_pid)
+    return resident_kb(stage.serve.pid)

@@ -12,6 +12,7 @@ import click
 from consentivr.bench import machine
 from consentivr.bench.calls import PARTS, Wanted
 from consentivr.bench.figures import Figure
+from consentivr.bench.life import PARTS as LIFE_PARTS
 from consentivr.bench.switch import PARTS as SWITCH_PARTS
 from consentivr.bench.switch import Wanted as SwitchWanted
 from consentivr.cli.common import AS_JSON, Refused, print_json_value, print_table
@@ -133,6 +134,23 @@ def adoption(print_json: bool, conversations: int) -> None:
     try:
         figures = run(conversations, tell=lambda what: click.echo(what, err=True))
     except RuntimeError as error:
+        raise Refused(str(error)) from None
+    _show(figures, print_json)
+
+
+@bench.command("life")
+@AS_JSON
+@click.option(
+    "--only", "parts", type=click.Choice(LIFE_PARTS), multiple=True, default=LIFE_PARTS, help="Of these parts."
+)
+@click.option("--rate", type=click.FloatRange(0.5, 50), default=20.0, show_default=True, help="Callers a second.")
+def life(print_json: bool, parts: tuple[str, ...], rate: float) -> None:
+    """Real callers on a FreeSWITCH while 'serve' is reloaded, restarted and killed: who is lost, who notices."""
+    from consentivr.bench.life import run
+
+    try:
+        figures = run(parts, rate, tell=lambda what: click.echo(what, err=True))
+    except (FileNotFoundError, RuntimeError) as error:
         raise Refused(str(error)) from None
     _show(figures, print_json)
 

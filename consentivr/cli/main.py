@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,11 +21,12 @@ from consentivr.cli.common import (
 )
 from consentivr.cli.incidents import incidents
 from consentivr.cli.ledger import ledger
-from consentivr.cli.log import Rate, configure_log
+from consentivr.cli.log import configure_log
 from consentivr.cli.person import person
 from consentivr.cli.privacy import privacy
 from consentivr.cli.prompts import prompts
 from consentivr.cli.retention import retention
+from consentivr.cli.serve import serve
 from consentivr.cli.setup import setup
 from consentivr.resources import shipped
 
@@ -36,59 +35,6 @@ from consentivr.resources import shipped
 @click.version_option(consentivr.__version__, prog_name="consentivr")
 def main() -> None:
     """Asks a caller "may we record this call?" and keeps its word whatever breaks."""
-
-
-@main.command()
-@CONFIG
-@click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
-)
-@click.option("--log-json", is_flag=True, help="Log JSON lines.")
-@click.option(
-    "--grace",
-    type=click.FloatRange(0, 3600),
-    default=20.0,
-    show_default=True,
-    help="Seconds to let questions under way end when told to stop; conversations go on in any case.",
-)
-@click.option(
-    "--watch-only",
-    is_flag=True,
-    help="Take no calls, only watch, and stand by while another process does: run it beside 'serve', so that talks are "
-    "watched on within a second when that dies.",
-)
-@click.option(
-    "--new-ledger",
-    is_flag=True,
-    help="Begin a ledger although another should be there, or go on with an older one; a row says so.",
-)
-def serve(config_path: Path, log_level: str, log_json: bool, grace: float, watch_only: bool, new_ledger: bool) -> None:
-    """Answer for the calls that FreeSWITCH hands over, until told to stop."""
-    import gevent
-    import gevent.event
-
-    from consentivr.service.build import CannotServe
-    from consentivr.service.service import Application
-
-    configuration = load_configuration(config_path)
-    rate = Rate()
-    configure_log(log_level, json_lines=log_json, rate=rate)
-    try:
-        application = Application(configuration, watch_only=watch_only)
-        application.start(new_ledger=new_ledger)
-    except CannotServe as error:
-        raise Refused(str(error)) from None
-    # What is there now stays, and a call leaves no garbage: looking for some all the time would make calls wait.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    told_to_stop = gevent.event.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, told_to_stop.set)
-    while not told_to_stop.wait(60):
-        rate.tell()
-    application.stop(grace)
-    rate.tell()
 
 
 @main.command()
@@ -184,6 +130,7 @@ main.add_command(person)
 main.add_command(privacy)
 main.add_command(prompts)
 main.add_command(retention)
+main.add_command(serve)
 main.add_command(setup)
 
 

@@ -24,10 +24,13 @@ class Service(Section):
     """The process that FreeSWITCH connects to."""
 
     listen: Endpoint = Field(Address("127.0.0.1", 8184), description="Address and port that 'serve' listens on.")
+    standby: Endpoint = Field(
+        Address("127.0.0.1", 8186), description="The same for 'serve --standby', if there is one."
+    )
     hosts: tuple[Endpoint, ...] = Field(
-        (Address("127.0.0.1", 8184),),
+        (Address("127.0.0.1", 8184), Address("127.0.0.1", 8186)),
         min_length=1,
-        description="Where the dialplan looks for it, tried in order. Keep these on loopback, or behind a "
+        description="Where the dialplan looks for both, tried in order. Keep these on loopback, or behind a "
         "TCP proxy there: a host that swallows connections blocks the caller for minutes.",
     )
     allowed_peers: tuple[PeerNetwork, ...] = Field(

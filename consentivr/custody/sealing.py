@@ -94,7 +94,8 @@ class Sealer:
     """
 
     def __init__(self, places: Places, ledger: LedgerWriter) -> None:
-        self._places = places
+        self.places = places
+        """May be exchanged at any time."""
         self._ledger = ledger
         self._worker = Worker(2)
         self._to_seal = gevent.queue.JoinableQueue()
@@ -114,6 +115,11 @@ class Sealer:
         for path in paths:
             self._to_erase.put((about, path, why, None if ours else since))
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether it ended, although it should go on."""
+        return any(greenlet.ready() for greenlet in self._greenlets)
+
     def stop(self, timeout: float = 10.0) -> None:
         """Finish. What is left to seal, ``retention run`` seals."""
         for queue in (self._to_erase, self._to_seal):
@@ -132,7 +138,7 @@ class Sealer:
                 for about, path, unwatched in waiting
                 if not unwatched or about.visit in visits
             ]
-            seals = self._worker.run(_seal_each, self._places, [(path, visit) for _, path, visit in ready])
+            seals = self._worker.run(_seal_each, self.places, [(path, visit) for _, path, visit in ready])
             for (about, _, _), rows in zip(ready, seals, strict=True):
                 for turn, evidence in rows:
                     self._ledger.note(about.row(turn, evidence))
@@ -164,11 +170,11 @@ class Sealer:
                 self._to_erase.task_done()
                 continue
             try:
-                turn, said = self._worker.run(removed, self._places, path, why, since)
+                turn, said = self._worker.run(removed, self.places, path, why, since)
                 if "gone" not in said:  # else somebody else was as quick, and says so
                     self._ledger.note(about.row(turn, said))
                 elif since is None and self._is_unaccounted_for(about, path):  # a talk that never began: sealed as such
-                    self._ledger.note(about.row(Turn.RECORDING_SEALED, seal(self._places, path)))
+                    self._ledger.note(about.row(Turn.RECORDING_SEALED, seal(self.places, path)))
             except (OSError, ValueError) as error:
                 why_not = getattr(error, "strerror", None) or str(error)  # without the path, which may hold a number
                 log.error("recording not erased: look at it now", channel=about.channel_uuid, why=why_not)

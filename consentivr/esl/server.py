@@ -5,6 +5,7 @@ Rows K, L, M, P and Q of FREESWITCH.md, section 6.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 from collections.abc import Callable, Sequence
@@ -121,7 +122,10 @@ class OutboundServer:
         self._server.serve_forever()
 
     def stop_listening(self) -> None:
-        """Take no more calls."""
+        """Take no more calls, but all that are connected: one that is closed unheard would not be asked."""
+        with contextlib.suppress(OSError):  # no descriptor for one more
+            while self._server.started and (connected := self._server.do_read()) is not None:
+                self._server.do_handle(*connected)
         self._server.stop(timeout=0)
 
     def join(self, seconds: float) -> None:

@@ -141,6 +141,11 @@ class LedgerWriter:
         return self._failure
 
     @property
+    def is_dead(self) -> bool:
+        """Whether it ended, although it should go on."""
+        return any(greenlet.ready() for greenlet in self._greenlets)
+
+    @property
     def pending(self) -> int:
         """Rows not yet durable."""
         return len(self._pending)

@@ -36,6 +36,12 @@ class Spoken:
     rate: int
     heard_ms: int | None = None
     """After so much of it a caller knows what is asked, as ``prompts build`` measured it; None: nobody has."""
+    stamp: tuple[int, int, int] | None = None
+    """Of the file, as it was read."""
+
+    def is_as_read(self) -> bool:
+        """Whether its file is the one that was read: else evidence would name what no caller heard."""
+        return self.stamp == _stamp(self.path)
 
     @cached_property
     def notice(self) -> NoticeVersion:
@@ -58,6 +64,7 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
     if not path.exists():
         raise AudioProblem(f"{path} is missing: put a recording there, or run 'consentivr prompts build'")
     try:
+        stamp = _stamp(str(path))
         data = path.read_bytes()
         with soundfile.SoundFile(str(path)) as file:
             kind, subtype, found_rate, channels = file.format, file.subtype, file.samplerate, file.channels
@@ -82,7 +89,17 @@ def inspect(folder: Path, language: str, rate: int, stem: str, text: str) -> Spo
         duration_ms=len(samples) * 1000 // rate,
         rate=rate,
         heard_ms=_heard_ms(comment),
+        stamp=stamp,
     )
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """What changes with a file: which one it is, its size, when it was written. None: it is not there."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def loudest_dbfs(samples: np.ndarray, rate: int) -> float:

@@ -6,13 +6,19 @@ import contextlib
 import os
 import pwd
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from consentivr.asking import Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
+from consentivr.core.consent import NoticeVersion
+from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.core.policy import Announcement
-from consentivr.custody import Report, Retention
+from consentivr.custody import Pins, Report, Retention
 from consentivr.disclosure import Controller
 from consentivr.enrolling import AgentLine
 from consentivr.esl.inbound import Login
@@ -191,6 +197,73 @@ def retain(
 
 
 # --- serving ---------------------------------------------------------------------------------
+
+FIXED = ("service", "ledger", "http", "switches", "recordings")
+"""Sections that stay while ``serve`` runs: ports, the ledger, connections, where recordings lie."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How callers are asked and what follows: what a service that runs can take anew, for new calls."""
+
+    configuration: Configuration
+    lines: dict[str, Line]
+    """By the number that callers dial."""
+    agents_line: AgentLine | None
+    pins: Pins | None
+    house: House
+    places: Places
+
+    @property
+    def sounds(self) -> list[Spoken]:
+        """Every announcement that callers or agents may hear."""
+        heard = [spoken for line in self.lines.values() for said in line.sounds.values() for spoken in said.values()]
+        agents = self.agents_line.sounds.values() if self.agents_line else ()
+        return heard + [spoken for said in agents for spoken in said.values()]
+
+    @property
+    def notices(self) -> list[NoticeVersion]:
+        """The wordings that decisions will name."""
+        heard = [
+            sounds[announcement]
+            for line in self.lines.values()
+            for sounds in line.sounds.values()
+            for announcement in (Announcement.QUESTION, Announcement.TOLD)
+            if announcement in sounds
+        ]
+        agents = self.agents_line.sounds.values() if self.agents_line else ()
+        heard += [sounds[AgentAnnouncement.WORDING] for sounds in agents]
+        return [spoken.notice for spoken in heard]
+
+
+def rules(configuration: Configuration) -> Rules:
+    """Read the announcements, and bring it all together. Raises CannotServe with what cannot be heard."""
+    lines = build_lines(configuration)
+    agents = configuration.agents.line
+    return Rules(
+        configuration,
+        lines,
+        agents_line(configuration),
+        Pins(agents.pins_file) if agents else None,
+        house(configuration, lines),
+        places(configuration),
+    )
+
+
+def fixed(running: Configuration, wanted: Configuration) -> tuple[Configuration, list[str]]:
+    """What a running service can take of a configuration, and the settings that wait for the next start."""
+    waiting = [
+        f"{section}.{name}" if section != "switches" else section
+        for section in FIXED
+        for name in _differ(getattr(running, section), getattr(wanted, section))
+    ]
+    return wanted.model_copy(update={section: getattr(running, section) for section in FIXED}), waiting
+
+
+def _differ(before: Any, after: Any) -> list[str]:
+    if not isinstance(before, BaseModel):
+        return [""] if before != after else []
+    return [name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)]
 
 
 def build_lines(configuration: Configuration) -> dict[str, Line]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
 import consentivr
 from consentivr import metrics
 from consentivr.asking import Call, proof
-from consentivr.config import Configuration
+from consentivr.config import ConfigError, Configuration, load
 from consentivr.core import events as ev
-from consentivr.core.enrolling import AgentAnnouncement, Proof
-from consentivr.core.policy import AgentWish, Announcement
-from consentivr.custody import DailyRetention, DayFolders, Pins, Sealer
+from consentivr.core.enrolling import Proof
+from consentivr.core.policy import AgentWish
+from consentivr.custody import DailyRetention, DayFolders, Sealer
 from consentivr.enrolling import Enrolment
 from consentivr.esl.peer import is_told
 from consentivr.esl.server import OutboundServer
@@ -23,20 +24,20 @@ from consentivr.ledger.measuring import expect
 from consentivr.resources import large_blocks_go_back, room_for_calls, room_to_turn_away
 from consentivr.service.build import (
     CannotServe,
-    agents_line,
-    build_lines,
+    Rules,
     dialplan_secret,
+    fixed,
     head_file,
-    house,
     peer_users,
-    places,
     retain,
+    rules,
     signer,
     stamper,
     switches,
     tokens,
 )
 from consentivr.service.check import too_few
+from consentivr.service.surroundings import Surroundings
 from consentivr.switch import VISIT
 from consentivr.threads import Worker
 from consentivr.watch import Alarm, Lease, Watch
@@ -57,17 +58,18 @@ class Application:
     """Started, it answers for every call that a switch hands over, and follows every conversation."""
 
     def __init__(
-        self, configuration: Configuration, *, listen: tuple[str, int] | None = None, watch_only: bool = False
+        self, configuration: Configuration, *, listen: tuple[str, int] | None = None, standby: bool = False
     ) -> None:
         """``listen`` instead of the configured address; port 0 takes a free one.
 
-        ``watch_only``: take no calls, and stand by until no other process watches.
+        ``standby``: for another process on this machine, on an address of its own, without HTTP and daily retention.
         """
-        self._watch_only = watch_only
-        self._lines = build_lines(configuration)
-        self._agents_line = agents_line(configuration)
-        self._pins = Pins(configuration.agents.line.pins_file) if configuration.agents.line else None
+        self._standby = standby
+        self._rules = rules(configuration)
         self._hashing = Worker()
+        self._reading = Worker()
+        self._reload_failed: str | None = None
+        self._stopping = False
         self._commit_timeout = configuration.ledger.commit_timeout_ms / 1000
         try:
             key, authority = signer(configuration), stamper(configuration)
@@ -89,16 +91,16 @@ class Application:
             log.warning("too few descriptors", why=too_few(wanted, self._max_connections))
         if self._max_connections == 0:
             raise CannotServe(too_few(wanted, 0))
-        self._web = None if watch_only else self._web_server(configuration)
+        self._web = None if standby else self._web_server(configuration)
         self._days = DayFolders(configuration.recordings.folder)
-        self._sealer = Sealer(places(configuration), self.ledger)
+        self._sealer = Sealer(self._rules.places, self.ledger)
         self._alarm = Alarm(configuration.watch.command)
-        self._house = house(configuration, self._lines)
+        self._surroundings = Surroundings(self._rules.sounds, _disks(configuration))
         self._watches = [
             Watch(
                 address,
                 login,
-                self._house,
+                self._rules.house,
                 self.ledger,
                 self._sealer,
                 self._alarm,
@@ -106,12 +108,9 @@ class Application:
             )
             for address, login in switches(configuration)
         ]
-        daily_at = configuration.retention.daily_at
-        self._retention = (
-            DailyRetention(daily_at, lambda: retain(configuration)) if daily_at and not watch_only else None
-        )
+        self._retention = self._daily_retention()
         self._server = OutboundServer(
-            listen or configuration.service.listen,
+            listen or (configuration.service.standby if standby else configuration.service.listen),
             self._serve_call,
             allowed_peers=configuration.service.allowed_peers,
             peer_users=self._peer_users(configuration),
@@ -138,6 +137,12 @@ class Application:
             return None
         return WebServer(configuration.http.listen, self, tokens(configuration))
 
+    def _daily_retention(self) -> DailyRetention | None:
+        daily_at = self._rules.configuration.retention.daily_at
+        if daily_at is None or self._standby:
+            return None
+        return DailyRetention(daily_at, lambda: retain(self._rules.configuration))
+
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
@@ -161,29 +166,70 @@ class Application:
         """
         try:
             self.ledger.start(new_ledger=new_ledger)
-            for line in self._lines.values():
-                for sounds in line.sounds.values():
-                    for announcement in (Announcement.QUESTION, Announcement.TOLD):
-                        if announcement in sounds:
-                            self.ledger.add_notice(sounds[announcement].notice)
-            for heard in self._agents_line.sounds.values() if self._agents_line else ():
-                self.ledger.add_notice(heard[AgentAnnouncement.WORDING].notice)
+            self._note_wordings(self._rules)
         except LedgerError as error:
             raise CannotServe(str(error)) from error
         metrics.BUILD.info({"version": consentivr.__version__})
-        for line in self._lines.values():
-            expect(line.name)
+        metrics.RELOADED.set(1)
         large_blocks_go_back()
         self._days.start()
-        if not self._watch_only:
-            self._listen()
+        self._surroundings.start()
+        self._listen()
         for watch in self._watches:
             watch.start()
         log.info(
-            "standing by" if self._watch_only else "serving",
-            address=None if self._watch_only else "{}:{}".format(*self.address),
-            lines=[line.name for line in self._lines.values()],
+            "serving",
+            address="{}:{}".format(*self.address),
+            standby=self._standby,
+            lines=[line.name for line in self._rules.lines.values()],
         )
+
+    def _note_wordings(self, rules: Rules) -> None:
+        """Before anybody is asked with one. Raises LedgerError."""
+        for notice in rules.notices:
+            self.ledger.add_notice(notice)
+        for line in rules.lines.values():
+            expect(line.name)
+
+    def reload(self, path: Path) -> None:
+        """Take a configuration, and the announcements, for callers who arrive from now on.
+
+        What cannot change while we serve stays, and is named in the log. On any error everything stays as it is: the
+        log says why, and so does ``not_good``. Others go on meanwhile.
+        """
+        before = self._rules
+        try:
+            wanted = self._reading.run(load, path, lambda text: log.warning("configuration", said=text))
+            configuration, waiting = fixed(before.configuration, wanted)
+            found = self._reading.run(rules, configuration)
+            self._note_wordings(found)
+        except Exception as error:
+            self._reload_failed = str(error)
+            metrics.RELOADED.set(0)
+            foreseen = isinstance(error, (ConfigError, CannotServe, LedgerError))
+            log.error("configuration not taken: the one before goes on", why=str(error), exc_info=not foreseen)
+            return
+        self._rules, self._reload_failed = found, None
+        for watch in self._watches:
+            watch.take(found.house)
+        self._sealer.places = found.places
+        self._alarm.take(configuration.watch.command)
+        self._surroundings.sounds = found.sounds
+        self._surroundings.look()
+        if configuration.retention.daily_at != before.configuration.retention.daily_at:
+            self._begin_retention()
+        metrics.RELOADED.set(1)
+        metrics.RESTART_WANTED.set(len(waiting))
+        if waiting:
+            log.warning("settings wait for the next start", settings=waiting)
+        log.info("configuration taken", lines=[line.name for line in found.lines.values()])
+
+    def _begin_retention(self) -> None:
+        if self._retention is not None:
+            self._retention.stop()
+        self._retention = self._daily_retention()
+        if self._retention is not None:
+            self._retention.start()
 
     def _listen(self) -> None:
         try:
@@ -206,6 +252,7 @@ class Application:
 
         Conversations go on, and are taken up by the next process.
         """
+        self._stopping = True
         self._server.stop_listening()
         self._server.join(grace)
         for call in list(self._asked.values()):
@@ -219,6 +266,7 @@ class Application:
         self._days.stop()
         for watch in self._watches:
             watch.stop()
+        self._surroundings.stop()
         self._sealer.stop()
         self._alarm.stop(ALARM_SECONDS)
         self.ledger.stop()
@@ -228,16 +276,17 @@ class Application:
         headers = session.connect(CONNECT_SECONDS)
         if self._secret is not None:
             proof.check(self._secret, headers)
-        agents = self._agents_line
+        rules = self._rules
+        agents = rules.agents_line
         if agents is not None and headers.get("Caller-Destination-Number") == agents.number:
             Enrolment(session, agents, self._check_pin, self.ledger, self._commit_timeout).run(headers)
             return
-        call = Call(session, self._lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched)
+        call = Call(session, rules.lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched)
         call.run(headers, self._asked)
 
     def _check_pin(self, number: str, pin: str) -> tuple[Proof, str]:
-        assert self._pins is not None
-        return self._hashing.run(self._pins.check, number, pin)
+        assert self._rules.pins is not None
+        return self._hashing.run(self._rules.pins.check, number, pin)
 
     def _may_ask(self, channel_uuid: str) -> bool:
         """Whether nobody asks or follows this channel, or a switch has it and does not say that it is on a visit.
@@ -276,12 +325,45 @@ class Application:
             self.calls,
             sum(watch.conversations for watch in self._watches),
             self.ledger.pending,
-            self.ledger.failure,
             all(watch.blind_since is None or watch.stands_by for watch in self._watches),
             self._alarm.incidents,
             self._alarm.untold,
             self._server.refused,
+            self._not_good(),
         )
+
+    def _not_good(self) -> dict[str, str]:
+        """What is not as it should be, by its name in ``Status``, and why."""
+        wrong = dict(self._surroundings.wrong)
+        dead = [name for name, part in self._parts() if part.is_dead]
+        if dead:
+            wrong["process"] = f"a fault of ours, see the log: {', '.join(dead)} ended"
+        if self.ledger.failure is not None:
+            wrong["ledger"] = self.ledger.failure
+        blind = [watch.name for watch in self._watches if not watch.stands_by and watch.blind_for >= BLIND_SECONDS]
+        if blind:
+            wrong["switches"] = f"nobody watches {', '.join(blind)}"
+        if self._reload_failed is not None:
+            wrong["configuration"] = self._reload_failed
+        if self._stopping:
+            wrong["stopping"] = "it was told to end"
+        return wrong
+
+    def _parts(self) -> list[tuple[str, LedgerWriter | Sealer | Surroundings | Watch]]:
+        """What must go on as long as we serve."""
+        watches = [(f"the watch of {watch.name}", watch) for watch in self._watches]
+        return [
+            ("the ledger", self.ledger),
+            ("sealing", self._sealer),
+            ("looking around", self._surroundings),
+            *watches,
+        ]
+
+    def in_a_line(self) -> str:
+        """The same, for people."""
+        now = self.status()
+        wrong = f"; not good: {', '.join(sorted(now.not_good))}" if now.not_good else ""
+        return f"{now.calls} asked, {now.conversations} followed, {self.recorded} recorded{wrong}"
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
@@ -293,4 +375,10 @@ class Application:
         metrics.WRITABLE.set(self.ledger.failure is None)
         metrics.WATCHED.clear()
         for watch in self._watches:
-            metrics.WATCHED.labels("{}:{}".format(*watch.address)).set(watch.blind_since is None or watch.stands_by)
+            metrics.WATCHED.labels(watch.name).set(watch.blind_since is None or watch.stands_by)
+
+
+def _disks(configuration: Configuration) -> dict[str, Path]:
+    """What lies where, for ``Surroundings``."""
+    disks = {"recordings": Path(configuration.recordings.folder)}
+    return disks if configuration.ledger.url else disks | {"ledger": configuration.ledger.path}

@@ -149,7 +149,8 @@ class Adopting:
     def _is_in(self, visit: Visit, queue: str, member: str | None) -> None:
         visit.member = member or visit.member
         if queue:
-            visit.moves_to(queue, self._following.house.policy(visit.ref.line, queue))
+            house = self._following.house_at(visit.began)
+            visit.moves_to(queue, house.policy(visit.ref.line, queue))
             self._following.tell(visit, ev.QueueEntered(queue))
 
     def _never_asked(self, channel: Channel) -> None:
@@ -226,11 +227,12 @@ class Adopting:
     def begin(self, channel: Channel, queue: str, member: str | None, rows: list[Entry], why: str | None) -> Visit:
         """Follow a visit whose rows are known; ``why`` it had to be taken up late, if so."""
         following = self._following
-        line = following.house.lines.get(channel.line)
-        queue = queue or (rows[-1].queue if rows else "") or (line.queue_name if line else "")
-        policy = following.house.policy(channel.line, queue)
         began = rows[0].at if rows else datetime.now(timezone.utc)
-        stem = recording_stem(following.house.folder, channel.visit, began.date())
+        house = following.house_at(began.timestamp())
+        line = house.lines.get(channel.line)
+        queue = queue or (rows[-1].queue if rows else "") or (line.queue_name if line else "")
+        policy = house.policy(channel.line, queue)
+        stem = recording_stem(house.folder, channel.visit, began.date())
         told = adoption.told(rows)
         running = self._running(channel.uuid, stem)
         state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says, running)

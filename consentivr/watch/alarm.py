@@ -45,15 +45,22 @@ class Alarm:
 
     def __init__(self, command: Sequence[str] | None) -> None:
         """``command`` gets incidents on its standard input, each as a line of JSON."""
-        self._command = list(command or ())
+        self._command: list[str] = []
+        self._workers: list[gevent.Greenlet] = []
         self._waiting: deque[dict[str, Any]] = deque()
         self._left_out = 0
         self._some = gevent.event.Event()
-        self._workers = [gevent.spawn(self._work) for _ in range(WORKERS)] if command else []
         self._busy = 0
         self.incidents = 0
         self.untold = 0
         """Incidents that no command was told of, or whose command failed."""
+        self.take(command)
+
+    def take(self, command: Sequence[str] | None) -> None:
+        """Tell this one from now on; None: nobody."""
+        self._command = list(command or ())
+        if self._command and not self._workers:
+            self._workers = [gevent.spawn(self._work) for _ in range(WORKERS)]
 
     def raise_(self, about: CallRef, turn: Turn, evidence: dict[str, Any]) -> None:
         """Returns at once. Names no file of another recorder: its path may hold a number."""

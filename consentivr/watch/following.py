@@ -47,6 +47,9 @@ log = structlog.get_logger(__name__)
 GONE_SECONDS = 1.0
 """So long after the switch knew nothing of a leg its end may still be told."""
 
+FORMER_HOUSES = 20
+"""So many are remembered, of configurations that were taken one after the other."""
+
 TICK_SECONDS = 0.25
 """How exactly deadlines are kept when nothing happens."""
 
@@ -66,6 +69,9 @@ class Following:
         """``seen_until``: when this process saw the switch last (Unix time, seconds), if it has."""
         self.connection = connection
         self.house = house
+        """As it is now; ``house_at`` for a visit that may have begun before."""
+        self._former: list[tuple[float, House]] = []
+        """Until when (Unix time, seconds) another one was so, the oldest first."""
         self.ledger = ledger
         self.sealer = sealer
         self.alarm = alarm
@@ -90,6 +96,16 @@ class Following:
         """Files that nothing records to any more, without a word of the stream so far; since when."""
         self._inbox: deque[Callable[[], None]] = deque()
         self._beside = gevent.pool.Group()
+
+    def take(self, house: House) -> None:
+        """From now on it is so; who arrived before is followed as it was then."""
+        self._former = [*self._former[1 - FORMER_HOUSES :], (time.time(), self.house)]
+        self.house = house
+        self.people.take(house)
+
+    def house_at(self, arrived: float) -> House:
+        """As it was when a caller arrived (Unix time, seconds), as far as this connection goes back."""
+        return next((house for until, house in self._former if arrived < until), self.house)
 
     def run(self) -> None:
         """Take up what is there, then follow."""

@@ -45,6 +45,10 @@ class People:
         self._agreed: dict[str, dict[str, Permission]] = {}
         """By leg, by queue."""
 
+    def take(self, house: House) -> None:
+        """Whoever is asked about from now on."""
+        self._house = house
+
     def agent_found(self, leg: str, agent: str) -> None:
         """mod_callcenter says who it bridged."""
         self._agents[leg] = agent

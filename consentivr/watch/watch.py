@@ -49,6 +49,8 @@ class Watch:
         lease: Lease,
     ) -> None:
         self.address = address
+        self.name = "{}:{}".format(*address)
+        """Of the switch, in log and metrics."""
         self._login = login
         self._house = house
         self._ledger = ledger
@@ -63,6 +65,12 @@ class Watch:
         """When this process saw the switch last; None: never."""
         self.stands_by = False
         """Whether another process watches this switch."""
+
+    def take(self, house: House) -> None:
+        """What is so for callers who arrive from now on."""
+        self._house = house
+        if self._following is not None:
+            self._following.take(house)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -108,10 +116,10 @@ class Watch:
                 self.blind_since = self.blind_since or time.time()
                 if str(error) != why:
                     why = str(error)
-                    log.error("the watch is blind: see switches", switch="{}:{}".format(*self.address), why=why)
+                    log.error("the watch is blind: see switches", switch=self.name, why=why)
             except Exception:
                 self.blind_since = self.blind_since or time.time()
-                log.exception("the watch failed; it begins anew", switch="{}:{}".format(*self.address))
+                log.exception("the watch failed; it begins anew", switch=self.name)
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
@@ -120,7 +128,7 @@ class Watch:
             self.stands_by = False
             return True
         if not self.stands_by:
-            log.info("another process watches this switch", switch="{}:{}".format(*self.address))
+            log.info("another process watches this switch", switch=self.name)
         self.stands_by = True
         return False
 
@@ -134,7 +142,7 @@ class Watch:
         ]
         try:
             blind = round(time.time() - (self.blind_since or time.time()), 1)
-            log.info("watching", switch="{}:{}".format(*self.address), blind_s=blind)
+            log.info("watching", switch=self.name, blind_s=blind)
             self._following, self.blind_since = following, None
             following.run()
         finally:
@@ -161,9 +169,14 @@ class Watch:
         """Who has lost the lease must not act any more: somebody else may have it."""
         while self._lease.holds():
             gevent.sleep(LEASE_PAUSE_S)
-        log.error("the lease on this switch is lost; somebody else may watch it", switch="{}:{}".format(*self.address))
+        log.error("the lease on this switch is lost; somebody else may watch it", switch=self.name)
         connection.stop()
         following.post(lambda: None)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it ended, although it should go on."""
+        return self._greenlet is not None and self._greenlet.ready()
 
     def follows(self, channel_uuid: str) -> bool:
         """Whether a conversation of this caller's leg is followed now."""

@@ -1,8 +1,8 @@
-"""Flask on gevent's server. Every answer is JSON, but for /metrics; every request but /health needs the token."""
+"""Flask on gevent's server. Every answer is JSON, but for /metrics; requests but /health and /ready need a token."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,12 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 4096
 
+WITHOUT_TOKEN = ("/health", "/ready")
+"""Told to everybody: what is wrong by its name only, not why."""
+
+UNHARMED = frozenset({"configuration"})
+"""May be wrong while callers are asked and recorded as before."""
+
 WRONG_TOKEN_SECONDS = 1.0
 """So long whoever shows a wrong token waits for the answer."""
 
@@ -28,18 +34,19 @@ WRONG_TOKEN_SECONDS = 1.0
 @dataclass(frozen=True)
 class Status:
     """How the service is: calls that are being asked, conversations that are followed, rows that are not durable yet,
-    why rows cannot be written, whether every switch is watched (here, or by another process); since the start: how many
-    incidents there were, how many of them ``watch.command`` was not told of, how many connections of who is no switch
-    of ours."""
+    whether every switch is watched now, here or by another process; since the start: how many incidents there were, how
+    many of them ``watch.command`` was not told of, how many connections of who is no switch of ours. ``not_good``: what
+    is not as it should be, and why: ``process`` (a part of ours ended), ``ledger``, ``switches``, ``sounds``, ``disk``,
+    ``configuration``, ``stopping``."""
 
     calls: int
     conversations: int
     ledger_rows_pending: int
-    ledger_failure: str | None
     watching: bool
     incidents: int
     untold: int
     refused: int
+    not_good: Mapping[str, str]
 
 
 class Desk(Protocol):
@@ -80,7 +87,7 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
 
     @app.before_request
     def who_asks() -> None:
-        if request.path == "/health":
+        if request.path in WITHOUT_TOKEN:
             return
         try:
             asker = tokens.asker(request.headers.get("Authorization", "").removeprefix("Bearer "))
@@ -107,9 +114,16 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
 
     @app.get("/health")
     def health() -> tuple[Response, int]:
-        status = desk.status()
-        good = status.ledger_failure is None and status.watching
+        """Whether the process itself is well; else start it anew."""
+        good = "process" not in desk.status().not_good
         return jsonify(good=good), 200 if good else 503
+
+    @app.get("/ready")
+    def ready() -> tuple[Response, int]:
+        """Whether a caller who is put through now is asked, and recorded after a yes."""
+        wrong = desk.status().not_good.keys()
+        good = wrong <= UNHARMED
+        return jsonify(ready=good, not_good=sorted(wrong)), 200 if good else 503
 
     @app.get("/v1/status")
     def status() -> Response:

@@ -28,19 +28,18 @@ TAKES_OVER_S = 5.0
 
 
 class Both:
-    """A service and another one, beside the same switch; the other one may do nothing but watch."""
+    """A service and another one, beside the same switch; the other one may stand by for the first."""
 
-    def __init__(self, configuration: Configuration, folder: Path, *, watch_only: bool) -> None:
+    def __init__(self, configuration: Configuration, folder: Path, *, standby: bool) -> None:
         self.first = Served(configuration, folder, speed=20)
         self.switch, self.socket = self.first.switch, self.first.event_socket
         data = yaml.safe_load(self.first.yaml.read_text())
-        if not watch_only:
-            data["service"]["listen"] = f"127.0.0.1:{free_port()}"
+        data["service"]["standby" if standby else "listen"] = f"127.0.0.1:{free_port()}"
         other = folder / "other"
         other.mkdir()
         path = other / "consentivr.yaml"
         path.write_text(yaml.safe_dump(data), encoding="utf-8")
-        self.second = serve(path, *["--watch-only"] * watch_only)
+        self.second = serve(path, *["--standby"] * standby)
         self._log = other / "serve.log"
         until(lambda: "another process watches" in self._log.read_text(), 20, lambda: self._log.read_text())
 
@@ -63,11 +62,11 @@ class Both:
         return [row.turn for row in self.rows(channel)]
 
 
-@pytest.fixture(params=[False, True], ids=["two of a kind", "one only watches"])
+@pytest.fixture(params=[False, True], ids=["two of a kind", "one stands by"])
 def both(
     request: pytest.FixtureRequest, configure: Callable[..., Configuration], tmp_path: Path, location: str | Path
 ) -> Iterator[Both]:
-    made = Both(configure(ledger=location), tmp_path, watch_only=request.param)
+    made = Both(configure(ledger=location), tmp_path, standby=request.param)
     yield made
     made.end()
 

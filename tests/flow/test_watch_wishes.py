@@ -182,7 +182,7 @@ def test_a_pause_is_silence_in_the_file_until_somebody_ends_it(talks: Make) -> N
 def test_a_pause_that_nobody_ends(talks: Make, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """The default: it stays, and the agent is told, again and again. Ending by itself is an explicit choice."""
     made = talks()
-    house = made.application._house
+    house = made.application._rules.house
     object.__setattr__(house, "remind_paused_s", 0.5)
     object.__setattr__(house, "resume_after_s", 0.8 if how == "ends by itself" else None)
     channel = made.talking(YES)
@@ -268,7 +268,8 @@ def test_an_agents_desktop(talks: Make) -> None:
     assert desktop.ask(target, pause)[0] == 409
     assert desktop.wishes(f"/v1/agents/{ALICE}/recording", "resume") == 200
     assert desktop.wishes("/v1/agents/nobody/recording", "pause") == 404
-    assert desktop.ask("/health", None, "")[0] == 200
+    assert desktop.ask("/health", None, "") == (200, '{"good":true}\n')
+    assert desktop.ask("/ready", None, "") == (200, '{"not_good":[],"ready":true}\n')
     status = json.loads(desktop.ask("/v1/status")[1])
     assert (status["calls"], status["conversations"], status["watching"]) == (0, 1, True)
     metrics = desktop.ask("/metrics")[1]
@@ -281,7 +282,9 @@ def test_an_agents_desktop(talks: Make) -> None:
     made.ended(channel)
     assert desktop.wishes(channel, "withdraw") == 404
     made.event_socket.cut()
-    until(lambda: desktop.ask("/health", None, "")[0] == 503)
+    until(lambda: desktop.ask("/ready", None, "") == (503, '{"not_good":["switches"],"ready":false}\n'))
+    assert desktop.ask("/health", None, "")[0] == 200, "another process would see no more"
+    assert "nobody watches 127.0.0.1:" in desktop.ask("/v1/status")[1]
     assert desktop.wishes(channel, "withdraw") == 404
 
 
