@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 
-from consentivr.config import Configuration
+from consentivr.config import Configuration, announcing
 from consentivr.files import read_secret
 from consentivr.resources import shipped
 from consentivr.service.build import FREESWITCH, rendered
@@ -26,7 +25,7 @@ PROGRAM = "/usr/bin/consentivr"
 
 def sample_languages() -> list[str]:
     """In which we have wordings to begin with."""
-    return list(yaml.safe_load(_sample())["announcements"])
+    return list(announcing.languages())
 
 
 def first_yaml(facts: Facts, *, number: str, queue: str, language: str, context: str, agents: Mapping[str, str]) -> str:
@@ -46,7 +45,6 @@ def first_yaml(facts: Facts, *, number: str, queue: str, language: str, context:
         agents=agents,
         # FusionPBX's own template of a queue loses the variable by which it would record.
         mode="caller_opt_in" if facts.switch.programmed else "permanent_opt_out",
-        announcements=_announcements(language),
     )
 
 
@@ -129,20 +127,6 @@ def _is_here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _sample() -> str:
-    return (shipped("config") / "consentivr.yaml").read_text(encoding="utf-8")
-
-
-def _announcements(language: str) -> str:
-    """The wordings of one language as they stand in the sample."""
-    text = _sample()
-    root: Any = yaml.compose(text, yaml.SafeLoader)
-    for key, value in next(value for name, value in root.value if name.value == "announcements").value:
-        if key.value == language:
-            return text[key.start_mark.index - key.start_mark.column : value.end_mark.index].rstrip()
-    raise KeyError(language)
 
 
 def _fill(name: str, **values: Any) -> str:
