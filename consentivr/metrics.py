@@ -42,6 +42,12 @@ WATCHED = Gauge("consentivr_switch_watched", "1 while this process or another fo
 INCIDENTS = Counter("consentivr_incidents", "Incidents, as watch.command is told of them", ["incident"])
 UNTOLD = Counter("consentivr_incidents_untold", "Incidents that watch.command was not told of")
 
+FINDINGS = Gauge(
+    "consentivr_switch_findings",
+    "Findings of how the switch is set up, by level: bad, warning, not seen",
+    ["switch", "level"],
+)
+
 # --- the ledger ------------------------------------------------------------------------------
 
 ROWS = Counter("consentivr_ledger_rows", "Rows made durable, by their turn", ["turn"])

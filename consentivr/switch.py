@@ -195,24 +195,112 @@ def permission(path: str, *, stereo: bool) -> dict[str, str]:
     }
 
 
-NEUTRAL = dict.fromkeys(
-    (
-        "RECORD_APPEND",
-        "RECORD_HANGUP_ON_ERROR",
-        "RECORD_READ_ONLY",
-        "RECORD_STEREO_SWAP",
-        "RECORD_TOGGLE_ON_REPEAT",
-        "RECORD_WRITE_ONLY",
-        "recording_follow_transfer",
-    ),
-    "false",
-)
-"""A global variable is every channel's default: one of these, set somewhere, would change our recordings."""
+NEUTRAL = {
+    "RECORD_ANSWER_REQ": "false",
+    "RECORD_APPEND": "false",
+    "RECORD_CHECK_BRIDGE": "false",
+    "RECORD_FINAL_TIMEOUT_MS": "-1",
+    "RECORD_HANGUP_ON_ERROR": "false",
+    "RECORD_INITIAL_TIMEOUT_MS": "-1",
+    "RECORD_MIN_SEC": "0",
+    "RECORD_PRE_BUFFER_FRAMES": "25",
+    "RECORD_READ_ONLY": "false",
+    "RECORD_SILENCE_THRESHOLD": "-1",
+    "RECORD_STEREO_SWAP": "false",
+    "RECORD_TOGGLE_ON_REPEAT": "false",
+    "RECORD_USE_THREAD": "true",
+    "RECORD_WRITE_ONLY": "false",
+    "enable_file_write_buffering": "true",
+    "media_bug_answer_req": "false",
+    "record_sample_rate": "0",
+    "recording_follow_transfer": "false",
+}
+"""A global variable is every channel's default: one of these, set somewhere, would change our recordings. Each has here
+what FreeSWITCH does without it (switch_ivr_async.c, switch_core_media_bug.c, 1.10.12); a text in the file's header
+(RECORD_TITLE and its like) changes no sound, and has no such value."""
+
+UNTOLD_DIGITS = {"digits_dialed_filter": "^(.*)$"}
+"""Call records have the keys that were pressed on a leg; with this they have a letter for each (switch_channel.c)."""
 
 
 def refusal(channel_uuid: str, decision: str) -> dict[str, str]:
     """The variables of a channel that may not be recorded (any more)."""
     return {NO_RECORD: "true", RECORD_FILE: unrecordable(channel_uuid), DECISION: decision}
+
+
+# --- how it is set up ------------------------------------------------------------------------
+
+GLOBALS = "global_getvar"
+"""Without a name: every global variable, secrets too."""
+MODULES = "show modules as json"
+APIS = "show api as json"
+QUEUES = 'json {"command":"callcenter_config","data":{"arguments":"queue list"}}'
+"""As mod_callcenter has loaded them."""
+AGENTS = 'json {"command":"callcenter_config","data":{"arguments":"agent list"}}'
+PROFILES = "sofia xmlstatus"
+LOG = "log 7"
+"""No API command, and no question: what is written into the log is looked for there (``check.probe``). Never ask
+``fsctl loglevel`` for the level: without one it switches every log off (FREESWITCH.md, section 14)."""
+DIALPLAN, DIRECTORY = "xml_locate dialplan", "xml_locate directory"
+"""What the next call gets: also what a module answers for the whole of it."""
+
+
+def is_loaded(module: str) -> str:
+    return f"module_exists {_word(module)}"
+
+
+def log_line(text: str) -> str:
+    """Let the switch log a line at the level at which it logs keys. ``text`` must be words of ours."""
+    return f"log info {text}"
+
+
+def configuration(name: str) -> str:
+    """What a module would load next, from ``NAME.conf``."""
+    return f"xml_locate configuration configuration name {_word(name)}.conf"
+
+
+def profile(name: str) -> str:
+    """A SIP profile as it is loaded."""
+    return f"sofia xmlstatus profile {_word(name)}"
+
+
+def user_is_there(user: str) -> str:
+    """``user`` as ``name@domain``."""
+    name, _, domain = user.partition("@")
+    return f"user_exists id {_word(name)} {_word(domain)}"
+
+
+def variable_of_user(user: str, name: str) -> str:
+    return f"user_data {_word(user)} var {_word(name)}"
+
+
+def lets_in(address: str, acl: str) -> str:
+    """Whether an access list lets an address in."""
+    return f"acl {address} {_word(acl)}"
+
+
+def module_of(command: str) -> str | None:
+    """The module without which a question means nothing; None where a switch can answer in any case."""
+    first, _, rest = command.partition(" ")
+    if command in (QUEUES, AGENTS):
+        return "mod_callcenter"
+    if first in ("sofia", "conference"):
+        return f"mod_{first}"
+    if first == "xml_locate" and rest.endswith(".conf"):
+        name = rest.rpartition(" ")[2].removesuffix(".conf").removeprefix("mod_")
+        return None if name in ("switch", "modules") else f"mod_{name}"
+    return None
+
+
+def _word(name: str) -> str:
+    if not is_word(name):
+        raise ValueError("a name that cannot stand in a command")
+    return name
+
+
+def is_word(name: str) -> bool:
+    """Whether a name can stand in a command: of a profile, a user, an access list."""
+    return re.fullmatch(r"[\w.@+:-]+", name, re.ASCII) is not None
 
 
 # --- what it answers -------------------------------------------------------------------------

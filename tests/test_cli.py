@@ -26,6 +26,7 @@ from consentivr.config import Configuration, load
 from consentivr.lab.caller import Caller
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.laboratory import Laboratory, simulated_switch
+from consentivr.ledger import Ledger
 from consentivr.resources import room_for_calls, room_to_turn_away
 from tests.ledgers import as_administrator
 
@@ -75,9 +76,27 @@ def test_check_finds_what_has_no_end(path: Path) -> None:
 def test_check_is_good(path: Path) -> None:
     done = run("check", "-c", str(path))
     assert done.exit_code == 0, done.output
-    assert "is free" in done.output
-    assert "its event socket lets us in" in done.output
     assert "bad" not in done.output
+    well = [line for line in done.output.splitlines() if line.startswith("here: well: ")]
+    assert len(well) == 1, "one line for what is well"
+    assert all(word in well[0] for word in ("sounds", "ledger", "switch 127.0.0.1:", "port"))
+    found = {one["what"]: one for one in json.loads(run("check", "-c", str(path), "--json").stdout)}
+    assert "is free" in found["port"]["said"]
+    assert "lets us in" in next(one["said"] for what, one in found.items() if what.startswith("switch "))
+    assert found["ledger"]["said"].startswith("there is none yet: 'serve' begins one in ")
+    assert not Path(yaml.safe_load(path.read_text())["ledger"]["path"]).exists(), "a look makes nothing"
+
+
+def test_a_finding_tells_why_how_to_mend_it_and_where(path: Path) -> None:
+    data = yaml.safe_load(path.read_text())
+    data["queues"]["support"]["retention"] = {"audio_days": 90}
+    path.write_text(yaml.safe_dump(data))
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if text == "    retention:")
+    done = run("check", "-c", str(path), "--no-port")
+    assert done.exit_code == 1
+    said = done.output.partition("bad: retention support")[2].splitlines()[1:4]
+    assert [text.split()[0] for text in said] == ["why:", "mend:", "where:"]
+    assert said[2].strip() == f"where: {path}:{line} - queues.support.retention"
 
 
 def test_check_finds(path: Path, configure: Callable[..., Configuration]) -> None:
@@ -93,14 +112,15 @@ def test_check_finds(path: Path, configure: Callable[..., Configuration]) -> Non
     assert done.exit_code == 1
     findings = {finding["what"]: finding for finding in json.loads(done.output)}
     assert findings["sound de/8000/question"]["level"] == "bad"
-    assert "prompts build" in findings["sound de/8000/question"]["said"]
+    assert "prompts build" in findings["sound de/8000/question"]["mend"]
     assert findings["ledger"]["level"] == "bad"
     assert "cannot be listened on" in findings["port"]["said"]
 
 
 def test_check_finds_what_others_may_read(path: Path, tmp_path: Path) -> None:
-    assert run("check", "-c", str(path), "--no-port").exit_code == 0
     ledger, recordings = tmp_path / "ledger.sqlite3", tmp_path / "recordings"
+    Ledger(ledger).close()
+    assert run("check", "-c", str(path), "--no-port").exit_code == 0
     assert ledger.stat().st_mode & 0o777 == 0o600
     copy = tmp_path / "ledger.sqlite3.bak"
     copy.write_bytes(ledger.read_bytes())
@@ -110,13 +130,12 @@ def test_check_finds_what_others_may_read(path: Path, tmp_path: Path) -> None:
     recordings.chmod(0o755)
     done = run("check", "-c", str(path), "--no-port", "--json")
     assert done.exit_code == 1
-    found = {finding["what"]: finding["said"] for finding in json.loads(done.output) if finding["level"] == "bad"}
-    assert found["mode of ledger.sqlite3"] == (
-        f"{ledger}: others than its owner may read or change it (0004): run 'chmod 600 {ledger}'"
-    )
-    assert "(0040)" in found["mode of ledger.sqlite3.bak"]
-    assert "has mode 0755" in found["recordings"]
-    assert f"chmod 2770 {recordings}" in found["recordings"]
+    found = {finding["what"]: finding for finding in json.loads(done.output) if finding["level"] == "bad"}
+    assert found["mode of ledger.sqlite3"]["said"] == f"{ledger}: others than its owner may read or change it (0004)"
+    assert found["mode of ledger.sqlite3"]["mend"] == f"run 'chmod 600 {ledger}'"
+    assert "(0040)" in found["mode of ledger.sqlite3.bak"]["said"]
+    assert "has mode 0755" in found["recordings"]["said"]
+    assert f"chmod 2770 {recordings}" in found["recordings"]["mend"]
     assert len(found) == 3
     for file, mode in ((ledger, 0o600), (copy, 0o600), (recordings, 0o2770)):
         file.chmod(mode)
@@ -172,7 +191,7 @@ def _sections(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     [
         (
             {"address": "127.0.0.1:1"},
-            "conversations cannot be followed, so nothing is recorded: see event_socket.conf.xml",
+            "conversations cannot be followed, so nothing is recorded",
         ),
         ({"password_file": "/nowhere/x"}, "No such file"),
     ],
@@ -674,5 +693,7 @@ def test_a_lost_ledger_is_a_finding(signed: Signed) -> None:
     assert not ledger.exists()
     Path(data["ledger"]["head_file"]).unlink()
     assert run("check", "-c", str(path)).exit_code == 0
+    assert not ledger.exists(), "'serve' begins one, not a look"
+    Ledger(ledger).close()
     done = run("ledger", "verify", "-c", str(path))
     assert (done.exit_code, "row 1: empty" in done.output) == (1, True), done.output

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 import consentivr
+from consentivr.check import TABLE
 from consentivr.cli import main
 from consentivr.core.consent import Reason
 from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, Taps, WhileHeld
@@ -43,6 +44,12 @@ def test_the_administrator_finds_every_turn_reason_and_mode() -> None:
     text = read("admin.md")
     for word in [*Turn, *Reason, *RecordingMode]:
         assert f"`{word.value}`" in text, word
+
+
+def test_every_row_of_the_check_is_explained() -> None:
+    page = read("check.md")
+    for row in TABLE:
+        assert f"| {row.title} |" in page, row.title
 
 
 def test_the_administrator_finds_every_choice() -> None:

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from consentivr.check import Level
+from consentivr.check.law import agents_line
 from consentivr.cli import main
 from consentivr.config import ConfigError, Configuration, loads
 from consentivr.config.agents import AgentsLine
@@ -23,7 +25,8 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.ledger import REGISTER, Ledger, Search
 from consentivr.service.build import rendered
-from consentivr.service.check import check_agents_line, private_files
+from consentivr.service.here import pins as check_pins
+from consentivr.service.here import private_files
 from tests.esl.peers import CONNECT_REPLY, OK, proven
 from tests.flow.talks import until
 
@@ -234,12 +237,12 @@ def test_a_pin_is_set_from_the_command_line(house: Configuration, tmp_path: Path
 
 
 def test_check_looks_at_the_pins_and_at_the_wording(house: Configuration, tmp_path: Path) -> None:
-    said = {finding.what: (finding.level, finding.said) for finding in check_agents_line(house)}
-    assert said["agents.line"][0] == "warning", "its wording names no key"
-    assert "agents' PINs" not in said
+    assert [one.level for one in agents_line(house)] == [Level.WARNING], "its wording names no key"
+    assert list(check_pins(house)) == []
     assert tmp_path / "agents.pins" in private_files(house)
     (tmp_path / "agents.pins").unlink()
-    assert "agents pin set" in str(check_agents_line(house))
+    (missing,) = check_pins(house)
+    assert "agents pin set" in missing.mend
 
 
 @pytest.mark.parametrize(

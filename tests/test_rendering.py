@@ -51,6 +51,8 @@ def files(line: DialplanLine | None = None, *, secret: str | None = SECRET, **ch
         hosts=["127.0.0.1:8184", "127.0.0.1:8185"],
         watchdog_s=20,
         secret=secret,
+        neutral={"RECORD_APPEND": "false"},
+        untold={"digits_dialed_filter": "^(.*)$"},
     )
 
 
@@ -69,6 +71,7 @@ def test_the_dialplan_never_loses_a_call_and_never_records_by_accident() -> None
         ("unset", "consent_decision"),
         ("set", "consent_handled=false"),
         ("set", "consent_joined_before=${cc_queue_joined_epoch}"),
+        ("set", "digits_dialed_filter=^(.*)$"),
         ("set", "sip_disable_recording=true"),
         (
             "set",
@@ -137,9 +140,10 @@ def test_a_permanent_line_is_not_flagged() -> None:
     text = files(mode=RecordingMode.PERMANENT)[DIALPLAN]
     assert "consent_no_record=true" not in text
     assert ("set", "RECORD_STEREO=true") in actions(text, "consentivr-support")
+    assert ("set", "RECORD_APPEND=false") in actions(text, "consentivr-support"), "also while we are away"
     mono = files(mode=RecordingMode.PERMANENT, stereo=False)[DIALPLAN]
     assert ("set", "RECORD_STEREO=false") in actions(mono, "consentivr-support")
-    assert "RECORD_STEREO" not in files()[DIALPLAN]
+    assert "RECORD_" not in files()[DIALPLAN]
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
@@ -154,6 +158,8 @@ def test_no_value_breaks_out_of_its_attribute(text: str) -> None:
         hosts=[text],
         watchdog_s=20,
         secret=SECRET,
+        neutral={"RECORD_APPEND": text},
+        untold={"digits_dialed_filter": text},
     )
     plain = files(unanswered_extension="6000")
     for name in (DIALPLAN, QUEUES):

@@ -34,7 +34,7 @@ UNHEEDED = (
 SLACK_SECONDS = 5.0
 """How much later than expected the switch may report."""
 
-EXPORTED = (switch.NO_RECORD, switch.DECISION, "sip_disable_recording")
+EXPORTED = (switch.NO_RECORD, switch.DECISION, "sip_disable_recording", *switch.UNTOLD_DIGITS, *switch.NEUTRAL)
 """What the agent's leg carries as well."""
 
 

@@ -11,6 +11,7 @@ import click
 import consentivr
 from consentivr.cli.agents import agents
 from consentivr.cli.bench import bench
+from consentivr.cli.check import check
 from consentivr.cli.common import (
     AS_JSON,
     CONFIG,
@@ -35,23 +36,6 @@ from consentivr.resources import shipped
 @click.version_option(consentivr.__version__, prog_name="consentivr")
 def main() -> None:
     """Asks a caller "may we record this call?" and keeps its word whatever breaks."""
-
-
-@main.command()
-@CONFIG
-@AS_JSON
-@click.option("--no-port", is_flag=True, help="Do not look at the port (consentivr is running).")
-def check(config_path: Path, print_json: bool, no_port: bool) -> None:
-    """Say whether 'serve' could work: configuration, sounds, ledger, recordings folder, port."""
-    from consentivr.service.check import check as look
-
-    findings = look(load_configuration(config_path), port=not no_port)
-    if print_json:
-        print_json_value([finding.__dict__ for finding in findings])
-    else:
-        print_table(["what", "", "said"], [[finding.what, finding.level, finding.said] for finding in findings])
-    if any(finding.level == "bad" for finding in findings):
-        sys.exit(1)
 
 
 @main.command()
@@ -124,6 +108,7 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
 
 main.add_command(agents)
 main.add_command(bench)
+main.add_command(check)
 main.add_command(incidents)
 main.add_command(ledger)
 main.add_command(person)

@@ -2,7 +2,7 @@
 
 from consentivr.config.errors import ConfigError, Mistake
 from consentivr.config.lines import LineConfiguration
-from consentivr.config.load import load, loads
+from consentivr.config.load import lines_of, load, loads
 from consentivr.config.model import Configuration
 from consentivr.config.queues import QueueConfiguration
 
@@ -12,6 +12,7 @@ __all__ = [
     "LineConfiguration",
     "Mistake",
     "QueueConfiguration",
+    "lines_of",
     "load",
     "loads",
 ]

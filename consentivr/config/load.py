@@ -137,16 +137,28 @@ def load(path: Path, warn: Callable[[str], None] = lambda text: None) -> Configu
 
     Raises ConfigError with every mistake in it.
     """
+    return loads(_text_of(path), str(path), warn)
+
+
+def _text_of(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(LONGEST + 1)
+            return file.read(LONGEST + 1)
     except FileNotFoundError:
         raise ConfigError(
             [Mistake(str(path), 1, "", "there is no such file", "'consentivr config example' prints one to start from")]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Mistake(str(path), 1, "", f"cannot be read: {error}")]) from None
-    return loads(text, str(path), warn)
+
+
+def lines_of(path: Path) -> Callable[[str], int]:
+    """The line of a key, named from the top (``service.listen``), or of the nearest thing around it.
+
+    Raises ConfigError when the file cannot be read.
+    """
+    document = _Document(_text_of(path), str(path))
+    return lambda key: document.line(tuple(key.split(".")))
 
 
 def loads(text: str, file: str = "<string>", warn: Callable[[str], None] = lambda text: None) -> Configuration:

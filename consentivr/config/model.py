@@ -14,7 +14,7 @@ from consentivr.config.agents import Agents
 from consentivr.config.evidence import LedgerSection, Numbers, Privacy, Recordings, RetentionSection
 from consentivr.config.lines import LineConfiguration, Question, Sounds
 from consentivr.config.queues import QueueConfiguration, Talks
-from consentivr.config.service import FreeSwitch, Http, Service, Switch, Watch
+from consentivr.config.service import Check, FreeSwitch, Http, Service, Switch, Watch
 from consentivr.config.values import Language, Name, Section, SpokenText
 from consentivr.core.policy import Announcement, LinePolicy, TalkPolicy
 
@@ -39,6 +39,7 @@ class Configuration(Section):
         "followed over its event socket.",
     )
     watch: Watch = Field(default_factory=Watch)
+    check: Check = Field(default_factory=Check)
     http: Http = Field(default_factory=Http)
     sounds: Sounds = Field(default_factory=Sounds)
     privacy: Privacy = Field(default_factory=Privacy)

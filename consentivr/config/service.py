@@ -15,6 +15,7 @@ from consentivr.config.values import (
     PeerNetwork,
     Section,
     SwitchPath,
+    SwitchText,
     SwitchWord,
     Whole,
 )
@@ -110,6 +111,16 @@ class Watch(Section):
     )
     sweep_s: Whole = Field(
         5, ge=1, le=300, description="So often the switch's own lists are held against what it told."
+    )
+
+
+class Check(Section):
+    """What 'consentivr check' and 'serve' find on a switch, and somebody answers for."""
+
+    known: dict[StrictStr, SwitchText] = Field(
+        default_factory=dict,
+        description="Findings by their names, each with the reason why it may stay: they count as good then.",
+        examples=[{"17 call records: mod_cdr_csv": "kept for the invoices, 30 days (logrotate)"}],
     )
 
 

@@ -68,5 +68,7 @@ class Turn(str, Enum):
 
     NOTICE_ADDED = "notice_added"
     """A wording is there from now on: decisions name it by its digest."""
+    SWITCH_CHECKED = "switch_checked"
+    """How a switch is set up is other than it was: evidence ``new``, ``gone``, and all that is found now."""
     TALLIED = "tallied"
     """How far something was counted whose rows are gone, or were written by 0.1.0."""

@@ -6,6 +6,7 @@ Here of the question and of the caller's word; ``talk_turns`` has those of the c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -33,6 +34,8 @@ class Row:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -53,6 +56,20 @@ class NoticeAdded(Row):
         """The row of a wording."""
         text_sha256 = hashlib.sha256(notice.text.encode("utf-8")).hexdigest()
         return cls(notice.digest, notice.language, text_sha256, notice.audio_sha256, notice.duration_ms)
+
+
+@dataclass(frozen=True)
+class SwitchChecked(Row):
+    """How a switch is set up is other than it was when it was last looked at; it is named by its event socket."""
+
+    turn: ClassVar[Turn] = Turn.SWITCH_CHECKED
+    switch: str
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    findings: Mapping[str, str]
+    """All that is found now, by name: ``warning`` or ``bad``."""
+    not_seen: tuple[str, ...]
+    """What could not be looked at: nothing is known of it."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The append-only store of who decided what, and what followed."""
 
 from consentivr.ledger.entry import NO_CALL, NO_CALLS, REGISTER, CallRef, Entry
-from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.errors import LedgerError, LedgerUnavailable, NoLedger
 from consentivr.ledger.head import HeadFile, check_head
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
 from consentivr.ledger.search import Search
@@ -21,6 +21,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "LedgerWriter",
+    "NoLedger",
     "PostgresLease",
     "Search",
     "SignedCheckpoint",

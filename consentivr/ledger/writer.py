@@ -224,6 +224,10 @@ class LedgerWriter:
                 found += self._read(_rows_of_visits, self._open, visits[start : start + READ_AT_ONCE])
         return found
 
+    def of_no_call(self, turn: Turn) -> list[Entry]:
+        """The rows of this turn that are of no call. Raises LedgerError."""
+        return self._read(_of_no_call, self._open, turn)
+
     @property
     def _open(self) -> Ledger:
         if self._ledger is None:
@@ -384,6 +388,10 @@ def _newest_of(ledger: Ledger) -> datetime | None:
 
 def _rows_of_visits(ledger: Ledger, visits: Sequence[str]) -> list[list[Entry]]:
     return list(ledger.rows_of_visits(visits))
+
+
+def _of_no_call(ledger: Ledger, turn: Turn) -> list[Entry]:
+    return list(ledger.read(Search(channel=NO_CALL, turn=turn.value)))
 
 
 def _lost(entry: Entry, why: str) -> None:

@@ -78,10 +78,13 @@ def render(
     watchdog_s: int,
     secret: str | None,
     agents_number: str | None = None,
+    neutral: Mapping[str, str],
+    untold: Mapping[str, str],
 ) -> dict[str, str]:
     """The files for an existing FreeSWITCH, by their path below its configuration folder.
 
     By ``secret`` the dialplan proves itself; ``agents_number`` is the one on which agents agree to be recorded.
+    Variables with their values: ``neutral`` for what is recorded by law, ``untold`` for every call.
     """
     values = {
         "lines": lines,
@@ -90,6 +93,8 @@ def render(
         "hosts": "|".join(hosts),
         "watchdog_s": watchdog_s,
         "secret": secret,
+        "neutral": neutral,
+        "untold": untold,
         "agents_number_regex": re.escape(agents_number) if agents_number else None,
     }
     return {

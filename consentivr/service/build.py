@@ -29,6 +29,7 @@ from consentivr.prompts import AudioProblem, Spoken, inspect, written_for
 from consentivr.recordings import Places
 from consentivr.rendering import DialplanLine, Queue, render
 from consentivr.resources import shipped
+from consentivr.switch import NEUTRAL, UNTOLD_DIGITS
 from consentivr.watch import House
 from consentivr.web import Tokens
 
@@ -94,6 +95,8 @@ def rendered(configuration: Configuration, secret: str | None = None) -> dict[st
         watchdog_s=configuration.freeswitch.connect_watchdog_s,
         secret=secret or dialplan_secret(configuration),
         agents_number=configuration.agents.line.number if configuration.agents.line else None,
+        neutral=NEUTRAL,
+        untold=UNTOLD_DIGITS,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 import consentivr
 from consentivr import metrics
 from consentivr.asking import Call, proof
+from consentivr.check.lookout import Lookout
 from consentivr.config import ConfigError, Configuration, load
 from consentivr.core import events as ev
 from consentivr.core.enrolling import Proof
@@ -36,7 +38,8 @@ from consentivr.service.build import (
     switches,
     tokens,
 )
-from consentivr.service.check import too_few
+from consentivr.service.check import connected, wanted_of
+from consentivr.service.here import too_few
 from consentivr.service.surroundings import Surroundings
 from consentivr.switch import VISIT
 from consentivr.threads import Worker
@@ -108,6 +111,17 @@ class Application:
             )
             for address, login in switches(configuration)
         ]
+        self._lookouts = [
+            Lookout(
+                str(switch.address),
+                partial(connected, switch),
+                wanted_of(configuration, switch),
+                self.ledger,
+                self._alarm,
+                partial(_watches, watch),
+            )
+            for switch, watch in zip(configuration.switches, self._watches, strict=True)
+        ]
         self._retention = self._daily_retention()
         self._server = OutboundServer(
             listen or (configuration.service.standby if standby else configuration.service.listen),
@@ -177,6 +191,8 @@ class Application:
         self._listen()
         for watch in self._watches:
             watch.start()
+        for lookout in self._lookouts:
+            lookout.start()
         log.info(
             "serving",
             address="{}:{}".format(*self.address),
@@ -212,6 +228,8 @@ class Application:
         self._rules, self._reload_failed = found, None
         for watch in self._watches:
             watch.take(found.house)
+        for switch, lookout in zip(configuration.switches, self._lookouts, strict=True):
+            lookout.wanted = wanted_of(configuration, switch)
         self._sealer.places = found.places
         self._alarm.take(configuration.watch.command)
         self._surroundings.sounds = found.sounds
@@ -264,6 +282,8 @@ class Application:
         if self._retention is not None:
             self._retention.stop()
         self._days.stop()
+        for lookout in self._lookouts:
+            lookout.stop()
         for watch in self._watches:
             watch.stop()
         self._surroundings.stop()
@@ -349,7 +369,7 @@ class Application:
             wrong["stopping"] = "it was told to end"
         return wrong
 
-    def _parts(self) -> list[tuple[str, LedgerWriter | Sealer | Surroundings | Watch]]:
+    def _parts(self) -> list[tuple[str, LedgerWriter | Lookout | Sealer | Surroundings | Watch]]:
         """What must go on as long as we serve."""
         watches = [(f"the watch of {watch.name}", watch) for watch in self._watches]
         return [
@@ -357,6 +377,7 @@ class Application:
             ("sealing", self._sealer),
             ("looking around", self._surroundings),
             *watches,
+            *((f"looking at {lookout.address}", lookout) for lookout in self._lookouts),
         ]
 
     def in_a_line(self) -> str:
@@ -376,6 +397,15 @@ class Application:
         metrics.WATCHED.clear()
         for watch in self._watches:
             metrics.WATCHED.labels(watch.name).set(watch.blind_since is None or watch.stands_by)
+        metrics.FINDINGS.clear()
+        for lookout in self._lookouts:
+            for level, number in lookout.counts().items():
+                metrics.FINDINGS.labels(lookout.address, level).set(number)
+
+
+def _watches(watch: Watch) -> bool:
+    """Whether this process watches the switch now."""
+    return watch.blind_since is None
 
 
 def _disks(configuration: Configuration) -> dict[str, Path]:

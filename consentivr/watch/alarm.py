@@ -70,14 +70,7 @@ class Alarm:
         log.error(
             f"incident: {turn.value}", channel=about.channel_uuid, visit=about.visit, queue=about.queue, **evidence
         )
-        if not self._command:
-            return
-        if len(self._waiting) >= WAITING_AT_MOST:
-            self._untold(1)
-            self._left_out += 1
-            log.error("watch.command is too slow: incidents are left out")
-            return
-        self._waiting.append(
+        self.tell(
             {
                 "incident": turn.value,
                 "channel_uuid": about.channel_uuid,
@@ -87,6 +80,17 @@ class Alarm:
                 **evidence,
             }
         )
+
+    def tell(self, said: dict[str, Any]) -> None:
+        """Let the command know of something that is no incident of a call. Returns at once."""
+        if not self._command:
+            return
+        if len(self._waiting) >= WAITING_AT_MOST:
+            self._untold(1)
+            self._left_out += 1
+            log.error("watch.command is too slow: incidents are left out")
+            return
+        self._waiting.append(said)
         self._some.set()
 
     def _untold(self, incidents: int) -> None:

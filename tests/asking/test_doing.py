@@ -11,7 +11,7 @@ import gevent.socket
 import pytest
 
 from consentivr.asking.channel import Channel
-from consentivr.asking.doing import PERFORM, UNHEEDED, Doing
+from consentivr.asking.doing import EXPORTED, PERFORM, UNHEEDED, Doing
 from consentivr.asking.hearing import Hearing
 from consentivr.core import actions as do
 from consentivr.core import events as ev
@@ -172,7 +172,7 @@ def test_joining_the_queue_takes_the_watchdog_off_last(word: str, whisper: str) 
     with saying(made) as said:
         sent = said.perform(do.JoinQueue(word))
         assert sent == [
-            "multiset ^^|cc_export_vars=crm_id,consent_decision,consent_no_record,sip_disable_recording"
+            f"multiset ^^|cc_export_vars=crm_id,consent_decision,consent_no_record,{','.join(EXPORTED[2:])}"
             f"|cc_outbound_announce=/s/8000/{whisper}.wav|consent_decision={word}|consent_handled=true"
             "|playback_terminators=#",
             "callcenter support@default",
@@ -186,7 +186,8 @@ def test_p4_what_others_set_on_the_channel_is_put_back() -> None:
         sent = said.perform(do.JoinQueue("refused"))
         assert "cc_outbound_announce" not in sent[0], "an announcement of others is left alone"
         assert sent[0].endswith("|playback_terminators="), "unset, as it was"
-        assert "cc_export_vars=consent_no_record,consent_decision,sip_disable_recording|" in sent[0]
+        assert f"cc_export_vars={','.join(EXPORTED)}|" in sent[0]
+        assert {"sip_disable_recording", "digits_dialed_filter", "RECORD_HANGUP_ON_ERROR"} < set(EXPORTED)
 
 
 def test_letting_go_closes_and_waits_for_nothing() -> None:

@@ -1,0 +1,103 @@
+"""What the law wants said and ended: wordings, terms of retention, purposes. Judged from the configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from consentivr.check.finding import Finding, Level
+from consentivr.config import Configuration, wording
+from consentivr.core.enrolling import AgentAnnouncement
+from consentivr.core.policy import RecordingMode
+from consentivr.privacy import missing
+
+
+def law(configuration: Configuration) -> list[Finding]:
+    """All of it."""
+    looks: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
+        questions,
+        agents_line,
+        purposes,
+        terms,
+        documents,
+    )
+    return [finding for look in looks for finding in look(configuration)]
+
+
+def _found(what: str, level: Level, said: str, mend: str = "", setting: str = "") -> Finding:
+    return Finding(what, level, said, mend, setting, part="law")
+
+
+def questions(configuration: Configuration) -> Iterator[Finding]:
+    """Both keys and the way back are told before the yes (GDPR art. 7(3))."""
+    for name, line in configuration.lines.items():
+        if not configuration.queues[line.queue].recording.mode.asks:
+            continue
+        what = f"question of line {name}"
+        back = configuration.question_of(name).withdrawal_keys
+        untold = configuration.untold_of(name)
+        if not untold:
+            yield _found(what, Level.GOOD, f"names both keys, and the way back ({back})")
+        for key in untold:
+            said = f"a caller may agree before the key {key} was named"
+            if key == back:
+                said = (
+                    f"a caller may agree before hearing that {back} takes it back; GDPR art. 7(3) wants it told before"
+                )
+            setting = f"announcements.{configuration.language_of(name)}.question"
+            yield _found(what, Level.WARNING, said, "see docs/admin.md, Announcements", setting)
+
+
+def agents_line(configuration: Configuration) -> Iterator[Finding]:
+    """The wording to which agents agree names its keys."""
+    line = configuration.agents.line
+    if line is None:
+        return
+    text, language = line.announcements[AgentAnnouncement.WORDING], line.language or configuration.language
+    untold = [
+        key for key in (line.agree_key, line.decline_key) if next(wording.places(text, language, key), None) is None
+    ]
+    if untold:
+        said = f"'wording' does not name the key {' and '.join(untold)}"
+        yield _found("agents.line", Level.WARNING, said, "name it", "agents.line.announcements.wording")
+    else:
+        yield _found("agents.line", Level.GOOD, "'wording' names both keys")
+
+
+def purposes(configuration: Configuration) -> Iterator[Finding]:
+    """Each queue says what its recordings are for (GDPR art. 5(1)(b)), and on what they rest."""
+    for name, queue in configuration.queues.items():
+        recording = queue.recording
+        what, setting = f"purpose {name}", f"queues.{name}.recording.purpose"
+        if recording.mode is RecordingMode.OFF:
+            yield _found(what, Level.GOOD, "nothing is recorded")
+        elif "purpose" not in recording.model_fields_set:
+            said = f"it is nobody's own: '{recording.purpose}' is what stands there when nothing is said"
+            yield _found(what, Level.WARNING, said, "say what the recordings are for", setting)
+        else:
+            basis = recording.legal_basis or "consent (GDPR art. 6(1)(a))"
+            yield _found(what, Level.GOOD, f"{recording.purpose}, on {basis}")
+
+
+def terms(configuration: Configuration) -> Iterator[Finding]:
+    """What is kept without an end is kept too long (GDPR art. 5(1)(e))."""
+    for name, queue in configuration.queues.items():
+        kept = queue.retention.terms()
+        what, setting = f"retention {name}", f"queues.{name}.retention"
+        if kept.rows_days is None:
+            said = f"what is known of its calls is kept for ever: see {setting}"
+            yield _found(what, Level.BAD, said, "set audio_days and rows_days", setting)
+        elif kept.refusals_days is None:
+            said = f"a refusal is kept as long as a yes, {kept.rows_days} days"
+            yield _found(what, Level.WARNING, said, "set refusals_days", setting)
+        else:
+            said = f"recordings {kept.audio_days} days, rows {kept.rows_days}, refusals {kept.refusals_days}"
+            yield _found(what, Level.GOOD, said)
+
+
+def documents(configuration: Configuration) -> Iterator[Finding]:
+    """What the documents of 'consentivr privacy' want is there."""
+    gaps = missing(configuration)
+    for name, what in gaps.items():
+        yield _found(f"privacy.{name}", Level.WARNING, f"is missing: {what}", f"set privacy.{name}", f"privacy.{name}")
+    if not gaps:
+        yield _found("privacy", Level.GOOD, "'consentivr privacy' has everything that its documents want")
