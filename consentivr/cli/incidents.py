@@ -70,7 +70,7 @@ def report(
         facts_of(configuration),
         language,
         now,
-        since=f"{search.since:%Y-%m-%d}" if search.since else "...",
+        since=f"{search.since:%Y-%m-%d}" if search.since else None,
         until=f"{search.until or now:%Y-%m-%d %H:%M} UTC",
         known=f"{known_since:%Y-%m-%d %H:%M}" if known_since else None,
         deadline=f"{known_since + timedelta(hours=72):%Y-%m-%d %H:%M}" if known_since else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 
 from consentivr.core.evidence import CallSummary
@@ -52,12 +53,12 @@ class Confirmation(Paper):
         if not self._calls:
             return [rights, self._contact]
         recipients = "; ".join(self._controller.recipients)
-        told = say("erased_recipients", recipients=recipients) if recipients else say("who_nobody")
+        told = say("erased_recipients", recipients=recipients) if recipients else say("erased_nobody")
         return [
             Section(say("erased_what"), calls=[self._call(call) for call in self._calls]),
-            Section(say("erased_left"), points=[say("left_entry", terms=self._terms()), say("left_receipt")]),
+            Section(say("erased_left"), points=[say("left_entry"), say("left_receipt")]),
             Section(say("erased_copies"), [say("erased_backups")]),
-            Section(say("who"), [told]),
+            Section(say("erased_told"), [told]),
             rights,
             self._contact,
         ]
@@ -73,15 +74,17 @@ class Confirmation(Paper):
         if erased:
             gone.append(self._say(plural("erased_recordings", erased), count=erased))
         left += [self._say("left_file_held" if held else "left_file") for held in sorted(set(files))]
-        facts = [("erased_gone", gone), ("erased_stays", left)]
+        facts = [("erased_gone", gone), ("erased_stays", left), ("kept_until", self._until(call))]
         return self._say("call", at=self._at(call.started_at)), [
             (self._say("line"), [self._line(call.line)]),
             *((self._say(name), said) for name, said in facts if said),
         ]
 
-    def _terms(self) -> str:
-        """How long the entries of these calls stay."""
-        terms = self._controller.terms or {}
-        days = sorted({terms.get(call.queue, RetentionTerms()).rows_days_of(call) or 0 for call in self._calls})
-        longest = 0 if 0 in days else days[-1]
-        return self._say("days", days=longest) if longest else self._say("no_term")
+    def _until(self, call: CallSummary) -> list[str]:
+        """How long its entry stays."""
+        if call.call in self._held:
+            return []
+        days = (self._controller.terms or {}).get(call.queue, RetentionTerms()).rows_days_of(call)
+        if days is None:
+            return [self._say("until_none_rows")]
+        return [self._say("until_rows", day=self._day(call.ended_at + timedelta(days=days)))]

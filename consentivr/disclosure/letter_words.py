@@ -165,8 +165,8 @@ WORDS: dict[str, dict[str, str]] = {
         "erased_left": "What stays of each call, and why",
         "left_entry": "The entry that the call took place: when, which of our numbers, what was asked and answered. "
         "Your number is not in it any more, nor anything else that names you. We must be able to show that we asked, "
-        "and kept your answer (Article 17(3)(b) with Article 5(2), Article 7(1) and Article 6(1)(c) GDPR). Kept: "
-        "{terms}.",
+        "and kept your answer (Article 17(3)(b) with Article 5(2), Article 7(1) and Article 6(1)(c) GDPR). "
+        "Until when, is said with the call.",
         "left_receipt": "A note that something was erased, and when. It does not name you. Without it an erasure would "
         "look like forgery.",
         "left_held": "everything, your number too: the call is needed for the establishment, exercise or defence of "
@@ -177,11 +177,13 @@ WORDS: dict[str, dict[str, str]] = {
         "(Article 17(3)(e) GDPR). We erase it when that is over.",
         "left_file": "a recording that this system could not erase by itself yet. We see to it, and write to you "
         "again.",
-        "erased_copies": "Copies",
+        "erased_copies": "Backups",
         "erased_backups": "In backups and logs of the database your number may stand until they expire. They are used "
         "for nothing else; if a backup is restored, we erase again.",
         "erased_recipients": "Those to whom we passed data on are told of the erasure, unless that is impossible or "
         "takes a disproportionate effort (Article 19 GDPR): {recipients}.",
+        "erased_told": "Who is told of it",
+        "erased_nobody": "We had passed the data on to nobody outside.",
     },
     "de": {
         "subject": "Ihr Auskunftsersuchen nach Art. 15 DSGVO: aufgezeichnete Telefongespräche",
@@ -355,7 +357,8 @@ WORDS: dict[str, dict[str, str]] = {
         "left_entry": "Der Eintrag, dass der Anruf stattfand: wann, unter welcher unserer Nummern, was gefragt und "
         "geantwortet wurde. Ihre Nummer steht nicht mehr darin, und auch sonst nichts, was Sie nennt. Wir müssen "
         "nachweisen können, dass wir gefragt und Ihre Antwort beachtet haben (Art. 17 Abs. 3 lit. b in Verbindung mit "
-        "Art. 5 Abs. 2, Art. 7 Abs. 1 und Art. 6 Abs. 1 lit. c DSGVO). Gespeichert: {terms}.",
+        "Art. 5 Abs. 2, Art. 7 Abs. 1 und Art. 6 Abs. 1 lit. c DSGVO). Bis wann er "
+        "bleibt, steht beim Anruf.",
         "left_receipt": "Ein Vermerk, dass und wann etwas gelöscht wurde. Er nennt Sie nicht. Ohne ihn sähe eine "
         "Löschung wie eine Fälschung aus.",
         "left_held": "alles, auch Ihre Nummer: Der Anruf wird zur Geltendmachung, Ausübung oder Verteidigung von "
@@ -367,10 +370,12 @@ WORDS: dict[str, dict[str, str]] = {
         "gebraucht wird (Art. 17 Abs. 3 lit. e DSGVO). Wir löschen sie, wenn das vorbei ist.",
         "left_file": "eine Aufzeichnung, die dieses System noch nicht selbst löschen konnte. Wir kümmern uns darum und "
         "schreiben Ihnen wieder.",
-        "erased_copies": "Kopien",
+        "erased_copies": "Sicherungskopien",
         "erased_backups": "In Sicherungskopien und Schreibprotokollen der Datenbank kann Ihre Nummer stehen, bis sie "
         "ablaufen. Zu anderem werden sie nicht verwendet; wird eine Kopie eingespielt, so löschen wir erneut.",
         "erased_recipients": "Denen, an die wir Daten weitergegeben haben, teilen wir die Löschung mit, soweit das "
         "nicht unmöglich oder unverhältnismäßig ist (Art. 19 DSGVO): {recipients}.",
+        "erased_told": "Wer davon erfährt",
+        "erased_nobody": "Wir hatten die Daten an niemanden außerhalb unseres Hauses weitergegeben.",
     },
 }

@@ -49,6 +49,7 @@ def run(configuration: Configuration, folder: Path, tell: Callable[[str], None],
         tell(f"  {channel.age_s:5.1f} s  {what}")
 
     outcomes = []
+    (folder / "recordings").mkdir(mode=0o700, parents=True, exist_ok=True)  # callers' voices, whatever the umask
     with Laboratory(configuration, folder, speed=speed, observer=observe) as laboratory:
         laboratory.register("1001@default")
         for name, caller in CALLERS.items():
