@@ -86,11 +86,12 @@ def terms(configuration: Configuration) -> Iterator[Finding]:
         if kept.rows_days is None:
             said = f"what is known of its calls is kept for ever: see {setting}"
             yield _found(what, Level.BAD, said, "set audio_days and rows_days", setting)
-        elif kept.refusals_days is None:
+        elif kept.refusals_days is None and queue.recording.mode.asks:
             said = f"a refusal is kept as long as a yes, {kept.rows_days} days"
             yield _found(what, Level.WARNING, said, "set refusals_days", setting)
         else:
-            said = f"recordings {kept.audio_days} days, rows {kept.rows_days}, refusals {kept.refusals_days}"
+            refusals = f", refusals {kept.refusals_days}" if queue.recording.mode.asks else ""
+            said = f"recordings {kept.audio_days} days, rows {kept.rows_days}{refusals}"
             yield _found(what, Level.GOOD, said)
 
 
