@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,7 @@ SOUNDS_MS = {"welcome": 500, "question": 1500, "accepted": 500, "refused": 500}
 KEY_AFTER_MS = SOUNDS_MS["welcome"] + 1200
 """So long after the answer a caller presses: late enough in the question to count."""
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 UP = (b"watching", b"another process watches")
 """What ``serve`` says once it serves, and watches, or somebody else does."""
 
@@ -156,11 +157,12 @@ class Stage:
         with log.open("wb") as out:
             command = [sys.executable, "-m", "consentivr", "serve", "--config", str(self.yaml), *options]
             made = subprocess.Popen(command, stderr=out, stdout=out)
-        wait_until(
-            lambda: any(word in log.read_bytes() for word in UP) or made.poll() is not None, START_SECONDS, "serve"
-        )
-        if made.poll() is not None:
-            raise RuntimeError(f"serve does not start: {log.read_text()[-2000:]}")
+        until = time.monotonic() + START_SECONDS
+        while not any(word in log.read_bytes() for word in UP):
+            if made.poll() is not None or time.monotonic() > until:
+                made.kill()
+                raise RuntimeError(f"serve does not start: {log.read_text()[-2000:]}")
+            gevent.sleep(0.25)
         return made
 
     def wait_for_log(self, words: str) -> None:

@@ -143,7 +143,7 @@ class Adopting:
     def _goes_on(self, visit: Visit, channel: Channel, queue: str, member: str | None) -> None:
         """The same visit, in another queue, or decided since it was read."""
         self._is_in(visit, queue, member)
-        if visit.state.decision is None:
+        if not visit.is_decided:
             self._read_soon(channel, queue, member)
 
     def _is_in(self, visit: Visit, queue: str, member: str | None) -> None:
@@ -168,11 +168,11 @@ class Adopting:
         """In a greenlet of its own: the ledger may be slow."""
         self._gathering = False
         wanted = dict(self._reading)
-        rows = self._rows([channel.visit for channel, _, _ in wanted.values()])
+        rows = self.read([channel.visit for channel, _, _ in wanted.values()])
         self._following.post(lambda: self._take_up_read(wanted, rows))
 
-    def _rows(self, visits: Sequence[str]) -> Mapping[str, list[Entry]] | None:
-        """By visit; None when the ledger does not answer in time."""
+    def read(self, visits: Sequence[str]) -> Mapping[str, list[Entry]] | None:
+        """Rows by visit; None when the ledger does not answer in time."""
         try:
             found = self._following.ledger.rows_of_visits(visits, READ_SECONDS)
         except LedgerError as error:
@@ -192,6 +192,7 @@ class Adopting:
                 self._is_in(known, queue, member)
                 if rows is not None:
                     self._learn(known, channel, rows.get(channel.visit, ()))
+                self._following.refresh({leg})
             else:
                 self.begin(channel, queue, member, (rows or {}).get(channel.visit, []), why=None)
             if rows is None:
@@ -208,7 +209,7 @@ class Adopting:
 
     def _read_again(self, channel: Channel) -> None:
         """In a greenlet of its own; the conversation goes on meanwhile."""
-        rows = self._rows([channel.visit])
+        rows = self.read([channel.visit])
         if rows is None:
             self._following.beside(self._read_again, channel, seconds=AGAIN_SECONDS)
             return

@@ -207,6 +207,8 @@ class Following:
                 if owner is not None and self.visits.get(owner.channel) is owner:
                     affected[owner.channel] = owner
         for visit in affected.values():
+            if self.adopting.is_reading(visit.channel, visit.state.visit):
+                continue  # what was decided is about to be known, and then it is judged
             now = self.situation(visit)
             if now != visit.state.now:
                 self.tell(visit, ev.Changed(now))

@@ -226,18 +226,37 @@ class Returning:
             self._is_another(rows)
         elif said is None:
             following.adopting.orphan(rows, "the channel was gone")
+        elif said.get(switch.VISIT) == rows[0].visit and switch.DECISION in said and not told(rows).decided:
+            self._following.beside(self._read_once_more, rows, leg, said)
+            return
         elif said.get(switch.VISIT) == rows[0].visit:
-            channel = Channel(leg, {switch.LINE: rows[0].line, **said}.get)
-            visit = following.adopting.begin(channel, "", self._waits(leg), rows, why="taken up again")
-            others = [other for other in following.board.room(leg) if other != leg and is_channel_uuid(other)]
-            if visit.state.decision is ConsentDecision.GIVEN:
-                self._to_look.extend(others)
-            else:
-                self._look_at(others)
+            self._begin(rows, leg, said)
         else:
             self._ask(leg, _VARIABLES, partial(self._told_all, rows))
             return
         self._asked(leg)
+
+    def _read_once_more(self, rows: list[Entry], leg: str, said: dict[str, str]) -> None:
+        """In a greenlet of its own: the channel says what was decided, and the rows are from before that."""
+        visit = rows[0].visit or ""
+        newer = (self._following.adopting.read([visit]) or {}).get(visit, rows)
+
+        def begin() -> None:
+            if leg not in self._following.visits:
+                self._begin(newer, leg, said)
+            self._asked(leg)
+
+        self._following.post(begin)
+
+    def _begin(self, rows: list[Entry], leg: str, said: dict[str, str]) -> None:
+        following = self._following
+        channel = Channel(leg, {switch.LINE: rows[0].line, **said}.get)
+        visit = following.adopting.begin(channel, "", self._waits(leg), rows, why="taken up again")
+        others = [other for other in following.board.room(leg) if other != leg and is_channel_uuid(other)]
+        if visit.state.decision is ConsentDecision.GIVEN:
+            self._to_look.extend(others)
+        else:
+            self._look_at(others)
 
     def _has_line(self, leg: str, said: dict[str, str] | None) -> None:
         if said and said.get(switch.LINE) and leg not in self._following.visits:

@@ -248,6 +248,65 @@ def test_a_channel_that_is_taken_up_while_it_is_asked(desk: Desk, begins: str, w
     assert desk.ledger.turns(begins).count("adopted") <= 1
 
 
+def test_who_agrees_while_the_rows_are_read_has_agreed(desk: Desk) -> None:
+    """The channel says it already, the rows that were read do not yet: they are older."""
+    desk.has(CALLER, variables=desk.calls(decision=None))
+    desk.ledger.entries += rows()
+
+    def agrees() -> None:
+        desk.ledger.meanwhile = lambda: None
+        desk.ledger.entries += rows(GIVEN)[1:]
+        desk.switch.variables[CALLER] = desk.calls()
+        desk.switch.bugs[CALLER] = [(switch.RECORDS, file())]
+
+    desk.ledger.meanwhile = agrees
+    desk.returns()
+    desk.passes(1)
+    visit = desk.following.visits[CALLER]
+    assert (visit.state.decision, visit.state.durable) == (ConsentDecision.GIVEN, True)
+    assert [recorder.path for recorder in visit.state.now.recorders] == [file()]
+    assert (desk.incidents, desk.sealer.erased) == ([], [])
+    assert desk.ledger.said("adopted")[0]["why"] == "taken up again"
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["", "and the ledger is down"])
+def test_who_has_agreed_by_the_channels_word_alone_is_not_recorded(desk: Desk, down: bool) -> None:
+    """The rows are read once more, and still do not say it."""
+    desk.has(CALLER, variables=desk.calls())
+    desk.ledger.entries += rows()
+    desk.switch.bugs[CALLER] = [(switch.RECORDS, file())]
+
+    def goes_down() -> None:
+        desk.ledger.down = down
+
+    desk.ledger.meanwhile = goes_down
+    desk.returns()
+    desk.passes(0.1)
+    assert desk.following.visits[CALLER].state.durable is False
+    assert desk.incidents[0][0] == "forbidden_recording"
+
+
+def test_who_was_followed_before_the_decision_is_judged_when_it_is_read(desk: Desk) -> None:
+    """The recorder begins with the talk, before the row was looked for."""
+    visit = desk.follows(decision=None)
+    desk.ledger.entries += rows(GIVEN)[1:]
+    desk.following.adopting.take_up(Channel(CALLER, desk.calls().get), QUEUE, "another member")
+    desk.following.refresh(desk.following.board.recording(CALLER, file(), True))
+    desk.passes(0.1)
+    assert (visit.state.decision, visit.state.durable) == (ConsentDecision.GIVEN, True)
+    assert [recorder.path for recorder in visit.state.now.recorders] == [file()]
+    assert (desk.incidents, desk.sealer.erased) == ([], [])
+
+
+def test_who_was_followed_before_the_decision_is_not_recorded_while_the_ledger_is_down(desk: Desk) -> None:
+    desk.follows(decision=None)
+    desk.ledger.down = True
+    desk.following.adopting.take_up(Channel(CALLER, desk.calls().get), QUEUE, "another member")
+    desk.following.refresh(desk.following.board.recording(CALLER, file(), True))
+    desk.passes(0.1)
+    assert desk.incidents[0][0] == "forbidden_recording"
+
+
 def _takes_up(desk: Desk, visit: str) -> None:
     known = rows(GIVEN, visit=visit)
     desk.following.adopting.begin(Channel(CALLER, desk.calls(visit).get), QUEUE, None, known, None)
