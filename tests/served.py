@@ -82,11 +82,11 @@ class Served:
     def start(self, *options: str, watching: bool = True) -> None:
         """Returns when it answers for calls, and, with ``watching``, hears both streams of the switch."""
         self.process = serve(self.yaml, *options, descriptors=self._descriptors)
-        self._until(self.answers, 20)
+        self._until(self.answers, 60)
         if watching:
-            self._until(lambda: self.event_socket.connections == 2, 20)
+            self._until(lambda: self.event_socket.connections == 2, 60)
 
-    def gone(self, seconds: float = 15) -> int | None:
+    def gone(self, seconds: float = 60) -> int | None:
         """Its exit status, once it has ended; the simulated switch goes on meanwhile."""
         self._until(lambda: self.process.poll() is not None, seconds)
         return self.process.returncode
