@@ -245,6 +245,10 @@ DIALPLAN, DIRECTORY = "xml_locate dialplan", "xml_locate directory"
 """What the next call gets: also what a module answers for the whole of it."""
 
 
+LOADS = ("RELOADXML", "MODULE_LOAD", "MODULE_UNLOAD")
+"""Events: it reads its configuration anew, or a module comes or goes."""
+
+
 def is_loaded(module: str) -> str:
     return f"module_exists {_word(module)}"
 

@@ -13,6 +13,7 @@ from consentivr.check.found import Found, Wanted, bad
 
 EVENT_SOCKET = switch.configuration("event_socket")
 DEFAULT_PASSWORD = "ClueCon"  # noqa: S105 - the one that FreeSWITCH comes with, and everybody knows
+PASSWORD = Element.parameter("password", "event_socket.conf")
 STRANGERS = ("192.0.2.1", "203.0.113.1")
 """Addresses that nobody has (RFC 5737): a list that lets both in lets everybody in."""
 
@@ -43,7 +44,7 @@ def event_socket(answers: Answers, wanted: Wanted) -> Iterator[Found]:
             "choose one of your own in event_socket.conf.xml, 'reload mod_event_socket', and put it into switches' "
             "password_file",
             "event_socket.conf, password",
-            Element.parameter("password", "event_socket.conf"),
+            PASSWORD,
         )
     address = (_all(settings, "listen-ip") or ["127.0.0.1"])[-1]
     lists = _all(settings, "apply-inbound-acl")

@@ -6,6 +6,7 @@ A switch tells what it would load, not where that is written. Where its files ca
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,15 @@ def read(folder: Path) -> Iterator[Written]:
                     yield from elements(str(path), path.read_bytes())
             except OSError:
                 continue
+
+
+def values(written: Iterable[Written], element: Element, known: Mapping[str, str]) -> list[str]:
+    """What a parameter is set to, with the preprocessor's variables (``known``) filled in."""
+    return [
+        re.sub(r"\$\$\{(\w+)\}", lambda name: known.get(name[1], ""), one.attributes.get("value", ""))
+        for one in written
+        if one.is_(element)
+    ]
 
 
 def located(findings: Iterable[Finding], written: Iterable[Written]) -> list[Finding]:

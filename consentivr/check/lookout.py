@@ -20,6 +20,7 @@ from consentivr.core.turns import SwitchChecked
 from consentivr.esl.errors import ESLError, WaitTimedOut
 from consentivr.esl.inbound import InboundConnection
 from consentivr.ledger import NO_CALL, CallRef, LedgerError, LedgerWriter
+from consentivr.switch import LOADS
 from consentivr.threads import Worker
 from consentivr.watch import Alarm
 
@@ -31,8 +32,6 @@ SETTLE_SECONDS = 2.0
 
 AGAIN_SECONDS = 5.0
 """So long after it could not be reached, or another process watched it."""
-
-LOADS = ("RELOADXML", "MODULE_LOAD", "MODULE_UNLOAD")
 
 ABOUT_NO_CALL = CallRef(NO_CALL, None, "", "", "")
 

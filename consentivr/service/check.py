@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from consentivr.check import Answers, Finding, Level, Wanted, ask, judged
-from consentivr.check.door import DEFAULT_PASSWORD
-from consentivr.check.files import located, read
+from consentivr.check import Answers, Finding, Level, Wanted, ask, door, judged
+from consentivr.check.asking import Connect
+from consentivr.check.files import located, read, values
 from consentivr.check.law import law
 from consentivr.check.probe import probe
 from consentivr.config import Configuration, lines_of
@@ -19,6 +20,7 @@ from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.files import read_secret
 from consentivr.service.build import queues
 from consentivr.service.here import here
+from consentivr.switch import GLOBALS
 
 
 def check(configuration: Configuration, *, port: bool = True, live: bool = False) -> list[Finding]:
@@ -40,22 +42,46 @@ def wanted_of(configuration: Configuration, switch: Switch) -> Wanted:
         queues={queue.name: queue.record_template for queue in made},
         demanded=frozenset(queue.name for queue in made if queue.mode is RecordingMode.PERMANENT),
         users=tuple(configuration.agents.users),
-        default_password=ours == DEFAULT_PASSWORD,
+        default_password=ours == door.DEFAULT_PASSWORD,
         known=configuration.check.known,
     )
 
 
-def connected(switch: Switch) -> InboundConnection:
-    """A connection that has signed in. Raises ESLError, OSError."""
-    connection = InboundConnection(switch.address, Login(read_secret(switch.password_file), switch.user))
+def connected(switch: Switch, login: Login | None = None) -> InboundConnection:
+    """A connection that has signed in, by default as we do. Raises ESLError, OSError."""
+    ours = login or Login(read_secret(switch.password_file), switch.user)
+    connection = InboundConnection(switch.address, ours)
     connection.connect()
     return connection
 
 
+def master(switch: Switch, connect: Connect) -> Connect:
+    """With the password that may ask everything, for whoever can read it in the switch's own files; else ``connect``.
+
+    The account that we serve with has few rights, and sees little. Raises ESLError, OSError.
+    """
+    if switch.user is None:
+        return connect
+    connection = connect()
+    try:
+        said = connection.send(f"api {GLOBALS}").body.decode("utf-8", "replace")
+    finally:
+        connection.stop()
+    known = Answers({GLOBALS: said}).globals
+    for password in values(read(Path(known.get("conf_dir", "/nowhere"))), door.PASSWORD, known):
+        with_it = partial(connected, switch, Login(password))
+        with contextlib.suppress(ESLError, OSError):
+            with_it().stop()
+            return with_it
+    return connect
+
+
 def of_switch(configuration: Configuration, switch: Switch) -> list[Finding]:
     """A switch as it is set up, row by row, with the places in its files where they can be read from here."""
-    ours, connect = wanted_of(configuration, switch), partial(connected, switch)
+    ours = wanted_of(configuration, switch)
+    connect: Connect = partial(connected, switch)
     try:
+        connect = master(switch, connect)
         answers = ask(connect, ours, partial(probe, connect))
     except (ESLError, OSError) as error:
         said, mend = f"it lets nobody in: {error}", "see event_socket.conf.xml, and 'switches'"

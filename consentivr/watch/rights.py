@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from consentivr.switch import LOADS
 from consentivr.watch.stream import EXECUTIONS, SUBSCRIPTIONS
 
-EVENTS = " ".join(
-    dict.fromkeys(
-        word
-        for command in (EXECUTIONS[0], SUBSCRIPTIONS[0])  # what follows CUSTOM are its kinds: they come last
-        for word in command.removeprefix("event json ").split(" ")
-    )
-)
+_HEARD = (f"event json {' '.join(LOADS)}", EXECUTIONS[0], SUBSCRIPTIONS[0])
+"""What follows CUSTOM are its kinds: they come last."""
+
+EVENTS = " ".join(dict.fromkeys(word for command in _HEARD for word in command.removeprefix("event json ").split(" ")))
 """For ``esl-allowed-events``."""
 
 COMMANDS = " ".join(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from consentivr import switch
-from consentivr.check import Finding, Level
+from consentivr.check import Answers, Finding, Level, ask, judged
 from consentivr.config import Configuration
-from consentivr.service.check import of_switch
+from consentivr.service.check import connected, of_switch, wanted_of
+from consentivr.watch.rights import COMMANDS, EVENTS
 from tests.switch.parts import eventually
 from tests.switch.world import World
 
@@ -163,8 +165,6 @@ def test_2_an_agents_contact(world: World) -> None:
 
 
 def json_agents(world: World) -> dict[str, str]:
-    from consentivr.check import Answers
-
     rows = Answers({switch.AGENTS: world.switch.api(switch.AGENTS)}).rows(switch.AGENTS)
     return {row["name"]: row["contact"] for row in rows}
 
@@ -326,3 +326,29 @@ def test_18_the_event_socket(world: World) -> None:
         (one,) = look(world).values()
         assert (one.what, one.level) == ("18 event socket: access", Level.BAD)
     assert look(world) == {}
+
+
+ACCOUNT = """<domain name="consentivr.invalid"><groups><group name="all"><users><user id="watch"><params>
+  <param name="esl-password" value="few rights"/><param name="esl-allowed-events" value="{events}"/>
+  <param name="esl-allowed-api" value="{commands}"/><param name="esl-allowed-log" value="false"/>
+</params></user></users></group></groups></domain>
+  <domain name="lab.example">"""
+
+
+def test_an_account_with_few_rights_says_what_it_does_not_see(world: World, tmp_path: Path) -> None:
+    """And whoever may read the switch's own files sees all."""
+    secret = tmp_path / "account.password"
+    secret.write_text("few rights")
+    secret.chmod(0o600)
+    (ours,) = world.configuration.switches
+    account = ours.changed(user="watch@consentivr.invalid", password_file=secret)
+    with written(world, '<domain name="lab.example">', ACCOUNT.format(events=EVENTS, commands=COMMANDS)):
+        wanted = wanted_of(world.configuration, account)
+        levels = {one.what: one.level for one in judged(ask(partial(connected, account), wanted), wanted, "pbx")}
+        seen = ["8 modules", "10 recorders", "16 events", "17 call records"]
+        assert [what for what, level in levels.items() if level is Level.GOOD] == seen
+        assert set(levels.values()) == {Level.GOOD, Level.NOT_SEEN}
+        with globally(world, "sensitive_dtmf", "true"):
+            some = judged(ask(partial(connected, account), wanted), wanted, "pbx")
+            assert "13 keys: sensitive_dtmf" in {one.what for one in some if one.level is Level.BAD}
+        assert {one.level for one in of_switch(world.configuration, account)} == {Level.GOOD}

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import consentivr
+from consentivr.switch import LOADS
 from consentivr.watch import rights, stream
 
 PACKAGE = Path(consentivr.__file__).parent
@@ -22,7 +23,7 @@ def test_every_command_that_we_give_is_allowed() -> None:
 
 def test_every_event_that_we_hear_is_allowed() -> None:
     events, _, kinds = rights.EVENTS.partition(" CUSTOM ")
-    assert set(stream.KINDS) | {"BACKGROUND_JOB"} == set(events.split()) | {"CUSTOM"}
+    assert {*stream.KINDS, *LOADS, "BACKGROUND_JOB"} == set(events.split()) | {"CUSTOM"}
     assert kinds == "callcenter::info conference::maintenance", "CUSTOM last: what follows are its kinds"
 
 
