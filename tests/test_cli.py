@@ -685,7 +685,7 @@ def test_a_lost_ledger_is_a_finding(signed: Signed) -> None:
     done = run("ledger", "verify", "-c", str(path))
     assert (done.exit_code, "row 11: truncated" in done.output) == (1, True), done.output
     ledger.unlink()
-    for verb in (["serve"], ["check"]):
+    for verb in (["serve"], ["check"], ["ledger", "verify"]):
         done = run(*verb, "-c", str(path))
         assert done.exit_code != 0
         assert "there is no ledger at" in done.output

@@ -2,7 +2,7 @@
 
 from consentivr.ledger.entry import NO_CALL, NO_CALLS, REGISTER, CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable, NoLedger
-from consentivr.ledger.head import HeadFile, check_head
+from consentivr.ledger.head import HeadFile, check_head, check_there
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
 from consentivr.ledger.search import Search
 from consentivr.ledger.signing import SignedCheckpoint, Signer, Verifier, make_key
@@ -28,6 +28,7 @@ __all__ = [
     "Signer",
     "Verifier",
     "check_head",
+    "check_there",
     "lease_for",
     "make_key",
 ]

@@ -61,19 +61,33 @@ class HeadFile:
 
 def check_head(location: str | Path, head_file: HeadFile) -> None:
     """Raises LedgerError when the ledger is not the one whose head was kept; makes nothing."""
-    kept = head_file.read()
-    if kept is None or kept.position == 0:
+    ledger = _of_kept(location, head_file)
+    if ledger is None:
         return
-    try:
-        ledger = Ledger(location, create=False)
-    except NoLedger as error:
-        raise LostLedger(f"{error.what}: {head_file.known(kept)}") from None
     try:
         missing = head_file.missing_in(ledger)
     finally:
         ledger.close()
     if missing:
         raise LostLedger(missing)
+
+
+def check_there(location: str | Path, head_file: HeadFile) -> None:
+    """Raises LedgerError when a head was kept and there is no ledger at all."""
+    ledger = _of_kept(location, head_file)
+    if ledger is not None:
+        ledger.close()
+
+
+def _of_kept(location: str | Path, head_file: HeadFile) -> Ledger | None:
+    """The ledger that should be there; None where no head was kept."""
+    kept = head_file.read()
+    if kept is None or kept.position == 0:
+        return None
+    try:
+        return Ledger(location, create=False)
+    except NoLedger as error:
+        raise LostLedger(f"{error.what}: {head_file.known(kept)}") from None
 
 
 def open_known(

@@ -25,7 +25,7 @@ from consentivr.cli.ledger.options import KEYS
 from consentivr.config import Configuration
 from consentivr.core.chain import Finding, Tampering
 from consentivr.core.turn import Turn
-from consentivr.ledger import Ledger, LedgerError, Search, Verifier, make_key
+from consentivr.ledger import Ledger, LedgerError, Search, Verifier, check_there, make_key
 from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.stamping import Roots, Stamps
 from consentivr.ledger.verification import Kept, Verified, verify_export, verify_ledger
@@ -78,6 +78,7 @@ def verify(
         else:
             configuration = load_configuration(config_path)
             head = head_file(configuration).read()
+            check_there(configuration.ledger.location, head_file(configuration))
             with opened(configuration) as book:
                 stamps = _stamps(book, configuration)
                 elsewhere = elsewhere.and_head(head).and_stamps(stamps or Stamps())
