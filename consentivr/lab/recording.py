@@ -96,13 +96,16 @@ class Tap:
 
     def _read(self) -> None:
         for message in self._messages:
-            self.conversation.add("<<<", message)
             head, _, body = message.partition(b"\n\n")
-            if b"text/event-json" in head:
-                event = json.loads(body)
+            event = json.loads(body) if b"text/event-json" in head else {}
+            is_answer = event.get("Event-Name") == "BACKGROUND_JOB"
+            if is_answer and event.get("Job-UUID") not in self._answers:
+                continue  # to somebody else: the switch tells everybody of every job
+            self.conversation.add("<<<", message)
+            if event:
                 self.events.append(event)
-                if event["Event-Name"] == "BACKGROUND_JOB" and event.get("Job-UUID") in self._answers:
-                    self._answers.pop(event["Job-UUID"]).set(event.get("_body", "").strip())
+            if is_answer:
+                self._answers.pop(event["Job-UUID"]).set(event.get("_body", "").strip())
 
 
 class Relay:
