@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import numpy as np
 import pytest
-import soundfile
 
 from consentivr import custody
 from consentivr.core.evidence import summarize
@@ -27,9 +25,8 @@ from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, LedgerWriter,
 from consentivr.ledger.entry import REGISTER
 from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS
+from tests.recordings import NOW, QUEUE, unfinished, wav
 
-QUEUE = "support@default"
-NOW = datetime.now(timezone.utc)
 TERMS = {QUEUE: RetentionTerms(audio_days=90, rows_days=1000)}
 
 
@@ -38,15 +35,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "recordings"
     made.mkdir()
     return made
-
-
-def wav(folder: Path, number: int, age: timedelta = timedelta(days=1)) -> Path:
-    path = folder / "2026" / "01" / "01" / f"{UUIDS[number]}.wav"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(str(path), np.zeros((8000, 2)), 8000, subtype="PCM_16")
-    moment = (NOW - age).timestamp()
-    os.utime(path, (moment, moment))
-    return path
 
 
 def call(
@@ -410,8 +398,6 @@ ABOUT = CallRef(UUIDS[0], UUIDS[0], "support", QUEUE, "permanent_opt_out")
 
 
 def test_p8_a_seal_does_not_hide_that_the_file_was_repaired(location: str | Path, folder: Path) -> None:
-    from tests.test_repair import unfinished
-
     broken, whole_one = folder / f"{UUIDS[0]}.wav", wav(folder, 1)
     broken.write_bytes(unfinished())
     rows = sealed(location, folder, lambda sealer: [sealer.seal(ABOUT, str(path)) for path in (broken, whole_one)])

@@ -23,7 +23,7 @@ from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, Search, Signe
 from consentivr.ledger.verification import verify_export
 from consentivr.recordings import Places, quarantine
 from tests.ledgers import NUMBER, UUIDS, as_administrator, opened
-from tests.test_custody import QUEUE, wav
+from tests.recordings import QUEUE, wav
 
 NOTICE = NoticeVersion("de", "Dürfen wir <aufzeichnen>?", "ab" * 32, 4000)
 OTHER = "+493023125777"

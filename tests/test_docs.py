@@ -192,3 +192,9 @@ def test_the_tests_of_each_promise_exist() -> None:
             there = ROOT / "tests" / file
             assert there.exists(), f"{name}: {file}"
             assert f"def {test or 'test_'}" in there.read_text(encoding="utf-8"), f"{name}: {test}"
+
+
+def test_what_tests_share_is_in_no_test() -> None:
+    for file in (ROOT / "tests").rglob("*.py"):
+        found = re.findall(r"^\s*(?:from|import) (tests\S*\.(?:test_\w+|conftest))", file.read_text("utf-8"), re.M)
+        assert not found, f"{file.name} imports {found}"

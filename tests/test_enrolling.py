@@ -28,7 +28,7 @@ from consentivr.service.build import rendered
 from consentivr.service.here import pins as check_pins
 from consentivr.service.here import private_files
 from tests.esl.peers import CONNECT_REPLY, OK, proven
-from tests.flow.talks import until
+from tests.waiting import until
 
 PIN = "271828"
 ANNA = "1001@default"

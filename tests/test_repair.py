@@ -20,25 +20,7 @@ from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Ledger
 from consentivr.recordings import Places, fingerprint, is_unfinished, repair, visit_of
 from tests.ledgers import UUIDS, whole
-from tests.test_custody import NOW, QUEUE
-
-BLOCK = 65536
-
-
-def unfinished(
-    channels: int = 2, rate: int = 8000, sound: int = BLOCK, *, riff: int = 8, data: int = 0, before: bytes = b""
-) -> bytes:
-    """What FreeSWITCH 1.10.12 leaves when it is killed (-9) in a recording: whole blocks of sound, no sizes."""
-    frame = 2 * channels
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * frame, frame, 16)
-    noise = bytes(range(1, 251)) * (sound // 250 + 1)
-    return (
-        struct.pack("<4sI4s", b"RIFF", riff, b"WAVE")
-        + form
-        + before
-        + struct.pack("<4sI", b"data", data)
-        + noise[:sound]
-    )
+from tests.recordings import BLOCK, NOW, QUEUE, unfinished
 
 
 @pytest.mark.parametrize("channels", [1, 2])

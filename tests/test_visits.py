@@ -35,7 +35,7 @@ from consentivr.ledger.schema import SCHEMA
 from consentivr.ledger.verification import verify_export, verify_ledger
 from consentivr.recordings import Places, recording_path
 from tests.ledgers import NUMBER, UUIDS, as_administrator, entry, opened, sql, whole
-from tests.test_custody import NOW, QUEUE, wav
+from tests.recordings import NOW, QUEUE, wav
 
 Location = str | Path
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from consentivr.asking.channel import Channel
 from consentivr.asking.line import Line
 from consentivr.core.policy import Announcement, LinePolicy, RecordingMode
+from consentivr.esl.codec import Event
 from consentivr.prompts import Spoken
 
 UUID = "26c9d23f-fed1-4cfe-b05e-66ccabca7936"
@@ -57,3 +59,10 @@ def without(made: Line, *announcements: Announcement) -> Line:
         for rate, known in made.sounds.items()
     }
     return replace(made, sounds=sounds)
+
+
+def event(name: str, uuid: str = UUID, **headers: str) -> Event:
+    data = {"Event-Name": name, "Core-UUID": "c", "Event-Date-Timestamp": "1790000000123456", "Unique-ID": uuid}
+    data |= {header.replace("_", "-") if not header.startswith("variable") else header: text
+             for header, text in headers.items()}  # fmt: skip
+    return Event(json.dumps(data, separators=(",", ":")).encode())

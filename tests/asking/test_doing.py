@@ -18,8 +18,7 @@ from consentivr.core import events as ev
 from consentivr.core.policy import Announcement
 from consentivr.esl.errors import SessionClosed
 from consentivr.esl.session import OutboundSession
-from tests.asking.lines import UUID, VISIT, channel, line, without
-from tests.asking.test_hearing import event
+from tests.asking.lines import UUID, VISIT, channel, event, line, without
 from tests.esl.peers import connected
 
 

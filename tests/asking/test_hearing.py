@@ -16,7 +16,7 @@ from consentivr.core.consent import AnswerOutcome, Attempt
 from consentivr.esl.codec import Event
 from consentivr.esl.connection import Refused
 from consentivr.esl.session import SUBSCRIPTIONS
-from tests.asking.lines import UUID, channel, line
+from tests.asking.lines import channel, event, line
 from tests.recorded import NAMES, from_switch, messages
 
 MYEVENTS = {
@@ -35,13 +35,6 @@ MYEVENTS = {
     "PRESENCE_IN",
 }
 """Of what ``myevents`` brings, what a call that is asked can cause."""
-
-
-def event(name: str, uuid: str = UUID, **headers: str) -> Event:
-    data = {"Event-Name": name, "Core-UUID": "c", "Event-Date-Timestamp": "1790000000123456", "Unique-ID": uuid}
-    data |= {header.replace("_", "-") if not header.startswith("variable") else header: text
-             for header, text in headers.items()}  # fmt: skip
-    return Event(json.dumps(data, separators=(",", ":")).encode())
 
 
 def declined() -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consentivr.core import actions as do
 from consentivr.core import events as ev
@@ -35,6 +35,8 @@ PEOPLE = {
 }
 LEGS = (CALLER, *PEOPLE)
 CONFERENCE = "3000"
+OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
+NTH = replace(OPT_OUT, mode=RecordingMode.EVERY_NTH, every=2)
 Order = tuple[str, Recorder, bool]
 """What is to be done (start, stop, mask), to which recorder, and whether a mask is put on."""
 

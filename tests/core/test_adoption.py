@@ -16,8 +16,7 @@ from consentivr.core.state import AgentNoted
 from consentivr.core.talk_turns import Adopted, AgentAnswered
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
-from tests.core.room import Room, new_room
-from tests.core.test_conversation import NTH, OPT_OUT
+from tests.core.room import NTH, OPT_OUT, Room, new_room
 
 D = ConsentDecision
 

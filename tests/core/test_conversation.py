@@ -15,11 +15,9 @@ from consentivr.core.policy import AgentWish, Announcement, Outsiders, Recording
 from consentivr.core.state import TalkState
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
-from tests.core.room import CALLER, Room, new_room
+from tests.core.room import CALLER, NTH, OPT_OUT, Room, new_room
 
-OPT_OUT = TalkPolicy(RecordingMode.PERMANENT_OPT_OUT, "quality", late_consent_keys="*1")
 MANUAL = replace(OPT_OUT, mode=RecordingMode.MANUAL)
-NTH = replace(OPT_OUT, mode=RecordingMode.EVERY_NTH, every=2)
 BY_LAW = TalkPolicy(RecordingMode.PERMANENT, "law")
 
 

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-
-import gevent
+from collections.abc import Iterable
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
+from tests.waiting import until
 
 YES, NO = Caller(keys={1: ("1", 1200)}), Caller(keys={1: ("9", 1200)})
-
-
-def until(what: Callable[[], object], seconds: float = 10, seen: Callable[[], object] = lambda: "it is not so") -> None:
-    """Wait until it is so; ``seen`` says what is so instead."""
-    for _ in range(int(seconds / 0.01)):
-        if what():
-            return
-        gevent.sleep(0.01)
-    raise AssertionError(seen())
 
 
 def rows(laboratory: Laboratory, channel: Channel) -> dict[str, Entry]:

@@ -21,6 +21,7 @@ from consentivr.lab.switch import Channel
 from consentivr.watch import Watch
 from consentivr.watch.following import Following
 from consentivr.watch.visit import Visit
+from tests.waiting import until
 
 YES = {1: ("1", 1200)}
 NO = {1: ("9", 1200)}
@@ -46,14 +47,6 @@ MORE = """
   <action application="record" data="${mailbox} 200 30 200"/></condition></extension>
 </context>
 """
-
-
-def until(what: Callable[[], object], seconds: float = 10, why: object = "it does not happen") -> None:
-    for _ in range(int(seconds / 0.005)):
-        if what():
-            return
-        gevent.sleep(0.005)
-    raise AssertionError(why() if callable(why) else why)
 
 
 def stays(what: Callable[[], object], seconds: float = 0.2) -> None:

@@ -13,7 +13,8 @@ from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
-from tests.flow.calling import NO, YES, decision, rows, until, visits
+from tests.flow.calling import NO, YES, decision, rows, visits
+from tests.waiting import until
 
 LONG_YES, LONG_NO = replace(YES, talks_ms=6_000_000), replace(NO, talks_ms=6_000_000)
 

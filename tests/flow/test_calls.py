@@ -14,7 +14,8 @@ from consentivr.asking import Line
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
-from tests.flow.calling import NO, YES, decision, rows, until
+from tests.flow.calling import NO, YES, decision, rows
+from tests.waiting import until
 
 
 def test_yes_is_recorded_and_proven(laboratory: Laboratory) -> None:

@@ -24,10 +24,11 @@ from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Search
 from consentivr.service.build import retain
-from tests.flow.calling import YES, until, visits
+from tests.flow.calling import YES, visits
 from tests.ledgers import locked, opened, sql, whole
 from tests.postgres import Server
 from tests.served import Served
+from tests.waiting import until
 
 CALLS = {"sqlite": 2000, "postgresql": 500}
 CALLERS = 40

@@ -24,8 +24,9 @@ from consentivr.lab.simulated.faults import Faults
 from consentivr.ledger import Ledger
 from consentivr.service.service import Application
 from tests.esl.peers import OK, event, proven
-from tests.flow.calling import until, visits
+from tests.flow.calling import visits
 from tests.served import PASSWORD, Served
+from tests.waiting import until
 
 CALLS = 10_000
 AT_ONCE = 50

@@ -19,7 +19,8 @@ from consentivr.core.switchboard import Switchboard
 from consentivr.lab.laboratory import Laboratory
 from consentivr.ledger import Entry, Ledger, LedgerUnavailable, writer
 from consentivr.watch import adopting
-from tests.flow.calling import NO, YES, decision, rows, until, visits
+from tests.flow.calling import NO, YES, decision, rows, visits
+from tests.waiting import until
 
 
 def test_p3_a_locked_ledger(configure: Callable[..., Configuration], tmp_path: Path) -> None:

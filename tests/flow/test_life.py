@@ -12,9 +12,9 @@ import pytest
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
-from tests.flow.calling import until
 from tests.served import Served, serve
 from tests.systemd import Systemd
+from tests.waiting import until
 
 YES = Caller(keys={1: ("1", 1200)}, talks_ms=600_000)
 

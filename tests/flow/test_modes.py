@@ -18,9 +18,10 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Search
-from tests.flow.talks import ALICE, BOB, NO, SILENCE, YES, Talks, stays, until
+from tests.flow.talks import ALICE, BOB, NO, SILENCE, YES, Talks, stays
 from tests.ledgers import opened, whole
 from tests.served import Served
+from tests.waiting import until
 
 Configure = Callable[..., Configuration]
 Make = Callable[..., Talks]

@@ -16,8 +16,9 @@ from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
-from tests.flow.calling import until, visits
+from tests.flow.calling import visits
 from tests.served import Served
+from tests.waiting import until
 
 YES = Caller(keys={1: ("1", 1200)}, waits_ms=3000, talks_ms=3000)
 LONG = replace(YES, talks_ms=600_000)

@@ -20,8 +20,8 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.switch import SimulatedSwitch
 from tests.esl.peers import event, proven
-from tests.flow.calling import until
 from tests.recorded import NAMES, blocks, from_switch, messages, to_switch
+from tests.waiting import until
 
 # --- what the real switch said, through our call ---------------------------------------------
 

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
-from tests.flow.talks import YES, Talks, changed, press, until
+from tests.flow.talks import YES, Talks, changed, press
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 

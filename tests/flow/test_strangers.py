@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +23,8 @@ from consentivr.service.build import CannotServe, dialplan_secret, peer_users
 from consentivr.service.service import Application
 from tests.esl.peers import CONNECT_REPLY, handed_over
 from tests.flow.calling import YES, decision
+from tests.strangers import NOBODY, dial
 
-NOBODY = 65534
 UUID = "26c9d23f-fed1-4cfe-b05e-66ccabca7936"
 
 pytestmark = pytest.mark.skipif(not is_told(), reason="this kernel does not say whose a connection is")
@@ -46,26 +44,6 @@ def answered(address: tuple[str, int], said: bytes = b"") -> bytes:
 
 
 # --- whose connection it is ------------------------------------------------------------------
-
-DIAL = """
-import os, socket, sys
-os.setgroups([])
-os.setuid(int(sys.argv[3]))
-peer = socket.socket()
-peer.connect((sys.argv[1], int(sys.argv[2])))
-print("dialled", flush=True)
-sys.stdin.read()
-"""
-
-
-def dial(host: str, port: int, uid: int) -> subprocess.Popen[bytes]:
-    """Another user of this machine connects, and stays."""
-    made = subprocess.Popen(
-        [sys.executable, "-c", DIAL, host, str(port), str(uid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert made.stdout is not None
-    assert made.stdout.readline() == b"dialled\n"
-    return made
 
 
 @pytest.mark.parametrize(("listens", "dials"), [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1")])

@@ -12,8 +12,8 @@ from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.simulated.many import ManyHeld
 from consentivr.ledger import Search
 from consentivr.service.service import Application
-from tests.flow.talks import until
 from tests.ledgers import opened
+from tests.waiting import until
 
 HELD = 10_000
 

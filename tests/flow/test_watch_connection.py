@@ -9,8 +9,9 @@ import gevent
 import pytest
 
 from consentivr.lab.switch import Channel
-from tests.flow.talks import NO, YES, Talks, press, stays, until
+from tests.flow.talks import NO, YES, Talks, press, stays
 from tests.ledgers import locked, whole
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 

@@ -12,7 +12,8 @@ import pytest
 
 from consentivr.lab.simulated.faults import Fault
 from consentivr.lab.switch import Channel
-from tests.flow.talks import NO, YES, Desktop, Talks, audible, press, stays, until
+from tests.flow.talks import NO, YES, Desktop, Talks, audible, press, stays
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 FAULTS = ["refuses", "hangs", "slow"]

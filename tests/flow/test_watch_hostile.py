@@ -17,8 +17,9 @@ from consentivr.esl.codec import Decoder
 from consentivr.lab.simulated import words
 from consentivr.lab.switch import Channel
 from tests.esl.peers import proven
-from tests.flow.talks import NO, SUPPORT, YES, Talks, press, stays, until
+from tests.flow.talks import NO, SUPPORT, YES, Talks, press, stays
 from tests.ledgers import whole
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 

@@ -18,10 +18,11 @@ from consentivr.lab.native import free_port
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
 from consentivr.ledger.lease import PostgresLease
-from tests.flow.talks import YES, press, stays, until
+from tests.flow.talks import YES, press, stays
 from tests.ledgers import opened, sql
 from tests.postgres import Server
 from tests.served import Served, serve
+from tests.waiting import until
 
 TAKES_OVER_S = 5.0
 """Two seconds by DESIGN.md, on a machine that does nothing else."""

@@ -10,7 +10,8 @@ import pytest
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
-from tests.flow.talks import NO, Talks, everybody, press, stays, until
+from tests.flow.talks import NO, Talks, everybody, press, stays
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 TWO_ROUNDS = 4.0

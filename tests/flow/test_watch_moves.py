@@ -11,7 +11,8 @@ import pytest
 
 from consentivr.core.foreign import is_name
 from consentivr.lab.switch import Channel, Leg
-from tests.flow.talks import NO, SALES, YES, Talks, audible, everybody, masked_s, press, stays, until
+from tests.flow.talks import NO, SALES, YES, Talks, audible, everybody, masked_s, press, stays
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 

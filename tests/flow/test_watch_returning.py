@@ -9,7 +9,8 @@ import pytest
 
 from consentivr import switch
 from consentivr.lab.switch import Channel
-from tests.flow.talks import Talks, audible, until
+from tests.flow.talks import Talks, audible
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 NO_SWEEP = {"watch": {"sweep_s": 60}}

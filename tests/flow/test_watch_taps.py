@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from consentivr.lab.switch import Channel
 from consentivr.service.check import check
-from tests.flow.talks import NO, SILENCE, Talks, audible, everybody, masked_s, stays, until
+from tests.flow.talks import NO, SILENCE, Talks, audible, everybody, masked_s, stays
 from tests.ledgers import whole
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 

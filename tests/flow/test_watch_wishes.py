@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 from consentivr.files import read_secret
 from consentivr.lab.simulated.recorders import Recorder
 from consentivr.web import Tokens
-from tests.flow.talks import ALICE, BOB, NO, TOKEN, YES, Desktop, Talks, audible, masked_s, press, stays, until
+from tests.flow.talks import ALICE, BOB, NO, TOKEN, YES, Desktop, Talks, audible, masked_s, press, stays
+from tests.waiting import until
 
 Make = Callable[..., Talks]
 LATE = {"question": {"late_consent_keys": "*1"}}

@@ -17,7 +17,8 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.dialplan import cond, expand
 from consentivr.lab.laboratory import Laboratory, simulated_switch
 from consentivr.lab.switch import Channel, SimulatedSwitch
-from tests.lab.conftest import SPEED, ended, passes, until
+from tests.lab.talks import SPEED, ended, passes
+from tests.waiting import until
 
 EVENTS = ["linger 10", "myevents json", "event json RECORD_START RECORD_STOP", "nixevent CHANNEL_STATE"]
 

@@ -11,8 +11,9 @@ import pytest
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import SimulatedSwitch
-from tests.lab.conftest import Told, ended, passes, talking, until
+from tests.lab.talks import Told, ended, passes, talking
 from tests.recorded import FOLDER, from_switch, messages
+from tests.waiting import until
 
 Story = list[tuple[str, ...]]
 

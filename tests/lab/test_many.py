@@ -15,8 +15,8 @@ from consentivr.esl.errors import WaitTimedOut
 from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.simulated.many import ManyHeld
-from tests.lab.conftest import until
-from tests.lab.test_event_socket import Client
+from tests.lab.client import Client
+from tests.waiting import until
 
 HELD = 10_000
 

@@ -10,7 +10,8 @@ import soundfile
 from consentivr.lab.listening import duration, heard, silence, total
 from consentivr.lab.simulated.legs import PITCHES, Leg
 from consentivr.lab.switch import SimulatedSwitch
-from tests.lab.conftest import Told, ended, kept, passes, talking, until
+from tests.lab.talks import Told, ended, kept, passes, talking
+from tests.waiting import until
 
 
 def shares(path: Path) -> list[dict[str, float]]:

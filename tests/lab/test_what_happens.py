@@ -10,7 +10,8 @@ import pytest
 
 from consentivr.lab.caller import Caller
 from consentivr.lab.switch import SimulatedSwitch
-from tests.lab.conftest import QUEUE, Told, ended, passes, talking, until
+from tests.lab.talks import QUEUE, Told, ended, passes, talking
+from tests.waiting import until
 
 
 def test_a_queue_call_from_its_beginning_to_its_end(switch: SimulatedSwitch, told: Told) -> None:

@@ -17,6 +17,7 @@ from consentivr.lab.outside import CALLER_HZ, MUSIC_HZ, PHONES
 PITCHES: Mapping[str, int] = {"caller": CALLER_HZ, "music": MUSIC_HZ, **PHONES}
 """Everybody who can be heard, by the pitch they hum."""
 
+AGENT_KEYS = {"pause": "*3", "resume": "*4"}
 NUMBERS = (f"+4930231250{number:02d}" for number in itertools.count())
 SUPPORT, SALES = "5000", "5002"
 """The lines' numbers."""

@@ -17,12 +17,10 @@ import pytest
 from consentivr.config import Configuration
 from consentivr.lab.listening import silence
 from consentivr.lab.native import DOMAIN
-from tests.switch.parts import SALES, Call, audible, eventually, voices
+from tests.switch.parts import AGENT_KEYS, SALES, Call, audible, eventually, voices
 from tests.switch.world import World
 
 pytestmark = pytest.mark.freeswitch
-
-AGENT_KEYS = {"pause": "*3", "resume": "*4"}
 
 
 def _known(data: dict[str, Any]) -> None:

@@ -11,8 +11,7 @@ import pytest
 import soundfile
 
 from consentivr.config import Configuration
-from tests.switch.parts import SALES, SUPPORT, audible, eventually, voices
-from tests.switch.test_conversation import AGENT_KEYS
+from tests.switch.parts import AGENT_KEYS, SALES, SUPPORT, audible, eventually, voices
 from tests.switch.world import World
 
 pytestmark = pytest.mark.freeswitch

@@ -13,7 +13,7 @@ from consentivr.config import Configuration
 from consentivr.esl.peer import is_told, user_of
 from consentivr.lab.process import ADDRESS
 from consentivr.service.build import dialplan_secret
-from tests.flow.test_strangers import NOBODY, dial
+from tests.strangers import NOBODY, dial
 from tests.switch.parts import Call, eventually
 from tests.switch.world import World
 

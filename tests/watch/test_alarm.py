@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -15,6 +14,7 @@ from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef
 from consentivr.watch import Alarm
 from consentivr.watch.alarm import TOGETHER, WAITING_AT_MOST, WORKERS
+from tests.waiting import until
 
 ABOUT = CallRef("26c9d23f-fed1-4cfe-b05e-66ccabca7936", "visit", "support", "support@default", "permanent_opt_out")
 
@@ -39,14 +39,6 @@ def told(folder: Path) -> list[list[dict]]:
     """Of each process the incidents."""
     files = sorted(folder.glob("*.told"), key=lambda path: path.stat().st_mtime)
     return [[json.loads(line) for line in file.read_text().splitlines()] for file in files]
-
-
-def until(what: Callable[[], object], seconds: float = 20) -> None:
-    for _ in range(int(seconds / 0.02)):
-        if what():
-            return
-        gevent.sleep(0.02)
-    raise AssertionError("it does not happen")
 
 
 def burst(alarm: Alarm, count: int, first: int = 0) -> None:
