@@ -56,7 +56,7 @@ class Finding:
     element: Element | None = field(default=None, compare=False)
     """What ``file`` and ``line`` are found by."""
 
-    def at(self, file: str, line: int) -> Finding:
+    def at(self, file: str, line: int | None) -> Finding:
         """The same, with its place."""
         return replace(self, file=file, line=line)
 

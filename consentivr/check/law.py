@@ -98,7 +98,8 @@ def terms(configuration: Configuration) -> Iterator[Finding]:
 def documents(configuration: Configuration) -> Iterator[Finding]:
     """What the documents of 'consentivr privacy' want is there."""
     gaps = missing(configuration)
-    for name, what in gaps.items():
-        yield _found(f"privacy.{name}", Level.WARNING, f"is missing: {what}", f"set privacy.{name}", f"privacy.{name}")
-    if not gaps:
+    if gaps:
+        said = "the documents want what is not there: " + "; ".join(f"{name}: {what}" for name, what in gaps.items())
+        yield _found("privacy", Level.WARNING, said, "fill in the section 'privacy'", "privacy")
+    else:
         yield _found("privacy", Level.GOOD, "'consentivr privacy' has everything that its documents want")

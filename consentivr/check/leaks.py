@@ -24,12 +24,6 @@ TRACED, SILENT = "traced", "silent"
 TELLING = {"all", "info", "debug"}
 
 
-def quiet(levels: str) -> str:
-    """A ``map`` of logfile.conf without the levels at which keys are logged: what ``setup`` puts there."""
-    wanted = LEVELS[:INFO] if "all" in _words(levels) else [word for word in _words(levels) if word not in TELLING]
-    return ",".join(wanted)
-
-
 def _words(levels: str) -> list[str]:
     return [word.casefold() for word in re.split(r"[,\s]+", levels) if word]
 

@@ -72,16 +72,19 @@ def queues(answers: Answers, wanted: Wanted) -> Iterator[Found]:
         if not wrong or (name not in wanted.queues and not any(wrong)):
             continue
         at = when(loaded.get(name) == wrong[0], coming.get(name) in wrong)
-        setting = f"callcenter.conf, queue {name}, record-template"
-        element = Element.parameter("record-template", name)
-        mend = f"take it out of the queue, or render ours; then 'callcenter_config queue reload {name}'"
+        setting, load = f"callcenter.conf, queue {name}, record-template", f"'callcenter_config queue reload {name}'"
         if not wrong[0]:
             level = bad if name in wanted.demanded else warning
             why = "a statute demands its recording" if name in wanted.demanded else "its mode wants one"
-            yield level(name, f"has no record-template, and {why} ({at})", mend, setting, element)
+            mend = (
+                f"let the queue be the one that we render ('consentivr render'), and no other of its name; then {load}"
+            )
+            said = f"has no record-template, and {why} ({at})"
+            yield level(name, said, mend, setting, Element("queue", (("name", name),)))
         else:
             level = bad if name in wanted.queues else warning
-            yield level(name, f"{_records(wrong[0])} ({at})", mend, setting, element)
+            mend = f"take it out of the queue, or render ours; then {load}"
+            yield level(name, f"{_records(wrong[0])} ({at})", mend, setting, Element.parameter("record-template", name))
 
 
 def _records(template: str) -> str:

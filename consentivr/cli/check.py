@@ -47,8 +47,11 @@ def _told(part: str, findings: Sequence[Finding]) -> Iterator[str]:
             if finding.mend:
                 yield f"    mend:  {finding.mend}"
             if finding.setting or finding.file:
-                place = f"{finding.file}:{finding.line}" if finding.file else ""
-                yield f"    where: {place}{' - ' if place and finding.setting else ''}{finding.setting}"
+                yield f"    where: {' - '.join(filter(None, (_place(finding), finding.setting)))}"
+
+
+def _place(finding: Finding) -> str:
+    return ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
 
 
 _ORDER = (Level.BAD, Level.NOT_SEEN, Level.WARNING, Level.GOOD)

@@ -152,13 +152,19 @@ def _text_of(path: Path) -> str:
         raise ConfigError([Mistake(str(path), 1, "", f"cannot be read: {error}")]) from None
 
 
-def lines_of(path: Path) -> Callable[[str], int]:
-    """The line of a key, named from the top (``service.listen``), or of the nearest thing around it.
+def lines_of(path: Path) -> Callable[[str], int | None]:
+    """The line of a key, named from the top (``service.listen``), or of the nearest section around it; None where
+    nothing of it is written.
 
     Raises ConfigError when the file cannot be read.
     """
     document = _Document(_text_of(path), str(path))
-    return lambda key: document.line(tuple(key.split(".")))
+
+    def line(key: str) -> int | None:
+        words = tuple(key.split("."))
+        return document.line(words) if words[:1] in document.lines else None
+
+    return line
 
 
 def loads(text: str, file: str = "<string>", warn: Callable[[str], None] = lambda text: None) -> Configuration:
