@@ -24,7 +24,7 @@ from consentivr.lab.simulated.faults import Faults
 from consentivr.ledger import LedgerWriter
 from consentivr.watch import Alarm
 from tests.check.saying import WANTED, WELL, loaded
-from tests.watch.test_alarm import until
+from tests.waiting import until
 
 PASSWORD = "a secret of the house"
 
