@@ -30,7 +30,7 @@ deb:
 	debian/rules clean binary
 
 sounds: $(VENV)/installed-dev
-	$(BIN)/consentivr prompts build --config config/consentivr.yaml --out sounds
+	$(BIN)/consentivr prompts build --config sounds/all.yaml --out sounds
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

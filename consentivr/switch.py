@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from consentivr.numbers import as_received
 from consentivr.recordings import is_channel_uuid
@@ -21,6 +21,10 @@ DECISION = "consent_decision"
 NO_RECORD = "consent_no_record"
 RECORD_FILE = "consent_record_file"
 PAUSED = "consent_paused"
+LANGUAGE = "consent_language"
+"""The language that a caller wants, set by whoever had the call before us; by us, when a key chose it."""
+UNANSWERED = "consent_unanswered"
+"""What the caller hears when the queue ends without an agent, in the caller's language; see the rendered dialplan."""
 JOINED_BEFORE = "consent_joined_before"
 JOINED = "cc_queue_joined_epoch"
 """When the caller joined a queue: mod_callcenter's own word, and what it was at the arrival on the line."""
@@ -147,6 +151,13 @@ def set_variables(leg: str, values: Mapping[str, str]) -> str:
 
 def play_to(leg: str, path: str, *, both: bool) -> str:
     return f"uuid_broadcast {_leg(leg)} {_path(path)} {'both' if both else 'aleg'}"
+
+
+def one_after_another(paths: Sequence[str]) -> str:
+    """What plays several files as one; silence for none."""
+    if len(paths) > 1:
+        return "file_string://" + "!".join(map(_path, paths))
+    return paths[0] if paths else "silence_stream://10"
 
 
 def hang_up(leg: str) -> str:

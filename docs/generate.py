@@ -16,7 +16,7 @@ from consentivr.config import load
 from consentivr.config.sample import commented
 from consentivr.core import events as ev
 from consentivr.core.actions import Ask
-from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision
+from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision, Notice
 from consentivr.core.dialogue import step
 from consentivr.core.policy import LinePolicy, RecordingMode
 from consentivr.core.state import AskingState, Phase
@@ -25,9 +25,13 @@ from consentivr.core.verdict import Do, Permission, Verdict, verdict
 
 DOCS = Path(__file__).resolve().parent
 
-_POLICY = LinePolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2, min_heard_ms=1)
+_POLICY = LinePolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2, min_heard_ms=1, max_detours=1)
+_OTHER = Notice("", 0, "en")
 _EVENTS: dict[str, ev.AskingEvent] = {
     "call arrives": ev.Arrived(),
+    "call arrives on a line with languages": ev.Arrived(offers=True),
+    "greeted": ev.Greeted(),
+    "greeted, language key": ev.Greeted(_OTHER),
     "objection key pressed": ev.CallerPressed("9"),
     "row durable": ev.Committed(Withheld("")),
     "row not durable": ev.CommitFailed(Withheld(""), ""),
@@ -46,6 +50,8 @@ _ANSWERS = {
     "objection key": Attempt(AnswerOutcome.KEY, "9", 1),
     "wrong key": Attempt(AnswerOutcome.WRONG_KEY, "5", 0),
     "silence": Attempt(AnswerOutcome.SILENCE, None, 0),
+    "details key": Attempt(AnswerOutcome.DETAILS, "3", 0),
+    "language key": Attempt(AnswerOutcome.LANGUAGE, "2", 0),
     "prompt missing": Attempt(AnswerOutcome.NOT_ASKED),
     "hung up": Attempt(AnswerOutcome.HUNG_UP),
 }
@@ -56,7 +62,9 @@ def events_in(state: AskingState) -> dict[str, ev.AskingEvent]:
     answers: dict[str, ev.AskingEvent] = {}
     for name, attempt in _ANSWERS.items():
         agreed = attempt.key == _POLICY.consent_key and state.pressed == _POLICY.objection_key
-        answers["both keys, the objection last" if agreed else name] = ev.Answered(len(state.attempts) + 1, attempt)
+        notice = _OTHER if attempt.outcome is AnswerOutcome.LANGUAGE else None
+        number = len(state.attempts) + 1
+        answers["both keys, the objection last" if agreed else name] = ev.Answered(number, attempt, notice)
     return {**_EVENTS, **answers}
 
 
@@ -133,8 +141,9 @@ def dialogue_page() -> str:
         "",
         "Generated from `consentivr/core/dialogue.py` and `verdict.py` by `docs/generate.py`; do not edit.",
         "",
-        "A call on a queue that asks, with two attempts. Whatever happens before the queue leads into it; `ended` is",
-        "where the outbound socket is closed, and the watch goes on with the conversation.",
+        "A call on a queue that asks, with two attempts, and one for who wants details or another language. Whatever",
+        "happens before the queue leads into it; `ended` is where the outbound socket is closed, and the watch goes on",
+        "with the conversation.",
         "",
         "```mermaid",
         "stateDiagram-v2",

@@ -76,7 +76,9 @@ def test_the_sample_names_every_key() -> None:
     text = (shipped("config") / "consentivr.yaml").read_text(encoding="utf-8")
     for name, field in examples_of(Configuration):
         key = name.partition(".")[2]
-        assert re.search(rf"^ *(?:# *)*(?:- )?{key}:(?! null)", text, re.M), f"{name} wants a value or an example"
+        assert re.search(rf"(?:^ *(?:# *)*(?:- )?|\{{|, ){key}:(?! null)", text, re.M), (
+            f"{name} wants a value or an example"
+        )
         assert field.description or isinstance(field.get_default(call_default_factory=True), Section), name
 
 
@@ -528,6 +530,100 @@ def test_p2_how_much_must_be_heard_can_be_said() -> None:
     made = loads("question: {min_heard_ms: 1234}\n" + GOOD)
     assert policy(made).min_heard_ms == 1234
     assert policy(loads("question: {min_heard_ms: 0}\n" + GOOD)).min_heard_ms == 0
+
+
+# --- languages, details ----------------------------------------------------------------------
+
+SEVERAL = """\
+language: de
+languages: {de: {key: "4"}, en: {key: "2", prefixes: ["+44"]}}
+lines:
+  support: {number: "5000", queue: support}
+  english: {number: "5001", queue: support, language: en, languages: {}}
+  own:
+    number: "5002"
+    queue: support
+    announcements: {question: "Eigene? 1, 9, *9"}
+    languages: {en: {key: "5", announcements: {question: "Own? 1, 9, *9"}}, fr: {}}
+queues: {support: {name: support@default, retention: {audio_days: 90, rows_days: 1095}}}
+"""
+
+
+def test_a_line_has_the_languages_that_are_named() -> None:
+    made = loads(SEVERAL)
+    assert made.spoken_on("support") == ["de", "en"]
+    assert made.spoken_on("english") == ["en"]
+    assert made.spoken_on("own") == ["de", "en", "fr"]
+    assert made.announcements_of("support", "en")[Announcement.LANGUAGE] == ("language-2", "For English, press 2.")
+    assert made.announcements_of("support")[Announcement.LANGUAGE][1] == "Für Deutsch drücken Sie die 4."
+    assert made.announcements_of("own", "en")[Announcement.LANGUAGE] == ("language-5", "For English, press 5.")
+    assert made.announcements_of("own", "en")[Announcement.QUESTION] == ("own-question", "Own? 1, 9, *9")
+    assert Announcement.LANGUAGE not in made.announcements_of("own", "fr"), "it has no key"
+    assert Announcement.LANGUAGE not in made.announcements_of("english")
+    assert Announcement.DETAILS not in made.announcements_of("support")
+    files = made.sound_files()
+    assert {stem for language, stem in files if language == "en"} >= {
+        "question",
+        "own-question",
+        "language-2",
+        "language-5",
+    }
+    assert made.heard_files()["en", "own-question"] == "Own? 1, 9, *9"
+    assert ("fr", "question") in files
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "said"),
+    [
+        ('key: "2"', 'key: "1"', "the key 1 of language 'en' is consent_key already"),
+        ('key: "2"', 'key: "4"', "the key 4 of language 'en' is that of 'de' already"),
+        ('key: "2"', 'key: "#"', "is not one key"),
+        ('["+44"]', '["44"]', "is not the beginning of an international number"),
+        ("languages: {de:", "languages: {xx: {}, de:", "no announcements in language 'xx'"),
+        ("queues:", 'question: {details_key: "4"}\nqueues:', "the key 4 of language 'de' is details_key already"),
+        ("queues:", 'question: {details_key: "9"}\nqueues:', "details_key is one of the two other keys"),
+        ("queues:", 'question: {details_key: "3"}\nqueues:', "'details' tells {controller}, which is not said"),
+        (
+            "queues:",
+            "announcements: {en: {welcome: Hello}}\nqueues:",
+            "its language 'en' has no announcement 'question'",
+        ),
+    ],
+)
+def test_mistakes_in_languages(replaced: str, by: str, said: str) -> None:
+    assert said in "\n".join(map(str, mistakes(SEVERAL.replace(replaced, by))))
+
+
+PRIVACY = "privacy: {controller: Muster GmbH, contact: d@muster.example, notice_at: https://muster.example/d}\n"
+
+
+@pytest.mark.parametrize("language", announcing.languages())
+def test_details_tell_controller_retention_rights_and_where_to_read_more(language: str) -> None:
+    lines = GOOD.partition("announcements:")[0]
+    kept = lines.replace("@default}", "@default, retention: {audio_days: 90, rows_days: 1095}}")
+    made = loads(f'{PRIVACY}language: {language}\nquestion: {{details_key: "3"}}\n{kept}')
+    stem, text = made.announcements_of("support")[Announcement.DETAILS]
+    assert stem == "support-details"
+    for fact in ("Muster GmbH", "90", "1095", "d@muster.example", "muster.example/d"):
+        assert fact in text
+    assert "https" not in text, "nobody says that"
+    stem, asked = made.announcements_of("support")[Announcement.QUESTION]
+    assert stem == "question-3"
+    assert next(wording.places(asked, language, "3"), None), "the question tells of it"
+    assert made.question_text("support").index("|") < made.question_text("support").index("3")
+    assert made.untold_of("support") == []
+    assert made.line_policy("support", 1000).details_key == "3"
+
+
+def test_details_of_your_own() -> None:
+    text = PRIVACY + 'question: {details_key: "3"}\n' + GOOD
+    made = loads(text.replace("question: Dürfen wir", 'question: "Dürfen wir?", details: "Wir: {controller}"'))
+    assert made.announcements_of("support")[Announcement.DETAILS] == ("support-details", "Wir: Muster GmbH")
+    assert made.announcements_of("support")[Announcement.QUESTION] == ("question", "Dürfen wir?")
+    wrong = text.replace("question: Dürfen wir", 'question: "Dürfen wir?", details: "Wir: {house}"')
+    (found,) = map(str, mistakes(wrong))
+    assert "'details' tells {house}, which is not said" in found
+    assert "known: controller, contact" in found
 
 
 # --- what would take for ever ----------------------------------------------------------------

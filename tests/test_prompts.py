@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from consentivr.config import announcing, wording
+from consentivr.config import announcing, load
 from consentivr.config.model import SAMPLE_RATES
+from consentivr.core.policy import Announcement
 from consentivr.prompts import AudioProblem, BuildError, build, inspect
 from consentivr.prompts.audio import sound_path, written_for
 from consentivr.prompts.preview import page
@@ -35,10 +36,6 @@ def program(tmp_path: Path) -> str:
     script = tmp_path / "speak.py"
     script.write_text(SPEAKER)
     return f"{sys.executable} {script} {{text}} {{output}} "
-
-
-def shipped_texts(language: str) -> list[tuple[str, str]]:
-    return [(announcement.value, wording.spoken(text)) for announcement, text in announcing.ours(language).items()]
 
 
 TEXTS = {("de", "question"): "Dürfen wir?", ("de", "welcome"): "Hallo."}
@@ -220,10 +217,18 @@ def test_a_page_to_listen_to(tmp_path: Path, program: str) -> None:
     assert "May &lt;b&gt;we&lt;/b&gt;?" in html
 
 
-SHIPPED = [(language, stem, text) for language in announcing.languages() for stem, text in shipped_texts(language)]
+SHIPPED = sorted(load(shipped("sounds") / "all.yaml").sound_files().items())
 
 
-@pytest.mark.parametrize(("language", "stem", "text"), SHIPPED, ids=[f"{one[0]}-{one[1]}" for one in SHIPPED])
+def test_every_language_of_ours_is_shipped() -> None:
+    assert {language for (language, _), _ in SHIPPED} == set(announcing.languages())
+    for language in announcing.languages():
+        stems = {stem for (found, stem), _ in SHIPPED if found == language}
+        not_ours = {Announcement.DETAILS.value, Announcement.LANGUAGE.value}
+        assert stems == {one.value for one in Announcement} - not_ours | {"language-2"}
+
+
+@pytest.mark.parametrize(("language", "stem", "text"), [(*file, text) for file, text in SHIPPED])
 def test_what_we_ship(language: str, stem: str, text: str) -> None:
     for rate in SAMPLE_RATES:
         spoken = inspect(shipped("sounds"), language, rate, stem, text)

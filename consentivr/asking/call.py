@@ -29,7 +29,7 @@ from consentivr.ledger import CallRef, LedgerUnavailable, LedgerWriter
 
 log = structlog.get_logger(__name__)
 
-_UNDECIDED = (Phase.ARRIVING, Phase.ASKING, Phase.DECIDING, Phase.ANNOUNCING)
+_UNDECIDED = (Phase.ARRIVING, Phase.GREETING, Phase.ASKING, Phase.DECIDING, Phase.ANNOUNCING)
 
 
 class Call:
@@ -91,9 +91,12 @@ class Call:
         self._caller_id_number = channel.caller_id_number
         self._whose_number = channel.line.whose_number
         self._log = log.bind(channel=channel.uuid, visit=channel.visit, line=channel.line.name)
-        self._ours_until = time.monotonic() + channel.line.watchdog_s - 1
-        self._policy = channel.line.policy
-        self._take(ev.Arrived(channel.switch, channel.core, channel.arrived_at, channel.notice))
+        self._ours_until = time.monotonic() + channel.base.watchdog_s - 1
+        if channel.chosen.wanted is not None:
+            said = {"wanted": channel.chosen.wanted, "spoken": channel.line.language}
+            self._log.warning("a language that the line does not speak", **said)
+        offers = bool(channel.offers)
+        self._take(ev.Arrived(channel.switch, channel.core, channel.arrived_at, channel.notice, offers))
         while self._state.phase is not Phase.ENDED:
             event = self._next_event()
             if event is not None:
@@ -124,7 +127,7 @@ class Call:
             if before in _UNDECIDED and time.monotonic() > self._ours_until:
                 # We were stopped or starved for so long that the watchdog has the call: hands off.
                 event = ev.Disconnected()
-            self._state, actions = step(self._policy, self._state, event)
+            self._state, actions = step(self._doing.policy, self._state, event)
             self._tell(event, before, actions)
             if isinstance(event, ev.Answered):
                 self._deadline = None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 
+from consentivr.asking.languages import Chosen, chosen
 from consentivr.asking.line import Line
-from consentivr.core.consent import Notice
-from consentivr.core.policy import Announcement
+from consentivr.core.consent import LanguageBy, Notice
+from consentivr.core.policy import Announcement, RecordingMode
 from consentivr.esl.errors import RemoteProtocolError
 from consentivr.prompts import Spoken
 from consentivr.recordings import is_channel_uuid, recording_path
-from consentivr.switch import caller_id_number
+from consentivr.switch import LANGUAGE, caller_id_number
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,12 @@ class Channel:
     uuid: str
     visit: str
     line: Line
-    sounds: Mapping[Announcement, Spoken]
+    """In the language that is spoken now."""
+    base: Line
+    """In the line's own language."""
+    chosen: Chosen
+    rate: int
+    """Of its sounds, in Hz."""
     caller_id_number: str | None
     """None when it is withheld."""
     switch: str
@@ -44,13 +50,17 @@ class Channel:
         if line is None:
             raise RemoteProtocolError("no line has this destination number: render and reload the dialplan")
         rate = headers.get("Channel-Read-Codec-Rate", "")
+        number = caller_id_number(headers)
+        language = chosen(line.language, line.spoken, line.languages, headers.get(f"variable_{LANGUAGE}", ""), number)
         now = datetime.now(timezone.utc)
         return cls(
             uuid=uuid,
             visit=visit,
-            line=line,
-            sounds=line.sounds_at(int(rate) if rate.isascii() and rate.isdigit() and len(rate) < 7 else 8000),
-            caller_id_number=caller_id_number(headers),
+            line=line.speaking(language.language) or line,
+            base=line,
+            chosen=language,
+            rate=int(rate) if rate.isascii() and rate.isdigit() and len(rate) < 7 else 8000,
+            caller_id_number=number,
             switch=_word(headers.get("FreeSWITCH-Switchname", "")),
             core=_word(headers.get("Core-UUID", "")),
             exports=_names(headers.get("variable_cc_export_vars", "")),
@@ -58,6 +68,24 @@ class Channel:
             arrived_at=now.isoformat(timespec="milliseconds"),
             day=now.date(),
         )
+
+    @property
+    def sounds(self) -> Mapping[Announcement, Spoken]:
+        """In the language that is spoken now."""
+        return self.line.sounds_at(self.rate)
+
+    @property
+    def offers(self) -> Mapping[str, str]:
+        """The language that each key chooses; none where nothing is said, or where the language was known before."""
+        if self.line.policy.mode is RecordingMode.OFF or self.chosen.by is LanguageBy.VARIABLE:
+            return {}
+        keys = self.base.languages.keys
+        return {key: language for key, language in keys.items() if language in self.base.spoken - {self.line.language}}
+
+    def speaking(self, language: str) -> Channel:
+        """The same channel, whose caller chose another language by key."""
+        line = self.base.speaking(language) or self.line
+        return replace(self, line=line, chosen=Chosen(line.language, LanguageBy.KEY))
 
     @property
     def mode(self) -> str:
@@ -69,7 +97,9 @@ class Channel:
         """The wording that this caller is asked or told with."""
         asks = self.line.policy.mode.asks
         sound = self.sounds.get(Announcement.QUESTION if asks else Announcement.TOLD)
-        return Notice(sound.notice.digest, sound.duration_ms, sound.language) if sound else None
+        if sound is None:
+            return None
+        return Notice(sound.notice.digest, sound.duration_ms, sound.language, self.chosen.by, self.chosen.wanted)
 
     @property
     def recording_path(self) -> str:

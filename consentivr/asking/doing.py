@@ -9,12 +9,13 @@ import structlog
 
 from consentivr import switch
 from consentivr.asking.channel import Channel
-from consentivr.asking.hearing import Hearing
+from consentivr.asking.hearing import LANGUAGE_KEY, Hearing
+from consentivr.asking.line import GREETING_TIMEOUT_MS
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.actions import AskingAction
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision
-from consentivr.core.policy import Announcement
+from consentivr.core.policy import Announcement, LinePolicy
 from consentivr.esl.session import OutboundSession
 from consentivr.prompts import Spoken
 
@@ -47,6 +48,11 @@ class Doing:
         self._hearing = hearing
         self.deadline_s: float | None = None
 
+    @property
+    def policy(self) -> LinePolicy:
+        """Of the line, in the language that is spoken now."""
+        return self._channel.line.policy
+
     def perform(self, action: AskingAction) -> ev.AskingEvent | None:
         """Queue the words; the event when there is nothing to wait for."""
         return PERFORM[type(action)](self, action)
@@ -64,7 +70,7 @@ class Doing:
         }
         session.api(switch.set_variables(channel.uuid, variables))
         session.api(switch.no_watchdog(channel.uuid))
-        session.api(switch.watchdog(channel.uuid, line.watchdog_s, line.fallback, line.context))
+        session.api(switch.watchdog(channel.uuid, channel.base.watchdog_s, line.fallback, line.context))
         session.execute("answer")
 
     def play(self, action: do.Play) -> None:
@@ -91,6 +97,32 @@ class Doing:
             prompt_file=sound.path, variable="consent_skipped", digits_regex=".", timeout_ms=1
         )
 
+    def greet(self, action: do.Greet) -> None:
+        """What we say, and in each other language which key chooses it, in one go: a key ends all of it."""
+        session, channel = self._session, self._channel
+        spoken = [channel.sounds.get(Announcement.WELCOME)]
+        for language in channel.offers.values():
+            line = channel.base.speaking(language)
+            spoken.append(line.sounds_at(channel.rate).get(Announcement.LANGUAGE) if line else None)
+        paths = [sound.path for sound in spoken if sound is not None]
+        session.set_variables({"read_result": "", LANGUAGE_KEY: ""})
+        session.execute("flush_dtmf")
+        asked = session.play_and_get_digits(
+            prompt_file=switch.one_after_another(paths),
+            variable=LANGUAGE_KEY,
+            digits_regex=f"[{''.join(channel.offers)}]",
+            timeout_ms=GREETING_TIMEOUT_MS,
+        )
+        self._hearing.expect(asked, self._hearing.greeted)
+        self.deadline_s = (
+            sum(sound.duration_ms for sound in spoken if sound) + GREETING_TIMEOUT_MS
+        ) / 1000 + SLACK_SECONDS
+
+    def speak(self, action: do.Speak) -> None:
+        """Whoever has the call next is told as well."""
+        self._channel = self._hearing.channel = self._channel.speaking(action.language)
+        self._session.api(switch.set_variables(self._channel.uuid, {switch.LANGUAGE: action.language}))
+
     def ask(self, action: do.Ask) -> ev.AskingEvent | None:
         session, line, hearing = self._session, self._channel.line, self._hearing
         sound = self._channel.sounds[Announcement.QUESTION]
@@ -111,7 +143,8 @@ class Doing:
         asked = session.play_and_get_digits(
             prompt_file=prompt,
             variable=variable,
-            digits_regex=f"[{line.policy.consent_key}{line.policy.objection_key}]",
+            digits_regex=f"[{line.policy.consent_key}{line.policy.objection_key}{line.policy.details_key or ''}"
+            f"{''.join(self._channel.offers)}]",
             timeout_ms=line.answer_timeout_ms,
         )
         hearing.expect(asked, lambda event: hearing.answer(event, number, variable, sounding or asked))
@@ -134,6 +167,7 @@ class Doing:
         session, channel = self._session, self._channel
         session.set_variables(
             self._for_the_agent(action.word)
+            | self._unanswered()
             | {
                 switch.DECISION: action.word,
                 switch.HANDLED: "true",
@@ -156,9 +190,16 @@ class Doing:
         sound = self._channel.sounds.get(whisper)
         return {"cc_export_vars": exports} | ({"cc_outbound_announce": sound.path} if sound is not None else {})
 
+    def _unanswered(self) -> dict[str, str]:
+        """What the dialplan plays after the queue; in the line's own language it knows it."""
+        sound = self._channel.sounds.get(Announcement.UNANSWERED)
+        return {switch.UNANSWERED: sound.path} if sound and self._channel.line is not self._channel.base else {}
+
 
 PERFORM: Mapping[type, Callable[[Doing, Any], ev.AskingEvent | None]] = {
     do.TakeOver: Doing.take_over,
+    do.Greet: Doing.greet,
+    do.Speak: Doing.speak,
     do.Play: Doing.play,
     do.PlayToEnd: Doing.play_to_end,
     do.Ask: Doing.ask,

@@ -15,6 +15,9 @@ from consentivr.core.policy import Announcement
 from consentivr.esl.codec import Event
 from consentivr.esl.connection import Refused
 
+LANGUAGE_KEY = "consent_language_key"
+"""The variable that holds the key which the greeting was ended with."""
+
 Meaning = Callable[[Event], AskingEvent | None]
 
 
@@ -22,7 +25,7 @@ class Hearing:
     """Understands the events of one call. What is awaited is known by the Event-UUID of its execution."""
 
     def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+        self.channel = channel
         self._awaited: dict[str, Meaning] = {}
         self._began: dict[str, str] = {}
         self._question_heard = True
@@ -39,7 +42,7 @@ class Hearing:
         """None for what means nothing; every kind of event that we subscribed to is named in ``_KINDS``."""
         if isinstance(word, Refused):
             return ev.Failed(f"refused: {word.command}")
-        if not word.is_of(self._channel.uuid):
+        if not word.is_of(self.channel.uuid):
             return None
         understand = _KINDS.get(word["Event-Name"])
         return understand(self, word) if understand else None
@@ -77,33 +80,49 @@ class Hearing:
         """It is ordered, and not heard yet."""
         self._question_heard = False
 
+    def greeted(self, event: Event) -> AskingEvent:
+        """The greeting is over: a key may have chosen another language."""
+        if event.get("Answer-State") == "hangup":
+            return ev.HungUp()
+        key = event.get(f"variable_{LANGUAGE_KEY}", "")
+        language = self.channel.offers.get(key) if event.get("variable_read_result") == "success" else None
+        return ev.Greeted(self.channel.speaking(language).notice if language else None)
+
     def answer(self, event: Event, number: int, variable: str, asked_by: str) -> AskingEvent:
         """FREESWITCH.md, section 3: what ``play_and_get_digits`` leaves on the channel.
 
         ``asked_by`` is the execution with which the question began to sound.
         """
-        line = self._channel.line
+        line = self.channel.line
         key = event.get(f"variable_{variable}", "")
         wrong_key = event.get(f"variable_{variable}_invalid", "")
         result = event.get("variable_read_result", "")
-        sound = self._channel.sounds.get(Announcement.QUESTION)
+        sound = self.channel.sounds.get(Announcement.QUESTION)
         whole = sound.duration_ms if sound else None
         times: dict[str, Any] = {"asked_at": self._began.pop(asked_by, None), "answered_at": _moment(event)}
+        if self.channel.base.further:
+            times["language"] = line.language
+        notice = None
         if event.get("Answer-State") == "hangup":
             attempt = Attempt(AnswerOutcome.HUNG_UP, **times)
         elif result not in ("success", "failure") or not self._question_heard:
             attempt = Attempt(AnswerOutcome.NOT_ASKED, **times)
         elif result == "success" and key in (line.policy.consent_key, line.policy.objection_key):
             attempt = Attempt(AnswerOutcome.KEY, key, whole if line.hear_to_end else self._heard_ms(event), **times)
+        elif result == "success" and key == line.policy.details_key:
+            attempt = Attempt(AnswerOutcome.DETAILS, key, self._heard_ms(event), **times)
+        elif result == "success" and key in self.channel.offers:
+            attempt = Attempt(AnswerOutcome.LANGUAGE, key, self._heard_ms(event), **times)
+            notice = self.channel.speaking(self.channel.offers[key]).notice
         elif key or wrong_key:
             attempt = Attempt(AnswerOutcome.WRONG_KEY, (wrong_key or key)[:1], self._heard_ms(event), **times)
         else:
             attempt = Attempt(AnswerOutcome.SILENCE, None, whole, **times)
-        return ev.Answered(number, attempt)
+        return ev.Answered(number, attempt, notice)
 
     def _heard_ms(self, event: Event) -> int | None:
         position = number_in(event.get("variable_playback_last_offset_pos"))
-        sound = self._channel.sounds.get(Announcement.QUESTION)
+        sound = self.channel.sounds.get(Announcement.QUESTION)
         if position is None or sound is None:
             return None
         return min(position * 1000 // sound.rate, sound.duration_ms)

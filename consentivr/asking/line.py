@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from consentivr.asking.languages import NEITHER, Languages
 from consentivr.core.callers import WhoseNumber
 from consentivr.core.policy import Announcement, LinePolicy
 from consentivr.prompts import Spoken
 
+GREETING_TIMEOUT_MS = 1500
+"""How long we wait for a key after the greeting: who knows it by then, knows it from the question too."""
+
 
 @dataclass(frozen=True)
 class Line:
-    """How a line asks. ``sounds`` by sample rate in Hz, then announcement; times in milliseconds."""
+    """How a line asks, in one language. ``sounds`` by sample rate in Hz, then announcement; times in milliseconds."""
 
     name: str
     policy: LinePolicy
@@ -26,6 +30,19 @@ class Line:
     stereo: bool
     sounds: Mapping[int, Mapping[Announcement, Spoken]]
     whose_number: WhoseNumber = WhoseNumber.GIVEN
+    language: str = ""
+    languages: Languages = NEITHER
+    further: Mapping[str, Line] = field(default_factory=dict)
+    """The same line in its further languages."""
+
+    def speaking(self, language: str | None) -> Line | None:
+        """The same line in another language, or its own; None where it lacks that."""
+        return self if language == self.language else self.further.get(language or "")
+
+    @property
+    def spoken(self) -> frozenset[str]:
+        """Every language in which it can ask."""
+        return frozenset({self.language, *self.further})
 
     @cached_property
     def watchdog_s(self) -> int:
@@ -40,7 +57,16 @@ class Line:
             (spoken[a].duration_ms for a in (Announcement.NO_INPUT, Announcement.WRONG_KEY) if a in spoken), default=0
         )
         attempt = question + complaints + self.answer_timeout_ms
-        return 15 + (once + attempt * self.policy.max_attempts) // 1000
+        own = once + attempt * self.policy.max_attempts
+        if self.further or self.policy.details_key:
+            own += GREETING_TIMEOUT_MS + (attempt + self._longest(Announcement.DETAILS)) * self.policy.max_detours
+        offers = sum(line._longest(Announcement.LANGUAGE) for line in self.further.values())
+        return max(15 + (own + offers) // 1000, *(line.watchdog_s for line in self.further.values()), 0)
+
+    def _longest(self, announcement: Announcement) -> int:
+        return max(
+            (sounds[announcement].duration_ms for sounds in self.sounds.values() if announcement in sounds), default=0
+        )
 
     def sounds_at(self, rate: int) -> Mapping[Announcement, Spoken]:
         """The announcements for a channel of this sample rate."""

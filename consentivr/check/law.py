@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from consentivr.check.finding import Finding, Level
-from consentivr.config import Configuration, wording
+from consentivr.config import Configuration, announcing, wording
 from consentivr.core.enrolling import AgentAnnouncement
-from consentivr.core.policy import RecordingMode
+from consentivr.core.policy import Announcement, RecordingMode
 from consentivr.privacy import missing
 
 
@@ -28,23 +28,46 @@ def _found(what: str, level: Level, said: str, mend: str = "", setting: str = ""
 
 
 def questions(configuration: Configuration) -> Iterator[Finding]:
-    """Both keys and the way back are told before the yes (GDPR art. 7(3))."""
+    """Both keys and the way back are told before the yes (GDPR art. 7(3)), in each language of a line."""
     for name, line in configuration.lines.items():
-        if not configuration.queues[line.queue].recording.mode.asks:
-            continue
-        what = f"question of line {name}"
-        back = configuration.question_of(name).withdrawal_keys
-        untold = configuration.untold_of(name)
-        if not untold:
-            yield _found(what, Level.GOOD, f"names both keys, and the way back ({back})")
-        for key in untold:
-            said = f"a caller may agree before the key {key} was named"
-            if key == back:
-                said = (
-                    f"a caller may agree before hearing that {back} takes it back; GDPR art. 7(3) wants it told before"
-                )
-            setting = f"announcements.{configuration.language_of(name)}.question"
-            yield _found(what, Level.WARNING, said, "see docs/admin.md, Announcements", setting)
+        if configuration.queues[line.queue].recording.mode.asks:
+            for language in configuration.spoken_on(name):
+                yield from _question(configuration, name, language)
+
+
+def _question(configuration: Configuration, name: str, language: str) -> Iterator[Finding]:
+    own = language == configuration.language_of(name)
+    what = f"question of line {name}" if own else f"question of line {name} in {language}"
+    setting, see = f"announcements.{language}.question", "see docs/admin.md, Announcements"
+    question = configuration.question_of(name)
+    untold = configuration.untold_of(name, language)
+    if not untold:
+        yield _found(what, Level.GOOD, f"names both keys, and the way back ({question.withdrawal_keys})")
+    for key in untold:
+        said = f"a caller may agree before the key {key} was named"
+        if key == question.withdrawal_keys:
+            said = f"a caller may agree before hearing that {key} takes it back; GDPR art. 7(3) wants it told before"
+        yield _found(what, Level.WARNING, said, see, setting)
+    text, more = configuration.question_text(name, language), question.details_key
+    if more is not None and next(wording.places(wording.spoken(text), language, more), None) is None:
+        yield _found(what, Level.WARNING, f"it does not say that the key {more} tells more", "say so", setting)
+    asks_itself = Announcement.QUESTION in configuration.lines[name].announcements
+    if asks_itself and Announcement.QUESTION not in configuration.own_texts(name, language):
+        place = f"lines.{name}.languages.{language}.announcements.question"
+        yield _found(what, Level.WARNING, "it is the general one, where the line has its own", "write it", place)
+    offered = configuration.languages_of(name).get(language)
+    if offered and offered.key and Announcement.LANGUAGE not in configuration.announcements_of(name, language):
+        said = f"nobody hears that the key {offered.key} chooses this language"
+        yield _found(what, Level.WARNING, said, "write it", f"announcements.{language}.language")
+    if text == announcing.ours(language).get(Announcement.QUESTION) and not _is_quality(configuration, name):
+        said = "it is ours, and asks for quality assurance; the queue's purpose is another"
+        yield _found(what, Level.WARNING, said, see, setting)
+
+
+def _is_quality(configuration: Configuration, name: str) -> bool:
+    """Whether a purpose can be the one that our wording names, in any of our languages."""
+    purpose = configuration.queues[configuration.lines[name].queue].recording.purpose.casefold()
+    return any(word in purpose for word in ("quali", "kwali", "kvali", "calid", "kalit", "jako"))
 
 
 def agents_line(configuration: Configuration) -> Iterator[Finding]:

@@ -37,18 +37,49 @@ def _same_twice(configuration: Configuration) -> Iterator[_Found]:
 
 
 def _line(configuration: Configuration, name: str) -> Iterator[_Found]:
-    line, language = configuration.lines[name], configuration.language_of(name)
+    line = configuration.lines[name]
+    yield from _languages(configuration, name)
     if line.queue not in configuration.queues:
         known = ", ".join(sorted(configuration.queues))
         yield ("lines", name, "queue"), f"there is no queue '{line.queue}'", f"known: {known}"
-    if not configuration.texts_in(language):
-        known = ", ".join(sorted({*configuration.announcements, *announcing.languages()}))
-        yield ("lines", name), f"there are no announcements in language '{language}'", f"known: {known}"
-    elif line.queue in configuration.queues:
-        mode = configuration.queues[line.queue].recording.mode
-        present = configuration.announcements_of(name)
+        return
+    mode = configuration.queues[line.queue].recording.mode
+    for language in filter(configuration.texts_in, configuration.spoken_on(name)):
+        present = {*configuration.texts_in(language), *configuration.own_texts(name, language)}
+        its = "its language" if language == configuration.language_of(name) else f"its language '{language}'"
         if mode.asks and Announcement.QUESTION not in present:
-            yield ("lines", name), "its language has no announcement 'question'", ""
+            yield ("lines", name), f"{its} has no announcement 'question'", ""
         if mode is RecordingMode.PERMANENT and Announcement.TOLD not in present:
-            said = "its queue records by law, but its language has no announcement 'told'"
+            said = f"its queue records by law, but {its} has no announcement 'told'"
             yield ("lines", name), said, "the caller must be told"
+        yield from _details(configuration, name, language)
+
+
+def _languages(configuration: Configuration, name: str) -> Iterator[_Found]:
+    """There is a wording in each, and no key means two things."""
+    for language in configuration.spoken_on(name):
+        if not configuration.texts_in(language):
+            known = ", ".join(sorted({*configuration.announcements, *announcing.languages()}))
+            yield ("lines", name), f"there are no announcements in language '{language}'", f"known: {known}"
+    question = configuration.question_of(name)
+    taken = {question.consent_key: "consent_key", question.objection_key: "objection_key"}
+    if question.details_key is not None:
+        taken[question.details_key] = "details_key"
+    for language, way in configuration.languages_of(name).items():
+        if way.key in taken:
+            yield ("lines", name), f"the key {way.key} of language '{language}' is {taken[way.key]} already", ""
+        elif way.key is not None:
+            taken[way.key] = f"that of '{language}'"
+
+
+def _details(configuration: Configuration, name: str, language: str) -> Iterator[_Found]:
+    """Whatever 'details' names in braces is known."""
+    if configuration.question_of(name).details_key is None:
+        return
+    told = configuration.announcements_of(name, language)[Announcement.DETAILS][1]
+    if not told:
+        yield ("lines", name), f"language '{language}' has no announcement 'details'", ""
+    for fact in sorted(announcing.left_open(told)):
+        where = "the queue's 'retention'" if fact.endswith("_days") else "'privacy'"
+        hint = f"set it in {where}" if fact in announcing.FACTS else f"known: {', '.join(announcing.FACTS)}"
+        yield ("lines", name), f"'details' tells {{{fact}}}, which is not said", hint

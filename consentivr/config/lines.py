@@ -10,6 +10,7 @@ from consentivr.config.values import (
     Language,
     Name,
     Number,
+    Prefix,
     Section,
     SpokenText,
     SwitchPath,
@@ -24,6 +25,12 @@ class Question(Section):
 
     consent_key: Key = Field("1", description="The key that agrees.")
     objection_key: Key = Field("9", description="The key that objects.")
+    details_key: Key | None = Field(
+        None,
+        description="The key that tells controller, retention, rights, and where to read more ('details'), and asks "
+        "again. Needs privacy.controller, contact, notice_at, the queue's retention, and 'consentivr prompts build'.",
+        examples=["3"],
+    )
     attempts: Whole = Field(3, ge=1, le=10, description="How often the question is put at most.")
     answer_timeout_ms: Whole = Field(
         5000, ge=500, le=60_000, description="How long we wait for a key after the question's end."
@@ -51,9 +58,35 @@ class Question(Section):
     def _keys_differ(self) -> Question:
         if self.consent_key == self.objection_key:
             raise ValueError("consent_key and objection_key are the same key")
+        if self.details_key in (self.consent_key, self.objection_key):
+            raise ValueError("details_key is one of the two other keys")
         if self.withdrawal_keys == self.late_consent_keys:
             raise ValueError("withdrawal_keys and late_consent_keys are the same keys")
         return self
+
+
+class FurtherLanguage(Section):
+    """Another language in which callers can be asked."""
+
+    key: Key | None = Field(
+        None,
+        description="Chooses it, while the greeting or the question plays; the announcement 'language' says so in the "
+        "greeting. Without it no key does.",
+        examples=["2"],
+    )
+    prefixes: tuple[Prefix, ...] = Field(
+        (),
+        description="Callers whose number begins so are asked in it; see numbers.country.",
+        examples=[["+44", "+353"]],
+    )
+
+
+class LineLanguage(FurtherLanguage):
+    """The same, of one line."""
+
+    announcements: dict[Announcement, SpokenText] = Field(
+        default_factory=dict, description="Wordings of this line's own in this language."
+    )
 
 
 class LineConfiguration(Section):
@@ -64,6 +97,9 @@ class LineConfiguration(Section):
     language: Language | None = Field(None, description="Instead of the general 'language'.", examples=["en"])
     question: Question | None = Field(
         None, description="Instead of the general 'question'.", examples=[{"consent_key": "5"}]
+    )
+    languages: dict[Language, LineLanguage] | None = Field(
+        None, description="Instead of the general 'languages'; {} for none.", examples=[{"en": {"key": "2"}}]
     )
     announcements: dict[Announcement, SpokenText] = Field(
         default_factory=dict,

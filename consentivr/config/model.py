@@ -12,7 +12,7 @@ from pydantic import Field
 from consentivr.config import announcing, wording
 from consentivr.config.agents import Agents
 from consentivr.config.evidence import LedgerSection, Numbers, Privacy, Recordings, RetentionSection
-from consentivr.config.lines import LineConfiguration, Question, Sounds
+from consentivr.config.lines import FurtherLanguage, LineConfiguration, Question, Sounds
 from consentivr.config.queues import QueueConfiguration, Talks
 from consentivr.config.service import Check, FreeSwitch, Http, Service, Switch, Watch
 from consentivr.config.values import Language, Name, Section, SpokenText
@@ -45,6 +45,13 @@ class Configuration(Section):
     privacy: Privacy = Field(default_factory=Privacy)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)
     language: Language = Field("de", description="The language of lines that name none.")
+    languages: dict[Language, FurtherLanguage] = Field(
+        default_factory=dict,
+        description="Further languages in which callers of every line can be asked. The channel's variable "
+        "consent_language chooses one, then the caller's number, and a key after all. The line's own may be among "
+        "them: its key leads back.",
+        examples=[{"en": {"key": "2", "prefixes": ["+44", "+353"]}, "de": {"key": "4"}}],
+    )
     question: Question = Field(default_factory=Question)
     lines: dict[Name, LineConfiguration] = Field(..., min_length=1, description="The numbers that callers dial.")
     queues: dict[Name, QueueConfiguration] = Field(
@@ -68,7 +75,9 @@ class Configuration(Section):
         ],
     )
 
-    def line_policy(self, line_name: str, question_ms: int, heard_ms: int | None = None) -> LinePolicy:
+    def line_policy(
+        self, line_name: str, question_ms: int, heard_ms: int | None = None, language: str | None = None
+    ) -> LinePolicy:
         """How callers of a line are asked. In milliseconds, ``question_ms`` is how long its question lasts, and
         ``heard_ms`` after how much of it a caller knows what is asked, if that was measured."""
         recording = self.queues[self.lines[line_name].queue].recording
@@ -82,8 +91,9 @@ class Configuration(Section):
             confirmed=recording.confirmation(),
             consent_key=question.consent_key,
             objection_key=question.objection_key,
+            details_key=question.details_key,
             max_attempts=question.attempts,
-            min_heard_ms=int(question_ms * self.enough_of(line_name)) if least is None else least,
+            min_heard_ms=int(question_ms * self.enough_of(line_name, language)) if least is None else least,
             starts_at_answer=talk.starts_at_answer,
         )
 
@@ -108,38 +118,43 @@ class Configuration(Section):
             taps=self.talks.taps,
         )
 
-    def heard_of(self, line_name: str) -> str:
-        """The beginning of the question after which a caller knows what is asked (promise P2): ``wording.heard``."""
-        question = self.question_of(line_name)
-        keys = (question.consent_key, question.objection_key)
-        return wording.heard(self.question_text(line_name), self.language_of(line_name), keys, question.withdrawal_keys)
+    # --- what is said, in a line's own language unless another one is named ----------------------
 
-    def enough_of(self, line_name: str) -> float:
+    def heard_of(self, line_name: str, language: str | None = None) -> str:
+        """The beginning of the question after which a caller knows what is asked (promise P2): ``wording.heard``."""
+        question, spoken = self.question_of(line_name), language or self.language_of(line_name)
+        keys = (question.consent_key, question.objection_key)
+        return wording.heard(self.question_text(line_name, spoken), spoken, keys, question.withdrawal_keys)
+
+    def enough_of(self, line_name: str, language: str | None = None) -> float:
         """Its share of the question's letters, of 1: how long it lasts where nobody has measured it."""
-        text = wording.spoken(self.question_text(line_name))
-        return len(self.heard_of(line_name)) / max(1, len(text))
+        text = wording.spoken(self.question_text(line_name, language))
+        return len(self.heard_of(line_name, language)) / max(1, len(text))
 
     def heard_files(self) -> dict[tuple[str, str], str]:
         """The same for each question's file, (language, file's stem); where lines differ in their keys the longest."""
         files: dict[tuple[str, str], str] = {}
         for name in self.lines:
-            if Announcement.QUESTION in self.announcements_of(name):
-                file = self.language_of(name), self.announcements_of(name)[Announcement.QUESTION][0]
-                files[file] = max(files.get(file, ""), self.heard_of(name), key=len)
+            for language in self.spoken_on(name):
+                if Announcement.QUESTION in (said := self.announcements_of(name, language)):
+                    file = language, said[Announcement.QUESTION][0]
+                    files[file] = max(files.get(file, ""), self.heard_of(name, language), key=len)
         return files
 
-    def untold_of(self, line_name: str) -> list[str]:
+    def untold_of(self, line_name: str, language: str | None = None) -> list[str]:
         """The keys that its question does not name before a yes counts: ``wording.untold``."""
-        question = self.question_of(line_name)
+        question, spoken = self.question_of(line_name), language or self.language_of(line_name)
         keys = (question.consent_key, question.objection_key)
-        return wording.untold(
-            self.question_text(line_name), self.language_of(line_name), keys, question.withdrawal_keys
-        )
+        return wording.untold(self.question_text(line_name, spoken), spoken, keys, question.withdrawal_keys)
 
-    def question_text(self, line_name: str) -> str:
+    def question_text(self, line_name: str, language: str | None = None) -> str:
         """What a line's callers are asked, with the mark; empty where there is no question."""
-        own = self.lines[line_name].announcements.get(Announcement.QUESTION)
-        return own or self.texts_in(self.language_of(line_name)).get(Announcement.QUESTION, "")
+        spoken = language or self.language_of(line_name)
+        if Announcement.QUESTION in (own := self.own_texts(line_name, spoken)):
+            return own[Announcement.QUESTION]
+        text = self.texts_in(spoken).get(Announcement.QUESTION, "")
+        key = self.question_of(line_name).details_key
+        return f"{text} {announcing.details_offer(spoken, key)}" if key and spoken not in self.announcements else text
 
     def question_of(self, line_name: str) -> Question:
         """How callers of a line are asked."""
@@ -149,33 +164,72 @@ class Configuration(Section):
         """The language of a line."""
         return self.lines[line_name].language or self.language
 
+    def languages_of(self, line_name: str) -> Mapping[str, FurtherLanguage]:
+        """What leads a line's callers to which language; the line's own may be among them, with a key to come back."""
+        own = self.lines[line_name].languages
+        return self.languages if own is None else own
+
+    def spoken_on(self, line_name: str) -> list[str]:
+        """Every language of a line, its own first."""
+        return list(dict.fromkeys((self.language_of(line_name), *self.languages_of(line_name))))
+
     def texts_in(self, language: str) -> Mapping[Announcement, str]:
         """The wording in a language: the configuration's own, else ours; empty where there is none."""
         return self.announcements.get(language) or announcing.ours(language)
 
-    def announcements_of(self, line_name: str) -> dict[Announcement, tuple[str, str]]:
-        """For each announcement of a line its file's stem and its text."""
+    def own_texts(self, line_name: str, language: str) -> Mapping[Announcement, str]:
+        """Wordings of a line's own."""
         line = self.lines[line_name]
-        texts = {
-            announcement: (announcement.value, wording.spoken(text))
-            for announcement, text in self.texts_in(self.language_of(line_name)).items()
+        if language == self.language_of(line_name):
+            return line.announcements
+        return line.languages[language].announcements if line.languages and language in line.languages else {}
+
+    def announcements_of(self, line_name: str, language: str | None = None) -> dict[Announcement, tuple[str, str]]:
+        """For each announcement of a line its file's stem and its text."""
+        spoken = language or self.language_of(line_name)
+        own = self.own_texts(line_name, spoken)
+        said = {one: (one.value, text) for one, text in self.texts_in(spoken).items()}
+        said |= {one: (f"{line_name}-{one.value}", text) for one, text in own.items()}
+        question = self.question_of(line_name)
+        if question.details_key is None:
+            said.pop(Announcement.DETAILS, None)
+        else:
+            text = said[Announcement.DETAILS][1] if Announcement.DETAILS in said else self._our_details(spoken)
+            told = announcing.filled(text, self._facts(line_name))
+            said[Announcement.DETAILS] = f"{line_name}-{Announcement.DETAILS.value}", told
+            if Announcement.QUESTION in said and Announcement.QUESTION not in own and spoken not in self.announcements:
+                stem = f"{Announcement.QUESTION.value}-{question.details_key}"
+                said[Announcement.QUESTION] = stem, self.question_text(line_name, spoken)
+        way = self.languages_of(line_name).get(spoken)
+        if way is None or way.key is None:
+            said.pop(Announcement.LANGUAGE, None)
+        elif Announcement.LANGUAGE in said:
+            stem, text = said[Announcement.LANGUAGE]
+            said[Announcement.LANGUAGE] = f"{stem}-{way.key}", announcing.filled(text, {"key": way.key})
+        return {one: (stem, wording.spoken(text)) for one, (stem, text) in said.items()}
+
+    def _our_details(self, language: str) -> str:
+        return announcing.ours(language).get(Announcement.DETAILS, "")
+
+    def _facts(self, line_name: str) -> dict[str, object]:
+        """What 'details' tells; what the configuration does not say is missing."""
+        retention, privacy = self.queues[self.lines[line_name].queue].retention, self.privacy
+        known = {
+            "controller": privacy.controller,
+            "contact": privacy.contact,
+            "notice_at": privacy.notice_at and announcing.as_said(privacy.notice_at),
+            "audio_days": retention.audio_days,
+            "rows_days": retention.rows_days,
         }
-        own = {
-            announcement: (f"{line_name}-{announcement.value}", wording.spoken(text))
-            for announcement, text in line.announcements.items()
-        }
-        return {**texts, **own}
+        return {name: value for name, value in known.items() if value is not None}
 
     def sound_files(self) -> dict[tuple[str, str], str]:
         """Every announcement in use, as (language, file's stem) -> text."""
-        files = {
-            (language, announcement.value): wording.spoken(text)
-            for language in (*self.announcements, *map(self.language_of, self.lines))
-            for announcement, text in self.texts_in(language).items()
-        }
+        files: dict[tuple[str, str], str] = {}
         for name in self.lines:
-            for stem, text in self.announcements_of(name).values():
-                files[self.language_of(name), stem] = text
+            for language in self.spoken_on(name):
+                for stem, text in self.announcements_of(name, language).values():
+                    files[language, stem] = text
         if self.agents.line is not None:
             for announcement, text in self.agents.line.announcements.items():
                 files[self.agents.line.language or self.language, f"agents-{announcement.value}"] = text

@@ -216,6 +216,9 @@ Number = Annotated[
     StrictStr,
     _fitting(r"\+?[0-9A-Za-z_.\-]+", "is not a destination number: digits or letters, with an optional + in front"),
 ]
+Prefix = Annotated[
+    StrictStr, _fitting(r"\+[1-9][0-9]{0,14}", "is not the beginning of an international number, such as +44")
+]
 HttpUrl = Annotated[StrictStr, _fitting(r"https?://\S*", "must be http://... or https://...")]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 Name = Annotated[

@@ -41,6 +41,18 @@ class Play:
 
 
 @dataclass(frozen=True)
+class Greet:
+    """Play the greeting and which keys choose another language, and collect one key."""
+
+
+@dataclass(frozen=True)
+class Speak:
+    """From now on in this language."""
+
+    language: str
+
+
+@dataclass(frozen=True)
 class PlayToEnd:
     """The same, and tell when it is over, or ended by a key."""
 
@@ -85,7 +97,20 @@ class LetGo:
     """Close the socket. Before the queue, the dialplan then takes the caller there, unrecorded."""
 
 
-AskingAction = Write | TakeOver | Play | PlayToEnd | Ask | PermitRecording | ArmRecorder | TakeBack | JoinQueue | LetGo
+AskingAction = (
+    Write
+    | TakeOver
+    | Greet
+    | Speak
+    | Play
+    | PlayToEnd
+    | Ask
+    | PermitRecording
+    | ArmRecorder
+    | TakeBack
+    | JoinQueue
+    | LetGo
+)
 
 # --- of the conversation ---------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class Told(NamedTuple):
     core: str = ""
     asked: bool = True
     decided: bool = False
+    language: str | None = None
+    """In which the caller was asked or told."""
     ended: bool = False
 
     @property
@@ -82,7 +84,8 @@ def _decided(known: Told, row: Row) -> Told:
     if known.decided:
         return known  # the first decision of a visit is its decision
     said = ConsentDecision(row.evidence["decision"])
-    return known._replace(decision=said, purpose=row.evidence.get("purpose"), decided=True)
+    purpose, language = row.evidence.get("purpose"), row.evidence.get("language")
+    return known._replace(decision=said, purpose=purpose, language=language, decided=True)
 
 
 def _withdrawn(known: Told, row: Row) -> Told:

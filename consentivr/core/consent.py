@@ -55,6 +55,26 @@ class AnswerOutcome(str, Enum):
     HUNG_UP = "hung_up"
     TOO_EARLY = "too_early"
     """A yes before enough of the question had been heard."""
+    DETAILS = "details"
+    """The caller wanted to know more, was told, and is asked again."""
+    LANGUAGE = "language"
+    """The caller chose another language, and is asked again in it."""
+
+
+DETOURS = frozenset({AnswerOutcome.DETAILS, AnswerOutcome.LANGUAGE})
+"""What is no answer to the question, and no failure to answer it."""
+
+
+class LanguageBy(str, Enum):
+    """Why a caller hears a language."""
+
+    LINE = "line"
+    PREFIX = "prefix"
+    """Of the caller's number."""
+    VARIABLE = "variable"
+    """Set on the channel before it came to us."""
+    KEY = "key"
+    """The caller's own choice."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,7 @@ class Attempt:
 
     ``heard_ms`` is how much of the question's audio was played before it ended or was interrupted
     by a key, in milliseconds; None when the switch did not say. ``asked_at`` is when the question began to
-    sound, ``answered_at`` when it was over; UTC, ISO 8601.
+    sound, ``answered_at`` when it was over; UTC, ISO 8601. ``language``: of the question, on a line with several.
     """
 
     outcome: AnswerOutcome
@@ -71,6 +91,7 @@ class Attempt:
     heard_ms: int | None = None
     asked_at: str | None = None
     answered_at: str | None = None
+    language: str | None = None
 
 
 @lru_cache(maxsize=256)
@@ -114,8 +135,13 @@ class Consent:
 
 @dataclass(frozen=True)
 class Notice:
-    """The wording that this caller is asked or told with: digest (``NoticeVersion``), length, language."""
+    """The wording that this caller is asked or told with: digest (``NoticeVersion``), length, language and why it.
+
+    ``wanted``: the language that the channel or the number asked for, where that is another one, which the line lacks.
+    """
 
     digest: str
     duration_ms: int
     language: str
+    by: LanguageBy = LanguageBy.LINE
+    wanted: str | None = None

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from consentivr.core import actions as do
 from consentivr.core.actions import AskingAction
-from consentivr.core.consent import AnswerOutcome, Consent, ConsentDecision, Reason
+from consentivr.core.consent import DETOURS, AnswerOutcome, Attempt, Consent, ConsentDecision, Reason
 from consentivr.core.events import (
     Announced,
     Answered,
@@ -22,6 +22,7 @@ from consentivr.core.events import (
     Committed,
     Disconnected,
     Failed,
+    Greeted,
     HungUp,
     Joined,
     ServiceStops,
@@ -59,28 +60,32 @@ def _arriving(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Res
     if not isinstance(event, Arrived):
         return state, ()
     state = state._replace(arrived_at=event.at, notice=event.notice)
-    begun: tuple[AskingAction, ...] = (
-        do.TakeOver(),
-        do.Write(ArrivedRow(event.switch, event.core)),
-        do.Play(Announcement.WELCOME),
-    )
-    if policy.mode.asks:
-        return state._replace(phase=Phase.ASKING), (*begun, do.Ask(1))
-    reason = Reason.MODE_OFF
-    if policy.mode is RecordingMode.PERMANENT:
-        begun, reason = (*begun, do.Play(Announcement.TOLD)), Reason.LEGAL_BASIS
-    state, actions = _conclude(policy, state, ConsentDecision.NOT_OBTAINED, reason)
-    return state, (*begun, *actions)
+    begun = (do.TakeOver(), do.Write(ArrivedRow(event.switch, event.core)))
+    if event.offers:
+        return state._replace(phase=Phase.GREETING), (*begun, do.Greet())
+    state, actions = _ask_or_tell(policy, state)
+    return state, (*begun, do.Play(Announcement.WELCOME), *actions)
+
+
+def _greeting(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Result:
+    """Whatever becomes of the greeting, who is recorded by law is told so."""
+    if isinstance(event, (TimedOut, Failed)) and policy.mode.asks:
+        return _could_not_ask(policy, state, event)
+    if not isinstance(event, (Greeted, TimedOut, Failed)):
+        return state, ()
+    spoken: tuple[AskingAction, ...] = ()
+    if isinstance(event, Greeted) and event.notice is not None:
+        state, spoken = state._replace(notice=event.notice), (do.Speak(event.notice.language),)
+    state, actions = _ask_or_tell(policy, state)
+    return state, (*spoken, *actions)
 
 
 def _asking(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Result:
     if isinstance(event, CallerPressed):
         heeded = event.key in (policy.consent_key, policy.objection_key)
         return (state._replace(pressed=event.key) if heeded else state), ()
-    if isinstance(event, TimedOut):
-        return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, Reason.SWITCH_SILENT)
-    if isinstance(event, Failed):
-        return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, Reason.APPLICATION_FAILED)
+    if isinstance(event, (TimedOut, Failed)):
+        return _could_not_ask(policy, state, event)
     if not isinstance(event, Answered) or event.number != len(state.attempts) + 1:
         return state, ()
     return _answered(policy, state, event)
@@ -93,9 +98,10 @@ def _answered(policy: LinePolicy, state: AskingState, event: Answered) -> Result
         # Both in the same breath: the last word counts (promise P2).
         key = policy.objection_key
         attempt = replace(attempt, key=key)
-    heard = [known.heard_ms or 0 for known in (*state.attempts, attempt)]
-    if key == policy.consent_key and max(heard) < policy.min_heard_ms:
+    if key == policy.consent_key and _heard_ms(state, attempt) < policy.min_heard_ms:
         attempt = replace(attempt, outcome=AnswerOutcome.TOO_EARLY)
+    if attempt.outcome in DETOURS and not _may_detour(policy, state, event):
+        attempt = replace(attempt, outcome=AnswerOutcome.WRONG_KEY)
     state = state._replace(attempts=(*state.attempts, attempt), pressed=None)
     if attempt.outcome is AnswerOutcome.HUNG_UP:
         return _over(policy, state, HungUp())
@@ -107,7 +113,12 @@ def _answered(policy: LinePolicy, state: AskingState, event: Answered) -> Result
         return state, (_decision(policy, state, permits=True),)
     if attempt.outcome is AnswerOutcome.KEY and key == policy.objection_key:
         return _conclude(policy, state, ConsentDecision.REFUSED, Reason.OBJECTION_KEY, Announcement.REFUSED)
-    if len(state.attempts) < policy.max_attempts:
+    if attempt.outcome is AnswerOutcome.DETAILS:
+        return state, (do.Play(Announcement.DETAILS, skippable=True), do.Ask(len(state.attempts) + 1))
+    if attempt.outcome is AnswerOutcome.LANGUAGE and event.notice is not None:
+        state = state._replace(notice=event.notice)
+        return state, (do.Speak(event.notice.language), do.Ask(len(state.attempts) + 1))
+    if sum(known.outcome not in DETOURS for known in state.attempts) < policy.max_attempts:
         complaint: tuple[AskingAction, ...] = ()
         if attempt.outcome is not AnswerOutcome.TOO_EARLY:
             silent = attempt.outcome is AnswerOutcome.SILENCE
@@ -116,6 +127,23 @@ def _answered(policy: LinePolicy, state: AskingState, event: Answered) -> Result
     reason = {AnswerOutcome.SILENCE: Reason.SILENCE, AnswerOutcome.TOO_EARLY: Reason.TOO_EARLY}
     why = reason.get(attempt.outcome, Reason.WRONG_KEY)
     return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, why, Announcement.NOT_OBTAINED)
+
+
+def _heard_ms(state: AskingState, attempt: Attempt) -> int:
+    """The most that was heard of one putting of the question, in the language that is spoken now; milliseconds."""
+    most = attempt.heard_ms or 0
+    for known in reversed(state.attempts):
+        if known.outcome is AnswerOutcome.LANGUAGE:
+            break
+        most = max(most, known.heard_ms or 0)
+    return most
+
+
+def _may_detour(policy: LinePolicy, state: AskingState, event: Answered) -> bool:
+    """Whoever goes round in circles is asked as one who presses keys without a meaning."""
+    if event.attempt.outcome is AnswerOutcome.LANGUAGE and event.notice is None:
+        return False
+    return sum(known.outcome in DETOURS for known in state.attempts) < policy.max_detours
 
 
 def _deciding(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Result:
@@ -163,11 +191,15 @@ def _joining(policy: LinePolicy, state: AskingState, event: AskingEvent) -> Resu
 
 _PHASES = {
     Phase.ARRIVING: _arriving,
+    Phase.GREETING: _greeting,
     Phase.ASKING: _asking,
     Phase.DECIDING: _deciding,
     Phase.ANNOUNCING: _announcing,
     Phase.JOINING: _joining,
 }
+
+
+_UNASKED = (Phase.GREETING, Phase.ASKING)
 
 
 # --- what can happen in every phase ----------------------------------------------------------
@@ -176,7 +208,7 @@ _PHASES = {
 def _over(policy: LinePolicy, state: AskingState, event: ChannelGone | HungUp) -> Result:
     """The caller has hung up before the queue. The visit's end is written when the channel has said its last word."""
     actions: tuple[AskingAction, ...] = ()
-    if state.phase is Phase.ASKING and state.consent is None:
+    if state.phase in _UNASKED and state.consent is None:
         consent = Consent(ConsentDecision.NOT_OBTAINED, Reason.HANGUP, state.attempts)
         state = state._replace(consent=consent)
         actions = (_decision(policy, state),)
@@ -190,13 +222,28 @@ def _let_go(policy: LinePolicy, state: AskingState, event: Disconnected | Servic
     """The dialplan has the call, and takes it to the queue unrecorded. Whoever watches the switch writes its end."""
     lost = not isinstance(event, ServiceStops)
     actions: tuple[AskingAction, ...] = ()
-    if state.phase is Phase.ASKING and state.consent is None:
+    if state.phase in _UNASKED and state.consent is None:
         reason = Reason.CONNECTION_LOST if lost else Reason.SERVICE_STOPPED
         state = state._replace(consent=Consent(ConsentDecision.NOT_OBTAINED, reason, state.attempts))
         actions = (_decision(policy, state),)
     elif state.phase in (Phase.DECIDING, Phase.ANNOUNCING):
         actions = (do.Write(Withheld("connection lost" if lost else "service stopped")),)
     return state._replace(phase=Phase.ENDED), (*actions, do.LetGo())
+
+
+def _ask_or_tell(policy: LinePolicy, state: AskingState) -> Result:
+    """After the greeting."""
+    if policy.mode.asks:
+        return state._replace(phase=Phase.ASKING), (do.Ask(1),)
+    if policy.mode is RecordingMode.PERMANENT:
+        state, actions = _conclude(policy, state, ConsentDecision.NOT_OBTAINED, Reason.LEGAL_BASIS)
+        return state, (do.Play(Announcement.TOLD), *actions)
+    return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, Reason.MODE_OFF)
+
+
+def _could_not_ask(policy: LinePolicy, state: AskingState, event: TimedOut | Failed) -> Result:
+    reason = Reason.SWITCH_SILENT if isinstance(event, TimedOut) else Reason.APPLICATION_FAILED
+    return _conclude(policy, state, ConsentDecision.NOT_OBTAINED, reason)
 
 
 def _conclude(

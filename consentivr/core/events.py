@@ -48,14 +48,25 @@ class Arrived:
     core: str = ""
     at: str | None = None
     notice: Notice | None = None
+    offers: bool = False
+    """Whether the greeting offers other languages by key."""
+
+
+@dataclass(frozen=True)
+class Greeted:
+    """The greeting is over, or was ended by a key; with ``notice`` the caller chose its language."""
+
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The question with this number came back."""
+    """The question with this number came back. ``notice``: in the language that the caller chose, if that is what it
+    came back with."""
 
     number: int
     attempt: Attempt
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class ServiceStops:
 
 AskingEvent = (
     Arrived
+    | Greeted
     | Answered
     | CallerPressed
     | Committed

@@ -28,7 +28,11 @@ class Announcement(str, Enum):
     """Everything that somebody can hear from us. The administrator may leave out all but QUESTION."""
 
     WELCOME = "welcome"
+    LANGUAGE = "language"
+    """Which key chooses this language, said in it."""
     QUESTION = "question"
+    DETAILS = "details"
+    """What GDPR art. 13 wants told besides: controller, retention, rights, where to read more."""
     NO_INPUT = "no_input"
     WRONG_KEY = "wrong_key"
     ACCEPTED = "accepted"
@@ -42,6 +46,10 @@ class Announcement(str, Enum):
     AGENT_NOT_RECORDED = "agent_not_recorded"
     STILL_PAUSED = "still_paused"
     OUTSIDER = "outsider"
+
+
+FOR_AGENTS = frozenset({Announcement.AGENT_RECORDED, Announcement.AGENT_NOT_RECORDED, Announcement.STILL_PAUSED})
+"""What an agent hears alone: in the language of the line, whatever the caller's is."""
 
 
 class AgentWish(str, Enum):
@@ -94,7 +102,11 @@ class LinePolicy:
     """Who confirmed that, where the statute is not in the list."""
     consent_key: str = "1"
     objection_key: str = "9"
+    details_key: str | None = None
+    """Tells more, and then the question is put again; None where that is not offered."""
     max_attempts: int = 3
+    max_detours: int = 3
+    """So often, besides, a caller may want to know more or choose another language."""
     min_heard_ms: int = 0
     """So much of the question must have been heard before a yes is one, in milliseconds (promise P2)."""
     starts_at_answer: bool = False

@@ -15,6 +15,8 @@ class Phase(str, Enum):
     """Where a call is while it is asked."""
 
     ARRIVING = "arriving"
+    GREETING = "greeting"
+    """The greeting plays, and the caller may choose another language."""
     ASKING = "asking"
     DECIDING = "deciding"
     """The caller said yes, and the row is not durable yet."""

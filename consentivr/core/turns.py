@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from consentivr.core.consent import Attempt, Consent, Notice, NoticeVersion
+from consentivr.core.consent import Attempt, Consent, LanguageBy, Notice, NoticeVersion
 from consentivr.core.statutes import Confirmation
 from consentivr.core.turn import Turn
 from consentivr.core.verdict import Verdict
@@ -114,13 +114,15 @@ class Decided(Row):
         notice = self.notice
         if notice is not None:
             told |= {"notice": notice.digest, "notice_ms": notice.duration_ms, "language": notice.language}
+            told |= {"language_by": notice.by.value} if notice.by is not LanguageBy.LINE else {}
+            told |= {"language_wanted": notice.wanted} if notice.wanted is not None else {}
         return told | (self.confirmed.evidence() if self.confirmed else {})
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     told = {"outcome": attempt.outcome.value, "key": attempt.key, "heard_ms": attempt.heard_ms}
-    times = {"asked_at": attempt.asked_at, "answered_at": attempt.answered_at}
-    return told | {name: moment for name, moment in times.items() if moment is not None}
+    known = {"asked_at": attempt.asked_at, "answered_at": attempt.answered_at, "language": attempt.language}
+    return told | {name: value for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)

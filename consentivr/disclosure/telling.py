@@ -16,6 +16,7 @@ _PREFIX = {
     "decision": "",
     "leg": "leg_",
     "legal_basis": "",
+    "language_by": "language_by_",
     "outcome": "outcome_",
     "why": "because_",
 }

@@ -1,4 +1,7 @@
-"""Text to WAV: spoken, made ready for telephones, noted what it was made from."""
+"""Text to WAV: spoken, made ready for telephones, noted what it was made from.
+
+A-law, as the telephone network carries it (ITU-T G.711): half the size, and no telephone hears a difference.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ def _save(path: Path, samples: np.ndarray, rate: int, mark: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         replacing(path) as temporary,
-        soundfile.SoundFile(str(temporary), "w", samplerate=rate, channels=1, format="WAV", subtype="PCM_16") as file,
+        soundfile.SoundFile(str(temporary), "w", samplerate=rate, channels=1, format="WAV", subtype="ALAW") as file,
     ):
         file.comment = mark
         file.write(samples)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import jinja2
+import soundfile
 
 from consentivr.prompts.audio import AudioProblem, Spoken, inspect
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A line of the page. ``audio`` is the file, in base64; None where ``problem`` says why."""
+    """A line of the page. ``audio`` is a WAV file in base64; None where ``problem`` says why."""
 
     name: str
     text: str
@@ -39,5 +41,12 @@ def _heard(folder: Path, language: str, rate: int, stem: str, text: str) -> Hear
         spoken = inspect(folder, language, rate, stem, text)
     except AudioProblem as problem:
         return Heard(stem, text, None, None, str(problem))
-    audio = base64.b64encode(Path(spoken.path).read_bytes()).decode("ascii")
-    return Heard(stem, text, spoken, audio, None)
+    return Heard(stem, text, spoken, base64.b64encode(_for_browsers(spoken.path)).decode("ascii"), None)
+
+
+def _for_browsers(path: str) -> bytes:
+    """As 16-bit PCM, which every one of them plays."""
+    samples, rate = soundfile.read(path, dtype="int16")
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()

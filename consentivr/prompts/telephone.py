@@ -13,7 +13,9 @@ _LOWEST, _HIGHEST = 300.0, 3400.0
 _CLEAR_FROM, _CLEAR_SHARE, _CLEAR_MOST_DB = 1000.0, 0.2, 15.0
 """So much of the power is above it, where consonants are: a voice that has less there is lifted, up to so many dB."""
 
-_PEAK = 0.89
+_KNEE, _PEAK = 0.6, 0.89
+"""No sample goes beyond the second; from the first on it is bent towards it."""
+
 _WINDOW_SECONDS = 0.05
 _PAUSE_DB = 30.0
 """What is softer than the loudest window by more is a pause."""
@@ -56,7 +58,13 @@ def for_telephones(samples: np.ndarray, rate_in: int, rate: int) -> np.ndarray:
     kept *= _band(octaves, rate)
     shaped = np.fft.irfft(kept * _lift(kept, octaves), length)
     levelled = shaped * 10 ** ((LEVEL_DBFS - level_dbfs(shaped, rate)) / 20)
-    return np.asarray(levelled * min(1.0, _PEAK / np.abs(levelled).max()))
+    return _limited(levelled)
+
+
+def _limited(samples: np.ndarray) -> np.ndarray:
+    room = _PEAK - _KNEE
+    bent = _KNEE + room * np.tanh((np.abs(samples) - _KNEE) / room)
+    return np.where(np.abs(samples) > _KNEE, np.sign(samples) * bent, samples)
 
 
 def _band(octaves: np.ndarray, rate: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-_ESPEAK = shlex.split("espeak-ng -v {language} -s 160 -g 2 -f {text} -w {output}")
+_ESPEAK = shlex.split("espeak-ng -v {language} -s 170 -g 2 -f {text} -w {output}")
 
 PICO = {"de": "de-DE", "en": "en-GB", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
 """The voices of SVOX Pico, which comes inside the package py-nanotts (``consentivr[voices]``)."""

@@ -51,6 +51,8 @@ class DialplanLine:
     number: str
     queue: Queue
     unanswered_sound: str | None
+    several_languages: bool = False
+    """Then the channel says which sound that is, once we have spoken with the caller."""
 
     @property
     def number_regex(self) -> str:

@@ -6,18 +6,19 @@ import contextlib
 import os
 import pwd
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
-from consentivr.asking import Line
+from consentivr.asking import Languages, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.enrolling import AgentAnnouncement
-from consentivr.core.policy import Announcement
+from consentivr.core.policy import FOR_AGENTS, Announcement
 from consentivr.custody import Pins, Report, Retention
 from consentivr.disclosure import Controller
 from consentivr.enrolling import AgentLine
@@ -32,6 +33,8 @@ from consentivr.resources import shipped
 from consentivr.switch import NEUTRAL, UNTOLD_DIGITS
 from consentivr.watch import House
 from consentivr.web import Tokens
+
+log = structlog.get_logger(__name__)
 
 FREESWITCH = "freeswitch"
 """The user that its packages run it as."""
@@ -80,7 +83,8 @@ def dialplan_lines(configuration: Configuration) -> list[DialplanLine]:
             if unanswered
             else None
         )
-        lines.append(DialplanLine(name, line.number, known[line.queue], str(sound) if sound else None))
+        several = len(configuration.spoken_on(name)) > 1
+        lines.append(DialplanLine(name, line.number, known[line.queue], str(sound) if sound else None, several))
     return lines
 
 
@@ -218,9 +222,14 @@ class Rules:
     places: Places
 
     @property
+    def _spoken(self) -> list[Line]:
+        """Every line, in each of its languages."""
+        return [spoken for line in self.lines.values() for spoken in (line, *line.further.values())]
+
+    @property
     def sounds(self) -> list[Spoken]:
         """Every announcement that callers or agents may hear."""
-        heard = [spoken for line in self.lines.values() for said in line.sounds.values() for spoken in said.values()]
+        heard = [spoken for line in self._spoken for said in line.sounds.values() for spoken in said.values()]
         agents = self.agents_line.sounds.values() if self.agents_line else ()
         return heard + [spoken for said in agents for spoken in said.values()]
 
@@ -229,9 +238,9 @@ class Rules:
         """The wordings that decisions will name."""
         heard = [
             sounds[announcement]
-            for line in self.lines.values()
+            for line in self._spoken
             for sounds in line.sounds.values()
-            for announcement in (Announcement.QUESTION, Announcement.TOLD)
+            for announcement in (Announcement.QUESTION, Announcement.DETAILS, Announcement.TOLD)
             if announcement in sounds
         ]
         agents = self.agents_line.sounds.values() if self.agents_line else ()
@@ -275,37 +284,66 @@ def build_lines(configuration: Configuration) -> dict[str, Line]:
     Raises CannotServe when an announcement cannot be heard: a caller who is not asked properly
     cannot agree.
     """
-    folder = sounds_folder(configuration)
     problems: list[str] = []
     lines: dict[str, Line] = {}
     for template in dialplan_lines(configuration):
         name = template.name
-        language = configuration.language_of(name)
-        sounds: dict[int, dict[Announcement, Spoken]] = {rate: {} for rate in SAMPLE_RATES}
-        for announcement, (stem, text) in configuration.announcements_of(name).items():
-            for rate in SAMPLE_RATES:
-                try:
-                    sounds[rate][announcement] = inspect(folder, language, rate, stem, text)
-                except AudioProblem as problem:
-                    problems.append(str(problem))
-        question = configuration.question_of(name)
-        heard_ms = _heard_ms(sounds, configuration.heard_of(name))
-        lines[template.number] = Line(
-            name=name,
-            policy=configuration.line_policy(name, _question_ms(sounds), heard_ms),
-            queue_name=template.queue.name,
-            context=configuration.freeswitch.context,
-            fallback=template.fallback,
-            answer_timeout_ms=question.answer_timeout_ms,
-            hear_to_end=question.hear_to_end,
-            recordings_folder=str(configuration.recordings.folder),
-            stereo=configuration.recordings.stereo,
-            sounds=sounds,
-            whose_number=configuration.ledger.numbers,
-        )
+        own, *others = configuration.spoken_on(name)
+        line, wrong = _line(configuration, template, own)
+        problems += wrong
+        further = {}
+        for language in others:
+            spoken, wrong = _line(configuration, template, language)
+            if wrong:
+                log.error("a language is left out: its callers are asked in the line's own", line=name, why=wrong[0])
+            else:
+                further[language] = spoken
+        lines[template.number] = replace(line, further=further, languages=_languages(configuration, name))
     if problems:
         raise CannotServe("\n".join(sorted(set(problems))))
     return lines
+
+
+def _line(configuration: Configuration, template: DialplanLine, language: str) -> tuple[Line, list[str]]:
+    """A line in one of its languages, and why callers would not hear it as they should."""
+    name, own = template.name, configuration.language_of(template.name)
+    said = {one: (language, *what) for one, what in configuration.announcements_of(name, language).items()}
+    for_agents = {one: (own, *what) for one, what in configuration.announcements_of(name).items() if one in FOR_AGENTS}
+    said = {one: what for one, what in said.items() if one not in FOR_AGENTS} | for_agents
+    folder, problems = sounds_folder(configuration), []
+    sounds: dict[int, dict[Announcement, Spoken]] = {rate: {} for rate in SAMPLE_RATES}
+    for announcement, (spoken, stem, text) in said.items():
+        for rate in SAMPLE_RATES:
+            try:
+                sounds[rate][announcement] = inspect(folder, spoken, rate, stem, text)
+            except AudioProblem as problem:
+                problems.append(str(problem))
+    question = configuration.question_of(name)
+    heard_ms = _heard_ms(sounds, configuration.heard_of(name, language))
+    line = Line(
+        name=name,
+        policy=configuration.line_policy(name, _question_ms(sounds), heard_ms, language),
+        queue_name=template.queue.name,
+        context=configuration.freeswitch.context,
+        fallback=template.fallback,
+        answer_timeout_ms=question.answer_timeout_ms,
+        hear_to_end=question.hear_to_end,
+        recordings_folder=str(configuration.recordings.folder),
+        stereo=configuration.recordings.stereo,
+        sounds=sounds,
+        whose_number=configuration.ledger.numbers,
+        language=language,
+    )
+    return line, problems
+
+
+def _languages(configuration: Configuration, name: str) -> Languages:
+    ways = configuration.languages_of(name)
+    return Languages(
+        keys={way.key: language for language, way in ways.items() if way.key is not None},
+        prefixes={prefix: language for language, way in ways.items() for prefix in way.prefixes},
+        country=configuration.numbers.country,
+    )
 
 
 def agents_line(configuration: Configuration) -> AgentLine | None:

@@ -65,14 +65,19 @@ def here(configuration: Configuration, *, port: bool = True) -> list[Finding]:
 def sounds(configuration: Configuration) -> Iterator[Finding]:
     """One line for all that are well, and one for each that is not."""
     folder = sounds_folder(configuration)
-    heard, well, longest = configuration.heard_files(), 0, 0
+    heard, well, longest, needed = configuration.heard_files(), 0, 0, _needed(configuration)
     for (language, stem), text in sorted(configuration.sound_files().items()):
         for rate in SAMPLE_RATES:
             what = f"sound {language}/{rate}/{stem}"
             try:
                 spoken = inspect(folder, language, rate, stem, text)
             except AudioProblem as problem:
-                yield bad(what, str(problem), "run 'consentivr prompts build'", "sounds.folder")
+                mend = "run 'consentivr prompts build'"
+                if (language, stem) in needed:
+                    yield bad(what, str(problem), mend, "sounds.folder")
+                else:
+                    said = f"{problem}; until then who wants '{language}' is asked in the line's own language"
+                    yield warning(what, said, mend, "sounds.folder")
                 continue
             if " " in spoken.path:
                 yield bad(what, "its path has a blank, where FreeSWITCH ends it", "move the folder", "sounds.folder")
@@ -85,6 +90,16 @@ def sounds(configuration: Configuration) -> Iterator[Finding]:
         yield good(
             "sounds", f"{well} files below {folder} are as they should be; the longest lasts {longest / 1000:.1f} s"
         )
+
+
+def _needed(configuration: Configuration) -> set[tuple[str, str]]:
+    """The files without which 'serve' does not start: all but those of further languages."""
+    lines = {
+        (configuration.language_of(name), stem)
+        for name in configuration.lines
+        for stem, _ in configuration.announcements_of(name).values()
+    }
+    return lines | {file for file in configuration.sound_files() if file[1].startswith("agents-")}
 
 
 def ledger(configuration: Configuration) -> Iterator[Finding]:

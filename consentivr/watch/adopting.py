@@ -238,7 +238,8 @@ class Adopting:
         running = self._running(channel.uuid, stem)
         state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says, running)
         ref = CallRef(channel.uuid, channel.visit, channel.line, queue, policy.mode.value)
-        sounds = line.sounds_at(channel.rate) if line else {}
+        spoken = line.speaking(told.language) or line if line else None
+        sounds = spoken.sounds_at(channel.rate) if spoken else {}
         visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
         visit.member = member
         visit.is_decided = told.decided

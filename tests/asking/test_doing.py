@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import get_args
 
-import gevent.socket
 import pytest
 
-from consentivr.asking.channel import Channel
-from consentivr.asking.doing import EXPORTED, PERFORM, UNHEEDED, Doing
-from consentivr.asking.hearing import Hearing
+from consentivr.asking.doing import EXPORTED, PERFORM, UNHEEDED
 from consentivr.core import actions as do
 from consentivr.core import events as ev
 from consentivr.core.policy import Announcement
 from consentivr.esl.errors import SessionClosed
-from consentivr.esl.session import OutboundSession
 from tests.asking.lines import UUID, VISIT, channel, event, line, without
-from tests.esl.peers import connected
+from tests.asking.saying import saying
 
 
 def test_every_action_but_write_is_in_the_table() -> None:
     assert set(PERFORM) == set(get_args(do.AskingAction)) - {do.Write}
-
-
-class Said:
-    """One call's doing, and what arrived at the switch."""
-
-    def __init__(self, session: OutboundSession, switch: gevent.socket.socket, made: Channel) -> None:
-        self.session = session
-        self.switch = switch
-        self.hearing = Hearing(made)
-        self.doing = Doing(session, made, self.hearing)
-
-    def perform(self, action: do.AskingAction) -> list[str]:
-        """The commands, without their Event-UUID: 'api ...', or 'application argument'."""
-        self.outcome = self.doing.perform(action)
-        self.session.flush()
-        self.switch.settimeout(0.05)
-        try:
-            data = self.switch.recv(65536).decode()
-        except TimeoutError:
-            return []
-        self.uuids = re.findall(r"Event-UUID: (\S+)", data)
-        return [_short(command) for command in data.split("\n\n")[:-1]]
-
-
-def _short(command: str) -> str:
-    found = re.match(r"sendmsg\ncall-command: execute\nexecute-app-name: (\S+)(?:\nexecute-app-arg: (.*))?", command)
-    return " ".join(part for part in found.groups() if part) if found else command
-
-
-@contextmanager
-def saying(made: Channel | None = None) -> Iterator[Said]:
-    with connected() as (session, switch):
-        yield Said(session, switch, made or channel())
 
 
 def test_taking_over_moves_the_watchdog_in_a_group_of_its_own() -> None:

@@ -19,16 +19,27 @@ from consentivr.core.actions import (
     NOT_PROVEN,
     ArmRecorder,
     Ask,
+    Greet,
     JoinQueue,
     LetGo,
     PermitRecording,
     Play,
     PlayToEnd,
+    Speak,
     TakeBack,
     TakeOver,
     Write,
 )
-from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Notice, Reason
+from consentivr.core.consent import (
+    DETOURS,
+    AnswerOutcome,
+    Attempt,
+    Consent,
+    ConsentDecision,
+    LanguageBy,
+    Notice,
+    Reason,
+)
 from consentivr.core.dialogue import step
 from consentivr.core.events import (
     Announced,
@@ -40,6 +51,7 @@ from consentivr.core.events import (
     Committed,
     Disconnected,
     Failed,
+    Greeted,
     HungUp,
     Joined,
     ServiceStops,
@@ -60,6 +72,9 @@ NO = Attempt(AnswerOutcome.KEY, "9", 500)
 WRONG = Attempt(AnswerOutcome.WRONG_KEY, "5", 500)
 SILENCE = Attempt(AnswerOutcome.SILENCE, None, 500)
 NOT_ASKED = Attempt(AnswerOutcome.NOT_ASKED)
+DETAILS = Attempt(AnswerOutcome.DETAILS, "3", 500)
+LANGUAGE = Attempt(AnswerOutcome.LANGUAGE, "2", 500)
+ENGLISH = Notice("cd", 800, "en", LanguageBy.KEY)
 ATTEMPTS = [
     YES,
     EARLY,
@@ -71,10 +86,15 @@ ATTEMPTS = [
     SILENCE,
     NOT_ASKED,
     Attempt(AnswerOutcome.HUNG_UP),
+    DETAILS,
+    LANGUAGE,
 ]
 ROW = ArrivedRow("", "")
 OTHER_EVENTS = [
     Arrived("switch", "core", "2026-11-24T12:00:00+00:00", Notice("ab", 900, "de")),
+    Arrived("switch", "core", "2026-11-24T12:00:00+00:00", Notice("ab", 900, "de"), offers=True),
+    Greeted(),
+    Greeted(ENGLISH),
     Committed(ROW),
     CommitFailed(ROW, "disk full"),
     *(CallerPressed(key) for key in "195"),
@@ -87,13 +107,14 @@ OTHER_EVENTS = [
     Disconnected(),
     ServiceStops(),
 ]
-EVENTS = [Answered(number, attempt) for number in (1, 2) for attempt in ATTEMPTS] + OTHER_EVENTS
+EVENTS = [Answered(number, attempt) for number in (1, 2, 3) for attempt in ATTEMPTS] + OTHER_EVENTS
+EVENTS += [Answered(number, LANGUAGE, ENGLISH) for number in (1, 2, 3)]
 POLICIES = [
     LinePolicy(RecordingMode.OFF, purpose="quality"),
     LinePolicy(RecordingMode.PERMANENT, legal_basis="MiFID II"),
-    LinePolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2, min_heard_ms=MIN_HEARD),
-    LinePolicy(RecordingMode.CALLER_OPT_IN, max_attempts=1),
-    LinePolicy(RecordingMode.MANUAL, max_attempts=1, min_heard_ms=MIN_HEARD, starts_at_answer=True),
+    LinePolicy(RecordingMode.PERMANENT_OPT_OUT, max_attempts=2, min_heard_ms=MIN_HEARD, max_detours=1),
+    LinePolicy(RecordingMode.CALLER_OPT_IN, max_attempts=1, max_detours=2),
+    LinePolicy(RecordingMode.MANUAL, max_attempts=1, min_heard_ms=MIN_HEARD, starts_at_answer=True, max_detours=1),
 ]
 
 
@@ -103,7 +124,9 @@ class Observer(NamedTuple):
     arrived: bool = False
     asked: int = 0
     heard_ms: int = 0
-    """The most that was heard of one putting of the question."""
+    """The most that was heard of one putting of the question, in the language that is spoken."""
+    spoken: str | None = None
+    detours: int = 0
     last_word: str | None = None
     """The last of the two keys that was pressed since the question was put last, however we came to know of it."""
     yes: bool = False
@@ -126,7 +149,8 @@ def watch(policy: LinePolicy, seen: Observer, event: object, actions: tuple[obje
     seen = _heard(policy, seen, event)
     for action in actions:
         if isinstance(action, Ask):
-            assert action.number == seen.asked + 1 <= policy.max_attempts
+            assert action.number == seen.asked + 1 <= policy.max_attempts + seen.detours
+            assert seen.detours <= policy.max_detours
             assert not seen.decisions, "asked again after the decision"
             seen = seen._replace(asked=action.number, last_word=None, yes=False)
         elif isinstance(action, Write):
@@ -148,8 +172,12 @@ def watch(policy: LinePolicy, seen: Observer, event: object, actions: tuple[obje
             seen = seen._replace(joined=action.word)
         elif isinstance(action, TakeBack):
             assert seen.joined is not None or seen.gone
+        elif isinstance(action, Speak):
+            assert not seen.decisions
+            seen = seen._replace(spoken=action.language, heard_ms=0)
         elif isinstance(action, Play):
-            assert action.skippable == (seen.decisions > 0 and action.announcement is not Announcement.TOLD)
+            decided = seen.decisions > 0 and action.announcement is not Announcement.TOLD
+            assert action.skippable == (decided or action.announcement is Announcement.DETAILS)
         elif isinstance(action, LetGo):
             seen = seen._replace(let_go=seen.let_go + 1)
     assert max(seen.decisions, seen.withdrawn, seen.let_go, seen.ended) <= 1
@@ -170,6 +198,8 @@ def _heard(policy: LinePolicy, seen: Observer, event: object) -> Observer:
     if isinstance(event, Answered) and event.number == seen.asked and not seen.decisions:
         attempt = event.attempt
         seen = seen._replace(heard_ms=max(seen.heard_ms, attempt.heard_ms or 0))
+        if attempt.outcome in DETOURS and (attempt.outcome is not AnswerOutcome.LANGUAGE or event.notice is not None):
+            seen = seen._replace(detours=min(seen.detours + 1, policy.max_detours))
         agreed = attempt.outcome is AnswerOutcome.KEY and attempt.key == policy.consent_key
         enough = seen.heard_ms >= policy.min_heard_ms
         seen = seen._replace(yes=agreed and enough, gone=attempt.outcome is AnswerOutcome.HUNG_UP)
@@ -203,7 +233,9 @@ def same_future(state: AskingState, seen: Observer) -> tuple[AskingState, Observ
     if state.phase in (Phase.ARRIVING, Phase.ASKING) or state.consent is None:
         return state, seen
     consent = replace(state.consent, attempts=(), reason=Reason.SILENCE)
-    return state._replace(attempts=(), consent=consent), seen._replace(asked=1, heard_ms=0)
+    return state._replace(attempts=(), consent=consent, notice=None), seen._replace(
+        asked=1, heard_ms=0, spoken=None, detours=0
+    )
 
 
 Edge = tuple[AskingState, Observer, object, AskingState, Observer, tuple[object, ...]]
@@ -217,6 +249,8 @@ def explore(policy: LinePolicy) -> list[Edge]:
         for event in EVENTS:
             if isinstance(event, Arrived) and state.phase is not Phase.ARRIVING:
                 continue  # a call arrives once
+            if isinstance(event, Arrived) and event.offers and policy.mode is RecordingMode.OFF:
+                continue  # nothing is offered where nothing is said
             after, actions = step(policy, state, event)
             now = watch(policy, seen, event, actions)
             edges.append((state, seen, event, after, now, actions))
@@ -264,7 +298,7 @@ def test_p2_a_key_too_early_is_asked_again(explored: tuple[LinePolicy, list[Edge
         early = isinstance(event, Answered) and event.attempt is EARLY and now.heard_ms < policy.min_heard_ms
         if early and state.phase is Phase.ASKING and event.number == seen.asked and state.pressed != "9":
             assert after.attempts[-1].outcome is AnswerOutcome.TOO_EARLY
-            if event.number < policy.max_attempts:
+            if event.number - seen.detours < policy.max_attempts:
                 assert actions == (Ask(event.number + 1),)
             else:
                 assert after.consent is not None
@@ -294,7 +328,8 @@ def test_p4_whatever_fails_the_call_moves_on(explored: tuple[LinePolicy, list[Ed
             second, more = step(policy, first, event)
             assert second.phase is Phase.ENDED
             assert (*actions, *more).count(LetGo()) == 1
-            assert state.phase is not Phase.ASKING or any(isinstance(action, JoinQueue) for action in actions)
+            is_asking = state.phase in (Phase.GREETING, Phase.ASKING)
+            assert not is_asking or any(isinstance(action, JoinQueue) for action in actions)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +350,7 @@ def test_p11_stopping_at_any_step_leaves_one_decision(
         assert actions[-1:] == (LetGo(),)
         decided = [row for row in rows(actions) if isinstance(row, Decided)]
         assert len(decided) + seen.decisions == (0 if state.phase is Phase.ARRIVING else 1)
-        if state.phase is Phase.ASKING:
+        if state.phase in (Phase.GREETING, Phase.ASKING):
             assert [row.consent.reason for row in decided] == [reason]
         withheld = [row for row in rows(actions) if isinstance(row, Withheld)]
         assert bool(withheld) == (state.phase in (Phase.DECIDING, Phase.ANNOUNCING))
@@ -332,23 +367,33 @@ def test_ended_is_the_end(explored: tuple[LinePolicy, list[Edge]]) -> None:
         assert step(explored[0], AskingState(Phase.ENDED), event) == (AskingState(Phase.ENDED), ())
 
 
+def test_p2_the_language_that_is_spoken_is_the_one_in_the_row(explored: tuple[LinePolicy, list[Edge]]) -> None:
+    """And a yes needs enough of the question in that language: ``watch`` forgets what was heard in another."""
+    for *_, now, actions in explored[1]:
+        for row in rows(actions):
+            if isinstance(row, Decided) and row.notice is not None:
+                assert row.notice.language == (now.spoken or "de")
+
+
 @given(
     policy=st.builds(
         LinePolicy,
         mode=st.sampled_from(RecordingMode),
         max_attempts=st.integers(1, 10),
         min_heard_ms=st.sampled_from((0, MIN_HEARD)),
+        max_detours=st.integers(0, 3),
         starts_at_answer=st.booleans(),
     ),
     events=st.lists(
-        st.sampled_from(OTHER_EVENTS[1:]) | st.builds(Answered, st.integers(1, 11), st.sampled_from(ATTEMPTS)),
+        st.sampled_from(OTHER_EVENTS[2:])
+        | st.builds(Answered, st.integers(1, 11), st.sampled_from(ATTEMPTS), st.sampled_from((None, ENGLISH))),
         max_size=40,
     ),
 )
 @settings(max_examples=1000, deadline=None)
 def test_promises_hold_in_long_calls(policy: LinePolicy, events: list) -> None:
     state, seen = AskingState(), Observer()
-    for event in [Arrived(), *events]:
+    for event in [Arrived(offers=policy.mode.asks), *events]:
         state, actions = step(policy, state, event)
         seen = watch(policy, seen, event, actions)
 
@@ -440,6 +485,73 @@ def test_asked_again(attempt: Attempt, complaint: list) -> None:
 def test_p2_who_heard_the_question_once_may_say_yes_early_the_next_time() -> None:
     state, _ = play(OPT_OUT, Answered(1, SILENCE), Answered(2, EARLY))
     assert state.phase is Phase.DECIDING
+
+
+def greeted(policy: LinePolicy, *events: object) -> tuple[AskingState, list]:
+    """What follows a greeting that offers another language."""
+    state, said = step(policy, AskingState(), Arrived("switch", "core", None, NOTICE, offers=True))
+    assert said == (TakeOver(), Write(ArrivedRow("switch", "core")), Greet())
+    assert state.phase is Phase.GREETING
+    done: list = []
+    for event in events:
+        state, actions = step(policy, state, event)
+        done += actions
+    return state, done
+
+
+def test_a_language_is_chosen_while_the_greeting_plays() -> None:
+    assert greeted(OPT_OUT, Greeted())[1] == [Ask(1)]
+    _, said = greeted(OPT_OUT, Greeted(ENGLISH), Answered(1, NO))
+    assert said[:2] == [Speak("en"), Ask(1)]
+    (row,) = rows(said)
+    assert row.evidence().items() >= {"language": "en", "language_by": "key", "notice": "cd"}.items()
+    law = LinePolicy(RecordingMode.PERMANENT, legal_basis="MiFID II")
+    _, said = greeted(law, Greeted(ENGLISH))
+    assert said[:2] == [Speak("en"), Play(Announcement.TOLD)]
+    _, said = greeted(law, TimedOut())
+    assert said[0] == Play(Announcement.TOLD), "the caller is told all the same"
+
+
+def test_a_language_is_chosen_while_the_question_plays_and_that_is_no_attempt() -> None:
+    state, said = play(OPT_OUT, Answered(1, LANGUAGE, ENGLISH), Answered(2, SILENCE), Answered(3, NO))
+    assert said[4:8] == [Speak("en"), Ask(2), Play(Announcement.NO_INPUT), Ask(3)]
+    assert state.consent is not None
+    assert [attempt.outcome.value for attempt in state.consent.attempts] == ["language", "silence", "key"]
+    assert state.notice == ENGLISH
+
+
+def test_p2_what_was_heard_in_another_language_does_not_count() -> None:
+    state, said = play(OPT_OUT, Answered(1, LANGUAGE, ENGLISH), Answered(2, EARLY))
+    assert state.attempts[-1].outcome is AnswerOutcome.TOO_EARLY
+    assert said[-1] == Ask(3)
+
+
+def test_details_are_told_and_the_question_follows() -> None:
+    state, said = play(OPT_OUT, Answered(1, DETAILS), Answered(2, EARLY))
+    assert said[4:6] == [Play(Announcement.DETAILS, skippable=True), Ask(2)]
+    assert state.phase is Phase.DECIDING, "the question was heard before"
+    policy = replace(OPT_OUT, max_attempts=1, max_detours=1)
+    state, said = play(policy, Answered(1, DETAILS), Answered(2, DETAILS))
+    assert state.consent is not None
+    assert state.consent.reason is Reason.WRONG_KEY, "not for ever"
+
+
+def test_who_cannot_be_greeted_is_not_asked() -> None:
+    for event, reason in [(TimedOut(), Reason.SWITCH_SILENT), (Failed("KeyError"), Reason.APPLICATION_FAILED)]:
+        state, said = greeted(OPT_OUT, event)
+        assert state.consent is not None
+        assert state.consent.reason is reason
+        assert said[-1] == JoinQueue("not_obtained")
+
+
+def test_a_language_that_was_wanted_and_is_not_to_be_had_is_in_the_row() -> None:
+    notice = Notice("ab", 900, "de", LanguageBy.LINE, "fi")
+    _, actions = step(
+        LinePolicy(RecordingMode.PERMANENT, legal_basis="MiFID II"), AskingState(), Arrived(notice=notice)
+    )
+    (_, row) = rows(actions)
+    assert row.evidence()["language_wanted"] == "fi"
+    assert "language_by" not in row.evidence()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""What callers hear and press on a real switch: announcements that are ended by a key."""
+"""What callers hear and press on a real switch: announcements that are ended by a key, languages, details."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gevent
 import numpy as np
@@ -14,7 +15,7 @@ import soundfile
 
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
-from tests.switch.parts import Call, eventually
+from tests.switch.parts import SALES, Call, eventually
 from tests.switch.world import World
 
 pytestmark = pytest.mark.freeswitch
@@ -80,3 +81,102 @@ def test_what_is_said_after_the_decision_is_ended_by_any_key(
         rows = world.whole(call)
         assert rows["withdrawn"].evidence["reason"] == "objection_after_consent", "9 in 'accepted' is a no"
         assert world.files == []
+
+
+def bilingual(data: dict[str, Any]) -> None:
+    """German, with English by key or by number, and details."""
+    data["languages"] = {"en": {"key": "2", "prefixes": ["+44"]}, "de": {"key": "4"}}
+    data["announcements"]["en"] = data["announcements"]["de"]
+    data["question"]["details_key"] = "3"
+
+
+@pytest.fixture(scope="module")
+def world(
+    configure_once: Callable[..., Configuration], sounds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("bilingual")
+    shutil.copytree(sounds / "de", folder / "sounds" / "de")
+    shutil.copytree(sounds / "de", folder / "sounds" / "en")
+    lasting(folder / "sounds", 1.5, "language-4")
+    lasting(folder / "sounds", 1.5, "language-2", language="en")
+    for language in ("de", "en"):
+        lasting(folder / "sounds", LONG_S, "support-details", "sales-details", language=language)
+        lasting(folder / "sounds", 3.0, "question", language=language)
+    with World(configure_once(sounds_folder=folder / "sounds"), folder, change=bilingual) as made:
+        yield made
+
+
+def test_a_language_is_chosen_by_key_while_the_greeting_plays(world: World) -> None:
+    call = world.call()
+    hears(world, call, "language-2")
+    world.outside.press(call.phone, "2")
+    hears(world, call, "en/8000/question")
+    world.press(call, "1")
+    world.talking(call)
+    assert "/de/8000/agent_recorded.wav" in world.switch.variable(call.leg, "cc_outbound_announce"), "to the agent"
+    assert "/en/8000/unanswered.wav" in world.switch.variable(call.leg, "consent_unanswered")
+    world.end_call(call)
+    said = world.whole(call)["decision"].evidence
+    assert (said["decision"], said["language"], said["language_by"]) == ("given", "en", "key")
+    assert [(one["outcome"], one["language"]) for one in said["attempts"]] == [("key", "en")]
+    world.settle()
+
+
+def test_a_language_is_chosen_by_key_while_the_question_plays(world: World) -> None:
+    call = world.call(agents=False)
+    hears(world, call, "de/8000/question")
+    world.outside.press(call.phone, "2")
+    hears(world, call, "en/8000/question")
+    world.outside.press(call.phone, "4")
+    hears(world, call, "de/8000/question")
+    world.outside.press(call.phone, "9")
+    world.queued(call)
+    world.end_call(call)
+    said = world.whole(call)["decision"].evidence
+    assert (said["decision"], said["language"], said["language_by"]) == ("refused", "de", "key")
+    assert [one["outcome"] for one in said["attempts"]] == ["language", "language", "key"]
+    world.settle()
+
+
+def test_a_language_is_that_of_the_number_and_details_are_told(world: World) -> None:
+    call = world.call(agents=False, number="+441632960123")
+    hears(world, call, "en/8000/question")
+    world.outside.press(call.phone, "3")
+    hears(world, call, "en/8000/support-details")
+    began = time.monotonic()
+    world.outside.press(call.phone, "7")
+    hears(world, call, "en/8000/question")
+    assert time.monotonic() - began < 3, "any key ends the details"
+    world.outside.press(call.phone, "1")
+    world.queued(call)
+    world.end_call(call)
+    said = world.whole(call)["decision"].evidence
+    assert (said["decision"], said["language"], said["language_by"]) == ("given", "en", "prefix")
+    assert [(one["outcome"], one["key"]) for one in said["attempts"]] == [("details", "3"), ("key", "1")]
+    world.settle()
+
+
+def test_a_language_stays_on_the_next_line_and_one_that_is_not_to_be_had_is_said(world: World) -> None:
+    call = world.call(agents=False)
+    hears(world, call, "language-2")
+    world.outside.press(call.phone, "2")
+    hears(world, call, "en/8000/question")
+    world.outside.press(call.phone, "9")
+    world.queued(call)
+    for wanted, spoken in (("", "en"), ("fi", "de")):
+        if wanted:
+            world.switch.api(f"uuid_setvar {call.leg} consent_language {wanted}")
+        world.switch.api(f"uuid_transfer {call.leg} {SALES} XML public")
+        hears(world, call, f"{spoken}/8000/question")
+        world.outside.press(call.phone, "9")
+        world.queued(call)
+    assert "a language that the line does not speak" in world.log
+    world.end_call(call)
+
+    def told() -> list[tuple[str, str | None, str | None]]:
+        said = [row.evidence for row in world.rows() if row.channel_uuid == call.leg and row.turn == "decision"]
+        return [(one["language"], one.get("language_by"), one.get("language_wanted")) for one in said]
+
+    expected = [("en", "key", None), ("en", "variable", None), ("de", None, "fi")]
+    eventually(lambda: sorted(told(), key=str) == sorted(expected, key=str))
+    world.settle()

@@ -16,6 +16,12 @@ from consentivr.lab.simulated.outbound import OutboundSocket
 from consentivr.lab.simulated.recorders import RATE
 
 _KEYS = "0123456789*#"
+_SEVERAL = "file_string://"
+
+
+def _files(path: str) -> list[str]:
+    """Of a prompt, which may be several files one after another."""
+    return path.removeprefix(_SEVERAL).split("!") if path.startswith(_SEVERAL) else [path]
 
 
 class Applications(Execution):
@@ -90,6 +96,9 @@ class Applications(Execution):
         """Of a sound; None for a file that cannot be played."""
         if path.startswith("silence_stream://"):
             return int(path.rpartition("/")[2])
+        if path.startswith(_SEVERAL):
+            lengths = [Applications.duration_ms(one) for one in _files(path)]
+            return sum(known for known in lengths if known is not None)
         try:
             information = soundfile.info(path)
         except (OSError, soundfile.LibsndfileError):
@@ -102,7 +111,7 @@ class Applications(Execution):
         if duration is None:
             return False, None
         if not path.startswith("silence_stream://"):
-            self.tell(f"hears {Path(path).stem}")
+            self.tell(f"hears {', '.join(Path(one).stem for one in _files(path))}")
         started = time.monotonic()
         key = self.wait(duration, stops_at)
         played = min(duration, (time.monotonic() - started) * 1000 * self.switch.speed) if key else duration
