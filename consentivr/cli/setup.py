@@ -12,7 +12,8 @@ import click
 from pydantic import TypeAdapter
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, shown
-from consentivr.config import ConfigError, Configuration, loads
+from consentivr.config import Configuration
+from consentivr.config.sample import commented
 from consentivr.config.values import Address, Endpoint
 from consentivr.esl.inbound import Login
 from consentivr.files import read_secret
@@ -58,6 +59,11 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str) ->
     help="Make this an agent of the queue, such as 1001@default, with the telephone of the directory's user 1001. "
     "Several times for several.",
 )
+@click.option(
+    "--agreed",
+    metavar="WORDING",
+    help="These agents have agreed to be recorded: the name of the wording that they agreed to.",
+)
 @click.option("--language", help="Of the announcements.  [default: as this terminal's, else en]")
 @click.option("--context", help="The dialplan context in which the number is dialled.  [default: public]")
 @click.option("--keep-log", is_flag=True, help="Leave the switch's log as it is, with every key that callers press.")
@@ -71,6 +77,7 @@ def setup(
     number: str | None,
     queue: str | None,
     agents: tuple[str, ...],
+    agreed: str | None,
     language: str | None,
     context: str | None,
     keep_log: bool,
@@ -98,18 +105,18 @@ def setup(
                     raise Refused(f"{config_path} is there already and says it: change it there, not by {ignored[0]}")
                 yaml_text, configuration = config_path.read_text(encoding="utf-8"), load_configuration(config_path)
             else:
-                yaml_text = texts.first_yaml(
+                configuration = texts.first_configuration(
                     facts,
                     number=number or "5000",
                     queue=queue or "support@default",
-                    language=language or _own_language(texts.sample_languages()),
+                    language=language or _own_language(texts.sample()),
                     context=context or "public",
                     agents={f"{agent.partition('@')[0]}@{domain}": agent for agent in agents},
                 )
-                configuration = _loaded(yaml_text, config_path)
+                yaml_text = commented(configuration)
             plan = make_plan(
                 facts,
-                Wishes(agents, quiet_log=not keep_log),
+                Wishes(agents, agreed, quiet_log=not keep_log),
                 texts.named_in(configuration),
                 texts.make_texts(facts, configuration, yaml_text, layout),
                 layout,
@@ -127,7 +134,7 @@ def setup(
                 click.echo()
                 do(plan.steps, here, journal, lambda said: click.echo(f"  done: {said}"))
         _try_account(configuration)
-        _next_steps(configuration, facts)
+        _next_steps(configuration, agreed=agreed is not None)
     except CannotAsk as error:
         raise Refused(f"{error}\n{_ASKED}") from None
     except (CannotDo, OSError, ValueError) as error:
@@ -208,7 +215,7 @@ def _try_account(configuration: Configuration) -> None:
         Switch(address, login).__exit__()
 
 
-def _next_steps(configuration: Configuration, facts: Facts) -> None:
+def _next_steps(configuration: Configuration, *, agreed: bool) -> None:
     line = next(iter(configuration.lines.values()))
     queue = configuration.queues[line.queue].name
     told = [
@@ -217,7 +224,7 @@ def _next_steps(configuration: Configuration, facts: Facts) -> None:
         "consentivr ledger calls, and consentivr ledger show UUID",
         "consentivr check says whether all is well.",
     ]
-    if configuration.agents.must_agree:
+    if configuration.agents.must_agree and not agreed:
         told.insert(0, f"Only talks with agents who agreed too are recorded. Who answers for {queue}, and has: "
                        "consentivr agents agree 1001@default --document signed.pdf")  # fmt: skip
     click.echo("\nNext:")
@@ -225,15 +232,8 @@ def _next_steps(configuration: Configuration, facts: Facts) -> None:
         click.echo(f"  {number}. {text}")
 
 
-def _own_language(known: list[str]) -> str:
+def _own_language(example: Configuration) -> str:
     """As the terminal's, where we have wordings in it."""
     said = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     asked = next(filter(None, said), "").partition("_")[0]
-    return asked if asked in known else "en"
-
-
-def _loaded(text: str, path: Path) -> Configuration:
-    try:
-        return loads(text, str(path))
-    except ConfigError as error:
-        raise Refused(f"what you chose makes no configuration:\n{error}") from None
+    return asked if asked in example.announcements else "en"

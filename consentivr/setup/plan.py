@@ -18,6 +18,7 @@ from consentivr.setup.steps import (
     MakeDays,
     MakeFolder,
     MakeUser,
+    NoteAgreement,
     ReadFiles,
     ReloadModule,
     Step,
@@ -48,6 +49,8 @@ class Wishes:
 
     agents: tuple[str, ...] = ()
     """Who is to be made an agent of the queue, each with a telephone of the same name."""
+    agreed: str | None = None
+    """To what wording these agents have agreed to be recorded."""
     quiet_log: bool = True
     """Nothing below NOTICE in the switch's log file."""
 
@@ -97,6 +100,8 @@ def make_plan(facts: Facts, wishes: Wishes, named: Named, texts: Texts, layout: 
         _files(plan, facts, wishes, texts)
     _running_switch(plan, facts, wishes, named)
     _service(plan, facts, texts, layout)
+    if wishes.agreed is not None:
+        plan.steps += [NoteAgreement(agent, wishes.agreed, str(layout.yaml)) for agent in wishes.agents]
     if facts.switch.open_to_all:
         plan.remarks.append(
             "the event socket has the password that everybody knows, and whoever reaches it can do anything: change it "
@@ -214,8 +219,12 @@ def _service(plan: Plan, facts: Facts, texts: Texts, layout: Layout) -> None:
     plan.steps.append(Enable(tuple(name for name in texts.units if name in _STARTED)))
 
 
-_UNITS = {".service": "what systemd runs, and what it may not", ".timer": "when what is due is erased"}
-_STARTED = ("consentivr.service", "consentivr-retention.timer")
+_UNITS = {
+    ".service": "what systemd runs, and what it may do",
+    ".timer": "when what is due is erased",
+    ".conf": "what your configuration needs besides",
+}
+_STARTED = ("consentivr.service", "consentivr-standby.service", "consentivr-retention.timer")
 
 
 def _programmed(plan: Plan, facts: Facts, texts: Texts, named: Named) -> None:

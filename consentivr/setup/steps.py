@@ -13,7 +13,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar
 
+from consentivr.config import load
+from consentivr.core.turn import Turn
+from consentivr.custody import AgreedTo, agree
+from consentivr.ledger import LedgerError
 from consentivr.recordings import make_days
+from consentivr.service.build import open_ledger
 from consentivr.setup.edits import Edit
 from consentivr.setup.facts import Switch
 from consentivr.setup.machine import CannotDo, Machine, flush_folder, rights_of, text_of
@@ -253,8 +258,12 @@ class WriteUnit(WriteFile):
     """A file of systemd's, which it reads again."""
 
     def do(self, here: Here) -> None:
+        """What runs is started anew."""
         super().do(here)
         here.machine.run("systemctl", "daemon-reload")
+        path = Path(self.path)
+        unit = path.name if path.parent.suffix != ".d" else path.parent.stem
+        here.machine.run("systemctl", "try-restart", unit, seconds=120)
 
     def undo(self, here: Here, before: dict[str, Any]) -> None:
         super().undo(here, before)
@@ -329,6 +338,48 @@ class Enable(Step):
     def undo(self, here: Here, before: dict[str, Any]) -> None:
         with contextlib.suppress(CannotDo):  # they may never have been enabled
             here.machine.run("systemctl", "disable", "--now", *self.units, seconds=120)
+
+
+@dataclass(frozen=True)
+class NoteAgreement(Step):
+    """An agent of whom the administrator says that they have agreed to be recorded."""
+
+    agent: str
+    wording: str
+    yaml: str
+
+    @property
+    def says(self) -> str:
+        return f"note in the register that {self.agent} agreed to be recorded, to '{self.wording}'"
+
+    def is_done(self, here: Here) -> bool:
+        configuration = load(Path(self.yaml)) if Path(self.yaml).exists() else None
+        if configuration is None:
+            return False
+        try:
+            ledger = open_ledger(configuration)
+        except LedgerError:
+            return False
+        try:
+            newest = {row.evidence["agent"]: row.turn for row in ledger.register()}
+        finally:
+            ledger.close()
+        return newest.get(self.agent) == Turn.AGENT_AGREED
+
+    def do(self, here: Here) -> None:
+        try:
+            ledger = open_ledger(load(Path(self.yaml)), signs=True, create=True)
+            try:
+                agree(ledger, self.agent, AgreedTo(wording=self.wording))
+            finally:
+                ledger.close()
+        except LedgerError as error:
+            raise CannotDo(str(error)) from error
+
+    def undo(self, here: Here, before: dict[str, Any]) -> None:
+        raise Kept(
+            f"the register says that {self.agent} agreed: 'consentivr agents withdraw {self.agent}' takes it back"
+        )
 
 
 # --- the running switch ----------------------------------------------------------------------
@@ -470,6 +521,7 @@ KINDS: dict[str, type[Step]] = {
     kind.__name__: kind
     for kind in (
         MakeUser, JoinGroup, MakeFolder, MakeDays, WriteFile, WriteUnit, EditFile, Enable,
+        NoteAgreement,
         ReadFiles, ReloadModule, LoadModule, LoadQueue, AddAgent,
     )
 }  # fmt: skip

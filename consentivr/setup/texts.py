@@ -10,7 +10,8 @@ from typing import Any
 
 import jinja2
 
-from consentivr.config import Configuration, announcing
+from consentivr.config import Configuration, load
+from consentivr.core.policy import RecordingMode
 from consentivr.files import read_secret
 from consentivr.resources import shipped
 from consentivr.service.build import FREESWITCH, rendered
@@ -19,32 +20,42 @@ from consentivr.setup.plan import ACCOUNT, Layout, Named, Texts
 from consentivr.watch.rights import COMMANDS, EVENTS
 
 _HERE = Path(__file__).resolve().parent
+UNITS = (
+    "consentivr.service",
+    "consentivr-standby.service",
+    "consentivr-retention.service",
+    "consentivr-retention.timer",
+)
 PROGRAM = "/usr/bin/consentivr"
 """In the units that we ship."""
 
 
-def sample_languages() -> list[str]:
-    """In which we have wordings to begin with."""
-    return list(announcing.languages())
+def sample() -> Configuration:
+    """The configuration that we ship."""
+    return load(shipped("config") / "consentivr.yaml")
 
 
-def first_yaml(facts: Facts, *, number: str, queue: str, language: str, context: str, agents: Mapping[str, str]) -> str:
-    """A configuration to begin with. ``agents`` are names in mod_callcenter by users of the directory."""
-    return _fill(
-        "consentivr.yaml.j2",
-        peer_user=None if facts.switch.user == FREESWITCH else facts.switch.user,
-        timer=facts.has_systemd,
-        address=facts.switch.address,
-        account=ACCOUNT,
-        password_file="/etc/consentivr/event_socket.password",  # noqa: S106 - where it is
+def first_configuration(
+    facts: Facts, *, number: str, queue: str, language: str, context: str, agents: Mapping[str, str]
+) -> Configuration:
+    """One to begin with. ``agents`` are names in mod_callcenter by users of the directory. Raises ValueError."""
+    example = sample()
+    key, queue_of_example = next(iter(example.queues.items()))
+    # FusionPBX's own template of a queue loses the variable by which the queue would record.
+    mode = RecordingMode.CALLER_OPT_IN if facts.switch.programmed else RecordingMode.PERMANENT_OPT_OUT
+    recording = queue_of_example.recording.changed(mode=mode)
+    switch = example.switches[0].changed(address=facts.switch.address, user=ACCOUNT)
+    return example.changed(
+        service=example.service.changed(peer_user=None if facts.switch.user == FREESWITCH else facts.switch.user),
+        # systemd's timer does it, also after a night in which the machine was off.
+        retention=example.retention.changed(daily_at=None) if facts.has_systemd else example.retention,
+        agents=example.agents.changed(users=agents),
+        switches=[switch],
+        freeswitch=example.freeswitch.changed(context=context),
         language=language,
-        line=queue.partition("@")[0].lower(),
-        number=number,
-        queue=queue,
-        context=context,
-        agents=agents,
-        # FusionPBX's own template of a queue loses the variable by which it would record.
-        mode="caller_opt_in" if facts.switch.programmed else "permanent_opt_out",
+        lines={key: {"number": number, "queue": key}},
+        queues={key: queue_of_example.changed(name=queue, recording=recording)},
+        announcements={language: example.announcements[language]},
     )
 
 
@@ -86,7 +97,7 @@ def _units(facts: Facts, configuration: Configuration, layout: Layout) -> dict[s
     folder = shipped("systemd")
     units = {}
     beside = _beside(configuration, layout)
-    for name in ("consentivr.service", "consentivr-retention.service", "consentivr-retention.timer"):
+    for name in UNITS:
         text = (folder / name).read_text(encoding="utf-8").replace(PROGRAM, str(facts.program))
         if str(layout.yaml) != "/etc/consentivr/consentivr.yaml":
             text = text.replace("[Service]\n", f"[Service]\nEnvironment=CONSENTIVR_CONFIG={layout.yaml}\n")

@@ -16,6 +16,17 @@ from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
 
+_SPACES = ("--mount", "--net", "--pid", "--cgroup", "--uts", "--ipc")
+
+_WITH_SYSTEMD = """
+umount -R /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir /run/lock
+rm -f /etc/systemd/system/*.wants/*
+export container=bare
+"""
+_SYSTEMD = "/lib/systemd/systemd --system --unit=basic.target --log-target=null --show-status=no"
+
 _BEGIN = """
 set -e
 ip link set lo up
@@ -32,9 +43,10 @@ mount -t tmpfs -o mode=1777 tmpfs /tmp
 for folder in {passed}; do chmod o+x $folder; done
 getent passwd consentivr && userdel consentivr
 getent passwd freeswitch || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin freeswitch
+{more}
 rm -rf /etc/consentivr /var/lib/consentivr /var/log/consentivr /opt/consentivr
 touch /tmp/ready
-exec sleep infinity
+exec {first}
 """
 
 
@@ -46,10 +58,14 @@ def is_possible() -> bool:
 
 
 class BareMachine:
-    """Use it with ``with``. ``prefix`` is where FreeSWITCH is installed, with its vanilla configuration."""
+    """Use it with ``with``. ``prefix`` is where FreeSWITCH is installed, with its vanilla configuration.
 
-    def __init__(self, prefix: Path) -> None:
+    With ``systemd`` that is its first process, as on any server.
+    """
+
+    def __init__(self, prefix: Path, *, systemd: bool = False) -> None:
         self.prefix = prefix
+        self._systemd = systemd
         self._init: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> BareMachine:
@@ -58,8 +74,13 @@ class BareMachine:
         ]
         tops = dict.fromkeys([*map(Path, ("/etc", "/var", "/opt")), *(Path("/", folder.parts[1]) for folder in above)])
         closed = dict.fromkeys(folder for folder in above if not folder.stat().st_mode & 0o001)
-        script = _BEGIN.format(folders=" ".join(map(str, tops)), passed=" ".join(map(str, closed)))
-        command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script]
+        script = _BEGIN.format(
+            folders=" ".join(map(str, tops)),
+            passed=" ".join(map(str, closed)),
+            more=_WITH_SYSTEMD if self._systemd else "",
+            first=_SYSTEMD if self._systemd else "sleep infinity",
+        )
+        command = ["unshare", *_SPACES, "--fork", "--kill-child", "--mount-proc", "sh", "-c", script]
         self._init = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while self.run("test -e /tmp/ready", check=False).returncode != 0:
@@ -79,7 +100,17 @@ class BareMachine:
     def _inside(self) -> list[str]:
         assert self._init is not None
         child = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children").read_text().split()
-        return ["nsenter", "--target", child[0] if child else "0", "--mount", "--net", "--pid"]
+        return [
+            "nsenter",
+            "--target",
+            child[0] if child else "0",
+            "--mount",
+            "--net",
+            "--pid",
+            "--cgroup",
+            "--uts",
+            "--ipc",
+        ]
 
     def run(self, command: str, *, check: bool = True, user: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command line in it; what it said, standard error too."""
