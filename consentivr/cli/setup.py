@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from consentivr.cli.common import CONFIG, Refused, load_configuration, nothing, shown
 from consentivr.config import Configuration
+from consentivr.config.announcing import languages
 from consentivr.config.sample import commented
 from consentivr.config.values import Address, Endpoint
 from consentivr.esl.inbound import Login
@@ -109,7 +110,7 @@ def setup(
                     facts,
                     number=number or "5000",
                     queue=queue or "support@default",
-                    language=language or _own_language(texts.sample()),
+                    language=_language(language),
                     context=context or "public",
                     agents={f"{agent.partition('@')[0]}@{domain}": agent for agent in agents},
                 )
@@ -232,8 +233,11 @@ def _next_steps(configuration: Configuration, *, agreed: bool) -> None:
         click.echo(f"  {number}. {text}")
 
 
-def _own_language(example: Configuration) -> str:
-    """As the terminal's, where we have wordings in it."""
+def _language(asked: str | None) -> str:
+    """As asked for, or as the terminal's, where we have a wording in it. Raises Refused."""
+    known = languages()
+    if asked is not None and asked not in known:
+        raise Refused(f"there is no wording of ours in '{asked}': known are {', '.join(known)}")
     said = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    asked = next(filter(None, said), "").partition("_")[0]
-    return asked if asked in example.announcements else "en"
+    own = next(filter(None, said), "").partition("_")[0]
+    return asked or (own if own in known else "en")

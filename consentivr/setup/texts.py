@@ -30,7 +30,7 @@ PROGRAM = "/usr/bin/consentivr"
 """In the units that we ship."""
 
 
-def sample() -> Configuration:
+def _sample() -> Configuration:
     """The configuration that we ship."""
     return load(shipped("config") / "consentivr.yaml")
 
@@ -39,7 +39,7 @@ def first_configuration(
     facts: Facts, *, number: str, queue: str, language: str, context: str, agents: Mapping[str, str]
 ) -> Configuration:
     """One to begin with. ``agents`` are names in mod_callcenter by users of the directory. Raises ValueError."""
-    example = sample()
+    example = _sample()
     key, queue_of_example = next(iter(example.queues.items()))
     # FusionPBX's own template of a queue loses the variable by which the queue would record.
     mode = RecordingMode.CALLER_OPT_IN if facts.switch.programmed else RecordingMode.PERMANENT_OPT_OUT
@@ -55,7 +55,7 @@ def first_configuration(
         language=language,
         lines={key: {"number": number, "queue": key}},
         queues={key: queue_of_example.changed(name=queue, recording=recording)},
-        announcements={language: example.announcements[language]},
+        announcements={},
     )
 
 

@@ -142,6 +142,14 @@ class BareMachine:
         """Ask FreeSWITCH."""
         return self.run(f"{self.prefix}/bin/fs_cli -x '{command}'", check=False).stdout
 
+    def settle(self, command: str, said: str, seconds: float = 20) -> None:
+        """Run a command until it says so."""
+        deadline = time.monotonic() + seconds
+        while said not in (answer := self.run(command, check=False).stdout):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{command}: {answer}")
+            time.sleep(0.2)
+
     def until(self, command: str, said: str, seconds: float = 8) -> str:
         """Ask it until it says so."""
         deadline = time.monotonic() + seconds
