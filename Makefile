@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lab deb sounds clean
+.PHONY: demo test check lab deb install sounds clean
 
 demo: $(VENV)/installed
 	$(BIN)/consentivr demo
@@ -28,6 +28,13 @@ lab: $(VENV)/installed
 # dist/consentivr_*.deb, for the Debian that this runs on; needs debhelper, python3-pip and python3-venv.
 deb:
 	debian/rules clean binary
+
+# In a virtual environment of its own; then, on the machine of the switch: consentivr setup
+PREFIX ?= /opt/consentivr
+install:
+	$(PYTHON) -m venv $(PREFIX)
+	$(PREFIX)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade .
+	ln -sf $(PREFIX)/bin/consentivr /usr/local/bin/consentivr
 
 sounds: $(VENV)/installed-dev
 	$(BIN)/consentivr prompts build --config sounds/all.yaml --out sounds

@@ -69,7 +69,7 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str) ->
 @click.option("--context", help="The dialplan context in which the number is dialled.  [default: public]")
 @click.option("--keep-log", is_flag=True, help="Leave the switch's log as it is, with every key that callers press.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, change nothing; exit 1 if something is to be done.")
-@click.option("--undo", "undoes", is_flag=True, help="Put back what setup changed. Ledger and recordings stay.")
+@click.option("--undo", "undoes", is_flag=True, help="Put back what setup changed; ledger and recordings stay.")
 @click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 def setup(
     config_path: Path,
@@ -91,6 +91,8 @@ def setup(
     Asks the running switch where things are, shows what it would change, and does it after a yes. Once more it does no
     harm: what is done is left alone. --undo puts everything back, also after it was killed.
     """
+    if os.geteuid() != 0:
+        raise Refused("setup looks at what only root may read, and changes it: run it with sudo")
     journal = Journal(config_path.parent / "setup.journal")
     try:
         if undoes:
@@ -182,7 +184,7 @@ def _undo(journal: Journal, address: Address, password_file: Path | None, *, yes
         click.echo(f"left: {why}", err=True)
     if left:
         nothing(f"{len(left)} step(s) are left, and still noted: run it again when they can be undone.")
-    click.echo("The switch and this machine are as they were.")
+    click.echo("The switch is as it was, and so is this machine, but for what was kept.")
 
 
 def _show(facts: Facts, plan: Plan, left: list[Step]) -> None:

@@ -36,7 +36,7 @@ def do(steps: Sequence[Step], here: Here, journal: Journal, tell: Callable[[str]
         number = journal.begin(type(step).__name__, step.as_fields(), step.before(here))
         step.do(here)
         journal.done(number)
-        tell(step.says.splitlines()[0])
+        tell(step.short)
 
 
 def undo(here: Here, journal: Journal, tell: Callable[[str], None]) -> list[str]:
@@ -57,7 +57,7 @@ def undo(here: Here, journal: Journal, tell: Callable[[str], None]) -> list[str]
             left.append(str(error))
             continue
         journal.undone(noted)
-        tell(f"undone: {step.says.splitlines()[0]}")
+        tell(f"undone: {step.short}")
     if not left:
         journal.end()
     return left

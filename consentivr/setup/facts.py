@@ -55,7 +55,6 @@ class Facts:
     """The switch, and this machine."""
 
     switch: SwitchFacts
-    is_root: bool
     has_systemd: bool
     """It is what starts and stops things here."""
     program: Path
@@ -176,7 +175,6 @@ def ask_machine(switch: SwitchFacts) -> Facts:
             texts[path] = text_of(path)
     return Facts(
         switch,
-        os.geteuid() == 0,
         Path("/run/systemd/system").is_dir() and shutil.which("systemctl") is not None,
         Path(sys.argv[0]).absolute()
         if Path(sys.argv[0]).name == "consentivr"

@@ -112,8 +112,6 @@ def make_plan(facts: Facts, wishes: Wishes, named: Named, texts: Texts, layout: 
 
 def _this_machine(plan: Plan, facts: Facts, named: Named, texts: Texts, layout: Layout) -> None:
     switch = facts.switch
-    if not facts.is_root:
-        plan.obstacles.append("this takes root: run it with sudo")
     plan.steps.append(MakeUser(USER, str(layout.state)))
     group = USER
     if switch.user != "root":
@@ -147,7 +145,7 @@ def _files(plan: Plan, facts: Facts, wishes: Wishes, texts: Texts) -> None:
         plan.steps.append(WriteFile(str(conf / name), text, 0o640, None, None, _RENDERED[Path(name).parts[0]]))
     _edit(plan, facts, "vars.xml", edits.variables_included, "calls that nobody asked cannot be recorded")
     _edit(plan, facts, "autoload_configs/callcenter.conf.xml", edits.queues_included,
-          "its queues as rendered, before any other of that name")  # fmt: skip
+          "the queues as rendered, before any other of that name")  # fmt: skip
     for module in NEEDED:
         if module not in facts.switch.modules:
             _edit(plan, facts, "autoload_configs/modules.conf.xml", lambda text, module=module:  # type: ignore[misc]

@@ -62,6 +62,11 @@ class Step(ABC):
     def says(self) -> str:
         """For the plan: what and where."""
 
+    @property
+    def short(self) -> str:
+        """The same in a few words, when it is done."""
+        return self.says
+
     @abstractmethod
     def is_done(self, here: Here) -> bool:
         """Whether nothing is left to do."""
@@ -148,6 +153,10 @@ class MakeFolder(Step):
     def says(self) -> str:
         return f"make the folder {self.path}, mode {self.mode:04o}, of {self.owner} and the group {self.group}"
 
+    @property
+    def short(self) -> str:
+        return f"make the folder {self.path}"
+
     def is_done(self, here: Here) -> bool:
         return Path(self.path).is_dir() and rights_of(Path(self.path)) == (self.mode, self.owner, self.group)
 
@@ -185,6 +194,10 @@ class MakeDays(Step):
             "('serve' goes on with it)"
         )
 
+    @property
+    def short(self) -> str:
+        return "make the folders of the next days"
+
     def is_done(self, here: Here) -> bool:
         return (Path(self.folder) / f"{datetime.now(timezone.utc):%Y/%m/%d}").is_dir()
 
@@ -215,6 +228,10 @@ class WriteFile(Step):
     def says(self) -> str:
         whose = f", of {self.owner}" if self.owner else ""
         return f"write {self.path}, mode {self.mode:04o}{whose}: {self.what}"
+
+    @property
+    def short(self) -> str:
+        return f"write {self.path}"
 
     def is_done(self, here: Here) -> bool:
         path = Path(self.path)
@@ -285,6 +302,10 @@ class EditFile(Step):
         given = [line for line in self.new.splitlines() if line not in self.old.splitlines()]
         lines = [f"      - {line.strip()}" for line in taken] + [f"      + {line.strip()}" for line in given]
         return "\n".join([f"change {self.path}: {self.what}", *lines])
+
+    @property
+    def short(self) -> str:
+        return f"change {self.path}"
 
     @property
     def _edit(self) -> Edit:

@@ -22,6 +22,9 @@ _WITH_SYSTEMD = """
 umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir /run/lock
+for unit in udevd.service udevd-kernel.socket udevd-control.socket udev-trigger.service tmpfiles-setup-dev.service; do
+    ln -sf /dev/null /etc/systemd/system/systemd-$unit
+done
 rm -f /etc/systemd/system/*.wants/*
 export container=bare
 """
@@ -112,11 +115,14 @@ class BareMachine:
             "--ipc",
         ]
 
-    def run(self, command: str, *, check: bool = True, user: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command line in it; what it said, standard error too."""
+    def run(
+        self, command: str, *, check: bool = True, user: str | None = None, online: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command line in it; what it said, standard error too. ``online``: with the network of this machine."""
+        inside = [space for space in self._inside if not (online and space == "--net")]
         who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         done = subprocess.run(
-            [*self._inside, *who, "sh", "-c", command],
+            [*inside, *who, "sh", "-c", command],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, check=False,
         )  # fmt: skip
         if check and done.returncode != 0:
