@@ -22,7 +22,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 # The lab of lab/docker-compose.yml without Docker: needs freeswitch and sipp on this machine; see docs/lab.md.
-lab: $(VENV)/installed
+lab: $(VENV)/installed-dev
 	$(BIN)/python lab/run_lab.py
 
 # dist/consentivr_*.deb, for the Debian that this runs on; needs debhelper, python3-pip and python3-venv.

@@ -42,11 +42,12 @@ class Call:
         ledger: LedgerWriter,
         commit_timeout: float,
         may_ask: Callable[[str], bool],
-        is_watched: Callable[[], bool],
+        is_watched: Callable[[str], bool],
     ) -> None:
         """``may_ask``: whether a channel is new to us, or has arrived anew by the switch's own word.
 
-        ``is_watched``: whether somebody will follow what is recorded. Nobody: a yes is not recorded.
+        ``is_watched``: whether somebody will follow what is recorded on the switch of this run (Core-UUID). Nobody: a
+        yes is not recorded.
         """
         self._session = session
         self._lines = lines
@@ -88,6 +89,7 @@ class Call:
         self._hearing = Hearing(channel)
         self._doing = Doing(self._session, channel, self._hearing)
         self._ref = CallRef(channel.uuid, channel.visit, channel.line.name, channel.line.queue_name, channel.mode)
+        self._core = channel.core
         self._caller_id_number = channel.caller_id_number
         self._whose_number = channel.line.whose_number
         self._log = log.bind(channel=channel.uuid, visit=channel.visit, line=channel.line.name)
@@ -170,7 +172,7 @@ class Call:
             return None
         try:
             count = self._ledger.commit(entry, self._commit_timeout)
-            if self._is_watched():
+            if self._is_watched(self._core):
                 return ev.Committed(row, count)
             self._log.error("recording withheld: nobody watches the switch; see 'switches'")
             return ev.CommitFailed(row, "nobody watches the switch")

@@ -64,7 +64,7 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         """Not later than the first of them is."""
 
     def connect(self, *subscriptions: str, timeout: float = 5.0) -> None:
-        """Connect, authenticate, subscribe; ``timeout`` in seconds for all of it.
+        """Connect, authenticate, ``subscribe``; ``timeout`` in seconds for all of it.
 
         Row J: every step has the deadline, and a refusal is an error that says what to do.
         """
@@ -76,12 +76,17 @@ class InboundConnection(GuardedConnection, greenswitch.InboundESL):  # type: ign
         GuardedConnection.__init__(self, sock, Decoder(MAX_BODY_BYTES))
         try:
             self._authenticate(deadline)
-            for command in subscriptions:
-                if not self.send(command, deadline - time.monotonic()).is_accepted:
-                    raise RemoteProtocolError(f"the switch refused '{command}'")
+            self.subscribe(*subscriptions, timeout=deadline - time.monotonic())
         except BaseException:
             self.stop()
             raise
+
+    def subscribe(self, *subscriptions: str, timeout: float = 5.0) -> None:
+        """Hear of what these commands ask for; ``timeout`` in seconds for all of them."""
+        deadline = time.monotonic() + timeout
+        for command in subscriptions:
+            if not self.send(command, deadline - time.monotonic()).is_accepted:
+                raise RemoteProtocolError(f"the switch refused '{command}'")
 
     def stop(self) -> None:
         """Close at once, if there is something to close. Row P: nothing here can wait."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from consentivr.config import Configuration
 from consentivr.lab.process import (
     ADDRESS,
+    HERE,
     RTP_PORTS,
     EventSocket,
     FreeSwitchProcess,
+    Machine,
     find_freeswitch,
     free_port,
     media_ports,
@@ -69,7 +71,8 @@ class NativeSwitch(FreeSwitchProcess):
     """The switch in the middle. Use it with ``with``.
 
     ``agents`` are the agents' names with the queues that each serves, by default one for each queue. With ``outside``,
-    the SIP port of an ``Outside``, agents and ``colleagues`` are its telephones; without, agents hum on this switch.
+    the SIP port of an ``Outside`` on the same machine or its address and port, agents and ``colleagues`` are its
+    telephones; without, agents hum on this switch.
     With ``fine_clock`` the time in its events moves by 1 ms instead of 20, which costs it something.
     Raises FileNotFoundError without a binary, TimeoutError when it does not come up.
     """
@@ -81,12 +84,16 @@ class NativeSwitch(FreeSwitchProcess):
         *,
         agents: Mapping[str, Sequence[str]] | None = None,
         colleagues: Iterable[str] = (),
-        outside: int | None = None,
+        outside: int | str | None = None,
         event_socket_port: int | None = None,
         password: str | None = None,
+        sip_port: int | None = None,
+        machine: Machine = HERE,
         fine_clock: bool = False,
     ) -> None:
-        super().__init__(folder, event_socket_port=event_socket_port, password=password)
+        super().__init__(
+            folder, event_socket_port=event_socket_port, password=password, sip_port=sip_port, machine=machine
+        )
         if agents is None:
             agents = {f"{1001 + index}@default": [q.name] for index, q in enumerate(queues(configuration).values())}
         self.agents = dict(agents)
@@ -100,6 +107,7 @@ class NativeSwitch(FreeSwitchProcess):
             colleagues=colleagues,
             outside=outside,
             modules=[*MODULES, *(module for module in MORE_MODULES if self.has_module(module))],
+            address=machine.address,
             fine_clock=fine_clock,
         )
 
@@ -119,7 +127,7 @@ class NativeSwitch(FreeSwitchProcess):
             f"origination_uuid={caller_uuid},origination_caller_id_number={caller_id},"
             f"origination_caller_id_name='{name}',absolute_codec_string=PCMA"
         )
-        self.start(f"originate {{{variables}}}sofia/lab/{number}@{ADDRESS}:{self.sip_port} &park()")
+        self.start(f"originate {{{variables}}}sofia/lab/{number}@{self.machine.address}:{self.sip_port} &park()")
         return caller_uuid
 
     def recorders(self, channel_uuid: str) -> str:
@@ -141,7 +149,7 @@ def write_configuration(
     event_socket_password: str,
     agents: Mapping[str, Sequence[str]],
     colleagues: Iterable[str] = (),
-    outside: int | None = None,
+    outside: int | str | None = None,
     modules: Sequence[str] = MODULES,
     address: str = ADDRESS,
     fine_clock: bool = False,
@@ -151,10 +159,12 @@ def write_configuration(
     for name in ("elsewhere", "mailbox"):
         (folder / name).mkdir(parents=True, exist_ok=True)
 
+    world = outside if isinstance(outside, str) else f"{address}:{outside}"
+
     def telephone(name: str) -> str:
         if outside is None:
             return f"sofia/lab/lab-agent{name}@{address}:{sip_port}"
-        return f"sofia/lab/phone-{name}@{address}:{outside}"
+        return f"sofia/lab/phone-{name}@{world}"
 
     rtp_start = media_ports()
     text = render_lab(
@@ -172,7 +182,7 @@ def write_configuration(
             "sip_port": sip_port,
             "event_socket_port": event_socket_port,
             "event_socket_password": event_socket_password,
-            "outside": f"{address}:{outside}",
+            "outside": world,
             "domain": DOMAIN,
             "agents": [
                 Agent(agent, "[leg_timeout=10]" + telephone(agent.partition("@")[0]), tuple(served))

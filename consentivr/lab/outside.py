@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
-from consentivr.lab.process import ADDRESS, RTP_PORTS, FreeSwitchProcess, media_ports
+from consentivr.lab.process import HERE, RTP_PORTS, FreeSwitchProcess, Machine, media_ports
 from consentivr.rendering import render_lab, write
 from consentivr.resources import shipped
 
@@ -50,27 +50,31 @@ MODULES = (
 class Outside(FreeSwitchProcess):
     """The second switch. Use it with ``with``.
 
-    ``central`` is the SIP port of the switch in the middle: set it before a call. A *leg* is the UUID of a telephone's
-    end of a call, on this switch.
+    ``central`` is the SIP port of the switch in the middle, on the same machine, or its address and port: set it before
+    a call. A *leg* is the UUID of a telephone's end of a call, on this switch.
     """
 
-    def __init__(self, folder: Path, phones: Mapping[str, int] = PHONES) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, phones: Mapping[str, int] = PHONES, *, machine: Machine = HERE) -> None:
+        super().__init__(folder, machine=machine)
         self.phones = dict(phones)
-        self.central = 0
+        self.central: int | str = 0
         rtp_start = media_ports()
         values = {
             "base": folder,
             "modules": MODULES,
             "rtp_start": rtp_start,
             "rtp_end": rtp_start + RTP_PORTS,
-            "address": ADDRESS,
+            "address": machine.address,
             "sip_port": self.sip_port,
             "event_socket_port": self.event_socket_port,
             "event_socket_password": self.password,
             "phones": [{"name": name, "hertz": hertz} for name, hertz in self.phones.items()],
         }
         write(folder / "conf", {"freeswitch.xml": render_lab(shipped("freeswitch_xml"), values, "outside")})
+
+    @property
+    def _central(self) -> str:
+        return self.central if isinstance(self.central, str) else f"{self.machine.address}:{self.central}"
 
     # --- telephones that ring --------------------------------------------------------------------
 
@@ -114,7 +118,7 @@ class Outside(FreeSwitchProcess):
             f"origination_caller_id_name='{name}',absolute_codec_string=PCMA,originate_timeout={timeout}"
             f"{',origination_privacy=hide_name:hide_number,sip_cid_type=pid' if withheld else ''}"
         )
-        self.start(f"originate {{{variables}}}sofia/lab/{number}@{ADDRESS}:{self.central} hum-{hertz} XML public")
+        self.start(f"originate {{{variables}}}sofia/lab/{number}@{self._central} hum-{hertz} XML public")
         return leg
 
     def dial(self, phone: str, number: str) -> str:
@@ -146,7 +150,7 @@ class Outside(FreeSwitchProcess):
 
     def refer(self, leg: str, number: str) -> None:
         """Blind transfer by REFER: send the other side to a number of the switch in the middle."""
-        self.start(f"uuid_deflect {leg} sip:{number}@{ADDRESS}:{self.central}")
+        self.start(f"uuid_deflect {leg} sip:{number}@{self._central}")
 
     def refer_attended(self, leg: str, consultation: str) -> None:
         """Attended transfer by REFER with Replaces: join the other side of ``leg`` with that of ``consultation``."""
@@ -155,7 +159,7 @@ class Outside(FreeSwitchProcess):
         )
         dialog = urllib.parse.quote(f"{call_id};to-tag={to_tag};from-tag={from_tag}", safe="")
         number = self.variable(consultation, "sip_req_user") or "replaced"
-        self.start(f"uuid_deflect {leg} sip:{number}@{ADDRESS}:{self.central}?Replaces={dialog}")
+        self.start(f"uuid_deflect {leg} sip:{number}@{self._central}?Replaces={dialog}")
 
     def sip_call_id(self, leg: str) -> str:
         """What both switches call one call."""

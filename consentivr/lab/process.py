@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -46,14 +47,27 @@ def media_ports() -> int:
     return random.SystemRandom().randrange(10_000, 32_000, RTP_PORTS)
 
 
+@dataclass(frozen=True)
+class Machine:
+    """Where a process of the lab runs: its address, and what a command is put behind to run there.
+
+    By default this machine's loopback. See ``tests/switch/machines.py`` for others.
+    """
+
+    address: str = ADDRESS
+    within: tuple[str, ...] = ()
+
+
+HERE = Machine()
+
 _Process = TypeVar("_Process", bound="FreeSwitchProcess")
 
 
 class EventSocket:
     """An inbound event socket for ``api`` commands, one after the other; greenlets may share it."""
 
-    def __init__(self, port: int, password: str, timeout: float = 10.0) -> None:
-        self._sock = gevent.socket.create_connection((ADDRESS, port), timeout=timeout)
+    def __init__(self, port: int, password: str, timeout: float = 10.0, address: str = ADDRESS) -> None:
+        self._sock = gevent.socket.create_connection((address, port), timeout=timeout)
         self._decoder = Decoder()
         self._turn = gevent.lock.BoundedSemaphore()
         self._receive("auth/request")
@@ -92,19 +106,28 @@ class EventSocket:
 class FreeSwitchProcess:
     """One FreeSWITCH with everything below ``folder``, its configuration in ``folder/conf``. Use it with ``with``.
 
-    The event socket's port and password are made up unless given. It is killed when the block ends, however it ends,
+    Ports and the event socket's password are made up unless given. It is killed when the block ends, however it ends,
     and by the kernel when this process dies. Raises FileNotFoundError without a binary, TimeoutError when it does not
     come up.
     """
 
-    def __init__(self, folder: Path, *, event_socket_port: int | None = None, password: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        event_socket_port: int | None = None,
+        password: str | None = None,
+        sip_port: int | None = None,
+        machine: Machine = HERE,
+    ) -> None:
         binary = find_freeswitch()
         if binary is None:
             raise FileNotFoundError("no FreeSWITCH: put it on PATH, or point CONSENTIVR_FREESWITCH at it")
         self._binary = Path(binary)
         self._modules = _modules_of(self._binary)
         self.folder = folder
-        self.sip_port = free_port(gevent.socket.SOCK_DGRAM)
+        self.machine = machine
+        self.sip_port = sip_port or free_port(gevent.socket.SOCK_DGRAM)
         self.event_socket_port = event_socket_port or free_port()
         self.password = password or secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,7 +155,7 @@ class FreeSwitchProcess:
 
     def launch(self) -> None:
         """Start the process; does not wait, so that two can come up at once."""
-        command = [str(self._binary), "-nonat", "-nf", "-nc"]
+        command = [*self.machine.within, str(self._binary), "-nonat", "-nf", "-nc"]
         for option in ("conf", "log", "db", "run", "sounds"):
             (self.folder / option).mkdir(parents=True, exist_ok=True)
             command += [f"-{option}", str(self.folder / option)]
@@ -148,7 +171,7 @@ class FreeSwitchProcess:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                self._socket = EventSocket(self.event_socket_port, self.password)
+                self._socket = EventSocket(self.event_socket_port, self.password, address=self.machine.address)
                 if "RUNNING" in self.api("sofia status"):
                     return
             except OSError:
@@ -203,7 +226,14 @@ class FreeSwitchProcess:
 
     def channels(self) -> list[dict[str, str]]:
         """The channels that exist now."""
-        rows: list[dict[str, str]] = json.loads(self.api("show channels as json")).get("rows", [])
+        return self._rows("show channels as json")
+
+    def calls(self) -> list[dict[str, str]]:
+        """The channels that are connected now: each row is one with its partner."""
+        return [row for row in self._rows("show calls as json") if row.get("b_uuid")]
+
+    def _rows(self, command: str) -> list[dict[str, str]]:
+        rows: list[dict[str, str]] = json.loads(self.api(command)).get("rows", [])
         return rows
 
 

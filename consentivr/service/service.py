@@ -318,9 +318,12 @@ class Application:
         said = [watch.variable_of(channel_uuid, VISIT) for watch in self._watches]
         return any(word == "_undef_" for word in said)
 
-    def _is_watched(self) -> bool:
-        """Whether somebody follows what will be recorded: this process, or the one that has the lease."""
-        return all(watch.stands_by or watch.blind_for < BLIND_SECONDS for watch in self._watches)
+    def _is_watched(self, core: str) -> bool:
+        """Whether somebody follows what will be recorded on the switch whose run this is: this process, or the one that
+        has the lease. A switch that is gone says nothing of the others."""
+        known = [watch for watch in self._watches if watch.core == core]
+        asked = known or [watch for watch in self._watches if watch.blind_since is not None]
+        return any(watch.stands_by or watch.blind_for < BLIND_SECONDS for watch in asked)
 
     # --- for the agents' desktops ------------------------------------------------------------
 
@@ -362,7 +365,8 @@ class Application:
             wrong["ledger"] = self.ledger.failure
         blind = [watch.name for watch in self._watches if not watch.stands_by and watch.blind_for >= BLIND_SECONDS]
         if blind:
-            wrong["switches"] = f"nobody watches {', '.join(blind)}"
+            every = len(blind) == len(self._watches)
+            wrong["switches" if every else "some_switches"] = f"nobody watches {', '.join(blind)}"
         if self._reload_failed is not None:
             wrong["configuration"] = self._reload_failed
         if self._stopping:

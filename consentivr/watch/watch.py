@@ -65,6 +65,8 @@ class Watch:
         """When this process saw the switch last; None: never."""
         self.stands_by = False
         """Whether another process watches this switch."""
+        self.core = ""
+        """Which run of the switch we have seen last, by its own word (Core-UUID)."""
 
     def take(self, house: House) -> None:
         """What is so for callers who arrive from now on."""
@@ -104,13 +106,12 @@ class Watch:
         pause = FIRST_PAUSE_S
         why: str | None = None
         while True:
+            connection = InboundConnection(self.address, self._login)
             try:
-                if not self._may_watch():
-                    gevent.sleep(LEASE_PAUSE_S)
-                    continue
-                connection = InboundConnection(self.address, self._login)
-                connection.connect(*SUBSCRIPTIONS)
+                connection.connect()
                 pause, why = FIRST_PAUSE_S, None
+                self._stand_by(connection)
+                connection.subscribe(*SUBSCRIPTIONS)
                 self._follow(connection)
             except (ESLError, OSError) as error:
                 self.blind_since = self.blind_since or time.time()
@@ -120,17 +121,33 @@ class Watch:
             except Exception:
                 self.blind_since = self.blind_since or time.time()
                 log.exception("the watch failed; it begins anew", switch=self.name)
+            finally:
+                connection.stop()
+            self._let_go()
             gevent.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    def _may_watch(self) -> bool:
-        if self._lease.take():
+    def _stand_by(self, connection: InboundConnection) -> None:
+        """Until the lease is ours. Only who sees the switch takes it, and keeps nobody else from watching: it is asked
+        something each time."""
+        while True:
+            self.core = connection.send(f"api {switch.CORE_UUID}").body.decode("utf-8", "replace").strip()
+            if self._lease.take():
+                self.stands_by = False
+                return
+            if not self.stands_by:
+                log.info("another process watches this switch", switch=self.name)
+            self.stands_by = True
+            gevent.sleep(LEASE_PAUSE_S)
+
+    def _let_go(self) -> None:
+        """Without sight: the lease is for whoever has it, and ``stands_by`` says whether somebody has."""
+        self._lease.release()
+        try:
+            self.stands_by = not self._lease.take()
+        except OSError:
             self.stands_by = False
-            return True
-        if not self.stands_by:
-            log.info("another process watches this switch", switch=self.name)
-        self.stands_by = True
-        return False
+        self._lease.release()
 
     def _follow(self, connection: InboundConnection) -> None:
         """For the time of one connection; the other one, for executions, ends with it."""
@@ -151,7 +168,6 @@ class Watch:
             gevent.killall(beside)
             following.end()
             executions.stop()
-            connection.stop()
 
     def _listen(self, executions: InboundConnection, connection: InboundConnection, following: Following) -> None:
         try:

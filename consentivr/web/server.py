@@ -24,7 +24,7 @@ MAX_BODY_BYTES = 4096
 WITHOUT_TOKEN = ("/health", "/ready")
 """Told to everybody: what is wrong by its name only, not why."""
 
-UNHARMED = frozenset({"configuration"})
+UNHARMED = frozenset({"configuration", "some_switches"})
 """May be wrong while callers are asked and recorded as before."""
 
 WRONG_TOKEN_SECONDS = 1.0
@@ -120,10 +120,11 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
 
     @app.get("/ready")
     def ready() -> tuple[Response, int]:
-        """Whether a caller who is put through now is asked, and recorded after a yes."""
+        """Whether a caller who is put through now is asked, and recorded after a yes. 404 where no more are taken, and
+        those under way are asked to the end: what HAProxy knows by ``disable-on-404``."""
         wrong = desk.status().not_good.keys()
         good = wrong <= UNHARMED
-        return jsonify(ready=good, not_good=sorted(wrong)), 200 if good else 503
+        return jsonify(ready=good, not_good=sorted(wrong)), 200 if good else 404 if "stopping" in wrong else 503
 
     @app.get("/v1/status")
     def status() -> Response:

@@ -18,6 +18,8 @@ from consentivr.lab.native import free_port
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
 from consentivr.ledger.lease import PostgresLease
+from consentivr.service.service import Application
+from consentivr.switch import CORE_UUID
 from tests.flow.talks import YES, press, stays
 from tests.ledgers import opened, sql
 from tests.postgres import Server
@@ -74,7 +76,8 @@ def both(
 
 def test_one_watches_and_is_killed_and_the_other_takes_over(both: Both) -> None:
     channel = both.talking()
-    assert both.socket.connections == 2, "one watches, with its two connections; the other stands by"
+    said = "one watches with two connections, and looks around with a third; the other stands by with one"
+    until(lambda: both.socket.connections == 4, 20, said)
     both.first.signal(signal.SIGKILL)
     killed = time.monotonic()
     until(lambda: "adopted" in both.turns(channel), TAKES_OVER_S, lambda: both.turns(channel))
@@ -103,6 +106,34 @@ def test_one_is_told_to_stop_and_the_other_takes_over(both: Both) -> None:
     until(lambda: channel.over)
 
 
+def test_a_switch_that_is_gone_says_nothing_of_the_other(
+    configure: Callable[..., Configuration], tmp_path: Path
+) -> None:
+    laboratory = Laboratory(configure(), tmp_path, speed=20)
+    (here,) = laboratory.configuration.switches
+    both = (here, here.changed(address=f"127.0.0.1:{free_port()}"))
+    laboratory.configuration = laboratory.configuration.changed(switches=both)
+    application = laboratory.application = Application(laboratory.configuration, listen=("127.0.0.1", 0))
+    application.start()
+    laboratory.use_switch("{}:{}".format(*application.address))
+    try:
+        until(lambda: set(application.status().not_good) == {"some_switches"}, 10)
+        channel = laboratory.call(Caller(keys=YES, talks_ms=2000))
+        assert "recording_started" in [row.turn for row in laboratory.rows(channel)]
+        laboratory.event_socket.cut()
+        until(lambda: set(application.status().not_good) == {"switches"}, 10)
+        channel = laboratory.call(Caller(keys=YES, talks_ms=2000))
+        assert "recording_withheld" in [row.turn for row in laboratory.rows(channel)]
+    finally:
+        application.stop()
+        laboratory.event_socket.cut()
+
+
+def acted(laboratory: Laboratory) -> list[str]:
+    """What the watch has said to the switch, but for what shows a watch that stands by that it is still there."""
+    return [command for command in laboratory.event_socket.commands if command != CORE_UUID]
+
+
 def test_who_loses_the_lease_acts_no_more(
     configure: Callable[..., Configuration], postgres: Server, tmp_path: Path
 ) -> None:
@@ -119,8 +150,8 @@ def test_who_loses_the_lease_acts_no_more(
             until(lambda: other.execute("SELECT pg_try_advisory_lock(%s)", (lease._key,)).fetchone()[0])
             until(lambda: watch.conversations == 0, 3)
             press(channel, "*9")
-            commands = list(laboratory.event_socket.commands)
-            stays(lambda: laboratory.event_socket.commands == commands and channel.recorders, 1.0)
+            commands = acted(laboratory)
+            stays(lambda: acted(laboratory) == commands and channel.recorders, 1.0)
             assert watch.stands_by
         until(lambda: watch.conversations == 1, TAKES_OVER_S)
         press(channel, "*9")
