@@ -3,16 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lab deb install sounds clean
+.PHONY: demo test quick check lab deb install sounds clean
 
 demo: $(VENV)/installed
 	$(BIN)/consentivr demo
 
-# What depends on time runs alone; what runs on a real switch waits more than it computes.
+# On two cores: most of what plays calls, and of what runs on a real switch, waits more than it computes.
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/switch --ignore=tests/flow --ignore=tests/lab
-	$(BIN)/python -m pytest tests/flow tests/lab
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/flow tests/lab
 	$(BIN)/python -m pytest -n 3 tests/switch
+
+# While you work, in less than a minute: all but what is marked 'slow'.
+quick: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # What .ci/run adds to the tests: lint, format, types, import rules, coverage floors.
 check: $(VENV)/installed-dev

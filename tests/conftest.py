@@ -147,7 +147,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.end()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
     """Where a new ledger may be: a path, or an empty database of PostgreSQL."""
     if request.param == "sqlite":
@@ -168,6 +168,11 @@ def ledger(location: str | Path) -> Iterator[Ledger]:
 # --- a real FreeSWITCH -----------------------------------------------------------------------
 
 
+WHOLE_CALLS = {"flow", "lab", "switch"}
+"""Folders whose tests wait for calls: all of them are slow."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     required = os.environ.get("CONSENTIVR_REQUIRE_FREESWITCH") == "1"  # a skip is a failure: let them run and fail
     missing = {
@@ -175,6 +180,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "sipp": None if shutil.which("sipp") else "no sipp on PATH",
     }
     for item in items:
+        if item.path.parent.name in WHOLE_CALLS or "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
         for name, reason in missing.items():
             if reason and item.get_closest_marker(name) and not required:
                 item.add_marker(pytest.mark.skip(reason=reason))

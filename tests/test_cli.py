@@ -30,6 +30,8 @@ from consentivr.ledger import Ledger
 from consentivr.resources import room_for_calls, room_to_turn_away
 from tests.ledgers import as_administrator
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))

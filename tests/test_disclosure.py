@@ -300,6 +300,7 @@ def test_the_sheet_says_that_a_wording_is_another(ledger: Ledger, folder: Path, 
         assert Tampering.NOTICE_CHANGED.value in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", RecordingMode)
 @pytest.mark.parametrize("reason", Reason)
 def test_the_sheet_has_words_for_everything(tmp_path: Path, folder: Path, mode: RecordingMode, reason: Reason) -> None:

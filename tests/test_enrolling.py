@@ -30,6 +30,8 @@ from consentivr.service.here import private_files
 from tests.esl.peers import CONNECT_REPLY, OK, proven
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PIN = "271828"
 ANNA = "1001@default"
 

@@ -98,6 +98,7 @@ def grep(location: str | Path, folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [*range(8), 100])
 def test_killed_at_every_step(location: str | Path, tmp_path: Path, steps: int) -> None:
     places, channels = house(location, tmp_path)

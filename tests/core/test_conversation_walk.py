@@ -109,6 +109,7 @@ def walk(start: Room, names: list[str], depth: int, *, at_once: bool) -> int:
     return len(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events_first", [True, False], ids=["events first", "answer first"])
 @pytest.mark.parametrize(
     ("policy", "word"),
@@ -124,6 +125,7 @@ def test_when_the_switch_obeys_at_once(
     assert met > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events_first", [True, False], ids=["events first", "answer first"])
 @pytest.mark.parametrize(
     ("theme", "number"), [(theme, n) for theme, late in ONE_BY_ONE.items() for n in range(len(late.policies))]
