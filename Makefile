@@ -14,7 +14,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/flow tests/lab
 	$(BIN)/python -m pytest -n 3 tests/switch
 
-# While you work, in less than a minute: all but what is marked 'slow'.
+# While you work: all but what is marked 'slow'.
 quick: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 

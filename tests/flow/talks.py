@@ -16,6 +16,7 @@ from consentivr.config import Configuration, loads
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.listening import heard, silence, total
+from consentivr.lab.native import free_port
 from consentivr.lab.simulated.legs import PITCHES
 from consentivr.lab.switch import Channel
 from consentivr.watch import Watch
@@ -97,7 +98,7 @@ class Talks(Laboratory):
             token = folder / "token"
             token.touch(0o600)
             token.write_text(TOKEN + "\n")
-            made = made.changed(http=made.http.changed(listen="127.0.0.1:0", token_file=token))
+            made = made.changed(http=made.http.changed(listen=f"127.0.0.1:{free_port()}", token_file=token))
         super().__init__(made, folder, speed=speed, more=MORE)
 
     # --- calls -------------------------------------------------------------------------------
