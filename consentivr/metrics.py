@@ -68,6 +68,8 @@ DISK_FREE = Gauge("consentivr_disk_free_bytes", "Room on the disk of the recordi
 RELOADED = Gauge("consentivr_reload_successful", "1 while the last configuration was taken, else 0")
 RESTART_WANTED = Gauge("consentivr_restart_wanted", "Settings that wait for the next start")
 
+RETENTION_RUNS = Counter("consentivr_retention_runs", "Daily retentions, by what came of them", ["outcome"])
+
 # --- the rest --------------------------------------------------------------------------------
 
 HTTP_REFUSED = Counter("consentivr_http_refused", "HTTP requests without a good token")

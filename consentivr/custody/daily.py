@@ -9,10 +9,14 @@ from datetime import datetime, time, timedelta, timezone
 import gevent
 import structlog
 
+from consentivr import metrics
 from consentivr.custody.report import Report
 from consentivr.threads import Worker
 
 log = structlog.get_logger(__name__)
+
+for outcome in ("good", "attention", "failed"):
+    metrics.RETENTION_RUNS.labels(outcome)  # there from the start, at zero: else the first would be no increase
 
 
 class DailyRetention:
@@ -45,10 +49,12 @@ class DailyRetention:
             try:
                 _tell(self._worker.run(self._run))
             except Exception as error:
+                metrics.RETENTION_RUNS.labels("failed").inc()
                 log.error("retention failed", why=getattr(error, "strerror", None) or str(error))
 
 
 def _tell(report: Report) -> None:
     counts = {name: len(value) for name, value in asdict(report).items() if isinstance(value, list)}
+    metrics.RETENTION_RUNS.labels("attention" if report.needs_attention else "good").inc()
     tell = log.warning if report.needs_attention else log.info
     tell("retention", **counts, rows_erased=report.rows_erased, left=report.left)

@@ -193,10 +193,10 @@ class Appending:
         connection.execute(self._database.insert(checkpoints).on_conflict_do_nothing(), dict(signed.__dict__))
         return signed
 
-    def add_notice(self, notice: NoticeVersion) -> None:
+    def add_notice(self, notice: NoticeVersion) -> bool:
         """Keep the wording that decisions refer to by its digest, with a row in the chain that says so.
 
-        Raises LedgerError when the same sound was noted with other words.
+        Whether it is new. Raises LedgerError when the same sound was noted with other words.
         """
         row = {
             "digest": notice.digest,
@@ -216,13 +216,15 @@ class Appending:
         with self._opened.writing() as connection:
             if (before := connection.execute(same_sound).scalar()) is not None:
                 raise LedgerError(
-                    f"the text '{notice.text}' is not the one of its sound, which was noted as '{before}': "
-                    "run 'consentivr prompts build', or record it anew"
+                    f"its text was changed to '{notice.text}', and its sound still is that of '{before}': record it "
+                    "anew, have it spoken ('consentivr prompts build --force'), or put the text back"
                 )
             connection.execute(self._database.insert(notices).on_conflict_do_nothing(), row)
-            if connection.execute(in_the_chain).first() is None:
+            is_new = connection.execute(in_the_chain).first() is None
+            if is_new:
                 said = NoticeAdded.of(notice)
                 self.extend(connection, [CallRef(NO_CALL, None, "", "", "").row(said.turn, said.evidence())], {})
+        return is_new
 
     def check_writable(self) -> None:
         """Raises LedgerError unless a row could be written now. Leaves nothing behind."""

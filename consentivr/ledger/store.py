@@ -57,9 +57,9 @@ class Ledger(Searching):
         """Sign what the chain is now; None without a key, and when nothing is there or new."""
         return self._appending.sign()
 
-    def add_notice(self, notice: NoticeVersion) -> None:
-        """Keep the wording that decisions refer to by its digest."""
-        self._appending.add_notice(notice)
+    def add_notice(self, notice: NoticeVersion) -> bool:
+        """Keep the wording that decisions refer to by its digest; whether it is new."""
+        return self._appending.add_notice(notice)
 
     def head(self) -> SignedCheckpoint:
         """What the chain is now, unsigned. Raises LedgerError."""

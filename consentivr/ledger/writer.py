@@ -130,10 +130,10 @@ class LedgerWriter:
             witness.start()
         self._greenlets = [gevent.spawn(self._run), gevent.spawn(self._sign_what_waits)]
 
-    def add_notice(self, notice: NoticeVersion) -> None:
-        """Keep a wording; waits until it is durable."""
+    def add_notice(self, notice: NoticeVersion) -> bool:
+        """Keep a wording, and wait until it is durable; whether it is new."""
         assert self._ledger is not None
-        self._worker.run(self._ledger.add_notice, notice)
+        return self._worker.run(self._ledger.add_notice, notice)
 
     @property
     def failure(self) -> str | None:

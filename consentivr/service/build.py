@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from consentivr.asking import Languages, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
-from consentivr.core.consent import NoticeVersion
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.core.policy import FOR_AGENTS, Announcement
 from consentivr.custody import Pins, Report, Retention
@@ -234,8 +233,8 @@ class Rules:
         return heard + [spoken for said in agents for spoken in said.values()]
 
     @property
-    def notices(self) -> list[NoticeVersion]:
-        """The wordings that decisions will name."""
+    def wordings(self) -> list[Spoken]:
+        """The announcements whose versions decisions will name."""
         heard = [
             sounds[announcement]
             for line in self._spoken
@@ -244,8 +243,7 @@ class Rules:
             if announcement in sounds
         ]
         agents = self.agents_line.sounds.values() if self.agents_line else ()
-        heard += [sounds[AgentAnnouncement.WORDING] for sounds in agents]
-        return [spoken.notice for spoken in heard]
+        return heard + [sounds[AgentAnnouncement.WORDING] for sounds in agents]
 
 
 def rules(configuration: Configuration) -> Rules:

@@ -182,6 +182,7 @@ class Application:
             self.ledger.start(new_ledger=new_ledger)
             self._note_wordings(self._rules)
         except LedgerError as error:
+            self.ledger.stop()
             raise CannotServe(str(error)) from error
         metrics.BUILD.info({"version": consentivr.__version__})
         metrics.RELOADED.set(1)
@@ -202,8 +203,13 @@ class Application:
 
     def _note_wordings(self, rules: Rules) -> None:
         """Before anybody is asked with one. Raises LedgerError."""
-        for notice in rules.notices:
-            self.ledger.add_notice(notice)
+        for spoken in rules.wordings:
+            try:
+                is_new = self.ledger.add_notice(spoken.notice)
+            except LedgerError as error:
+                raise LedgerError(f"{spoken.path}: {error}") from error
+            if is_new:
+                log.info("callers hear a new wording", path=spoken.path, notice=spoken.notice.digest[:12])
         for line in rules.lines.values():
             expect(line.name)
 

@@ -14,6 +14,8 @@ from structlog.testing import capture_logs
 
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
+from consentivr.service.build import CannotServe
+from consentivr.service.service import Application
 from tests.flow.talks import YES, Talks, changed, press
 from tests.waiting import until
 
@@ -105,6 +107,21 @@ def test_on_any_error_everything_stays_and_says_so(
         assert measured("consentivr_reload_successful") == 1
 
 
+def test_p8_a_recording_of_ones_own_whose_text_was_changed_is_not_asked_with(
+    configure: Callable[..., Configuration], tmp_path: Path
+) -> None:
+    """Nothing in the file says what it speaks; the ledger does, since it was first asked with."""
+    with Talks(configure(), tmp_path) as made:
+        other = {"de": {"question": "Ein anderer Text"}}
+        refused = reload(made, written(made, announcements=other))
+        why = made.application.status().not_good["configuration"]
+        assert why in str(refused)
+        assert "question.wav: its text was changed to 'Ein anderer Text', and its sound still is that of 'Text'" in why
+        changed_configuration = changed(made.configuration, announcements=other)
+    with pytest.raises(CannotServe, match="its text was changed"):
+        Application(changed_configuration, listen=("127.0.0.1", 0)).start()
+
+
 def test_what_cannot_change_while_we_serve_is_named_and_stays(talks: Make) -> None:
     made = talks()
     path = written(
@@ -144,7 +161,8 @@ def test_p8_nobody_is_asked_with_another_file_than_the_ledger_names(
         made.application._surroundings.look()
         assert str(question) in made.application.status().not_good["sounds"]
         assert measured("consentivr_sounds_unchanged") == 0
-        reload(made, written(made))
+        said = reload(made, written(made))
+        assert [line["path"] for line in said if line["event"] == "callers hear a new wording"] == [str(question)]
         assert made.application.status().not_good == {}
         again = made.talking(YES)
         asked = [made.said(channel, "decision")[0]["notice"] for channel in (first, again)]
