@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import gevent
 import structlog
 
 import consentivr
@@ -44,7 +45,7 @@ from consentivr.service.surroundings import Surroundings
 from consentivr.switch import VISIT
 from consentivr.threads import Worker
 from consentivr.watch import Alarm, Lease, Watch
-from consentivr.web import Status, WebServer
+from consentivr.web import Status, Tokens, WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,9 @@ ALARM_SECONDS = 5.0
 """So long, at the end, incidents that nobody was told of yet may take."""
 CONNECT_SECONDS = 5.0
 """How long a peer may take to hand over a call."""
+
+HTTP_PAUSE_S = 0.5
+"""So often it is seen whether HTTP can be served."""
 
 BLIND_SECONDS = 3.0
 """A switch that nobody has watched for so long is one on which nothing is recorded."""
@@ -65,7 +69,8 @@ class Application:
     ) -> None:
         """``listen`` instead of the configured address; port 0 takes a free one.
 
-        ``standby``: for another process on this machine, on an address of its own, without HTTP and daily retention.
+        ``standby``: for another process on this machine, on an address of its own, without daily retention, and with
+        HTTP only while it watches.
         """
         self._standby = standby
         self._rules = rules(configuration)
@@ -94,7 +99,9 @@ class Application:
             log.warning("too few descriptors", why=too_few(wanted, self._max_connections))
         if self._max_connections == 0:
             raise CannotServe(too_few(wanted, 0))
-        self._web = None if standby else self._web_server(configuration)
+        self._tokens = tokens(configuration) if configuration.http.listen else None
+        self._web: WebServer | None = None
+        self._opening: gevent.Greenlet | None = None
         self._days = DayFolders(configuration.recordings.folder)
         self._sealer = Sealer(self._rules.places, self.ledger)
         self._alarm = Alarm(configuration.watch.command)
@@ -145,11 +152,6 @@ class Application:
     @staticmethod
     def _lease(configuration: Configuration, address: tuple[str, int]) -> Lease:
         return lease_for(configuration.ledger.location, "watch {}:{}".format(*address))
-
-    def _web_server(self, configuration: Configuration) -> WebServer | None:
-        if configuration.http.listen is None:
-            return None
-        return WebServer(configuration.http.listen, self, tokens(configuration))
 
     def _daily_retention(self) -> DailyRetention | None:
         daily_at = self._rules.configuration.retention.daily_at
@@ -261,15 +263,38 @@ class Application:
         except OSError as error:
             self.ledger.stop()
             raise CannotServe(f"cannot listen: {error}; see service.listen") from error
-        if self._web is not None:
-            try:
-                self._web.start()
-            except OSError as error:
-                self._server.stop()
-                self.ledger.stop()
-                raise CannotServe(f"cannot listen: {error}; see http.listen") from error
+        if self._tokens is not None:
+            self._opening = gevent.spawn(self._open_http, self._tokens)
+            gevent.sleep(0)
         if self._retention is not None:
             self._retention.start()
+
+    def _open_http(self, tokens: Tokens) -> None:
+        """Now, or as soon as the port is free. A standby has it while it watches: only who watches can do what a
+        desktop asks for, and only one of the two can have the port."""
+        taken = False
+        address = self._rules.configuration.http.listen
+        assert address is not None
+        while True:
+            wanted = not self._standby or any(watch.blind_since is None for watch in self._watches)
+            if wanted and self._web is None:
+                web = WebServer(address, self, tokens)
+                try:
+                    web.start()
+                except OSError as error:
+                    if not taken:
+                        log.warning("http.listen is taken; it is tried again and again", why=str(error))
+                    taken = True
+                else:
+                    self._web, taken = web, False
+            elif not wanted and self._web is not None:
+                self._close_http()
+            gevent.sleep(HTTP_PAUSE_S)
+
+    def _close_http(self) -> None:
+        if self._web is not None:
+            self._web.stop()
+            self._web = None
 
     def stop(self, grace: float = 0.0) -> None:
         """Take no more calls, let questions under way end within ``grace`` seconds, write the last rows, close.
@@ -283,8 +308,9 @@ class Application:
             call.signal(ev.ServiceStops())
         self._server.join(1.0)
         self._server.stop()
-        if self._web is not None:
-            self._web.stop()
+        if self._opening is not None:
+            self._opening.kill()
+        self._close_http()
         if self._retention is not None:
             self._retention.stop()
         self._days.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -11,12 +13,17 @@ import pytest
 
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
+from consentivr.lab.native import free_port
 from consentivr.lab.switch import Channel
+from tests import waiting
+from tests.flow.talks import changed
 from tests.served import Served, serve
 from tests.systemd import Systemd
-from tests.waiting import until
 
+until = partial(waiting.until, seconds=60)  # two processes start in it, on a machine that may do other things
 YES = Caller(keys={1: ("1", 1200)}, talks_ms=600_000)
+
+PATIENT = {"answer_timeout_ms": 5000}
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd
 
 @pytest.fixture
 def served(configure: Callable[..., Configuration], tmp_path: Path) -> Iterator[Served]:
-    made = Served(configure(), tmp_path)
+    made = Served(changed(configure(), question=PATIENT), tmp_path)
     yield made
     made.end()
 
@@ -44,9 +51,22 @@ def turns(served: Served, channel: Channel) -> list[str]:
 
 
 def decision(served: Served, channel: Channel) -> str:
-    until(lambda: any(row.turn == "decision" for row in served.rows(channel)), 30)
+    until(lambda: any(row.turn == "decision" for row in served.rows(channel)))
     (row,) = [row for row in served.rows(channel) if row.turn == "decision"]
     return str(row.evidence["decision"])
+
+
+def ready(address: str) -> bool:
+    """Whether somebody says so over HTTP."""
+
+    def ask() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{address}/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    return bool(gevent.get_hub().threadpool.apply(ask))
 
 
 def test_systemd_knows_how_it_is(systemd: Systemd, served: Served) -> None:
@@ -74,7 +94,7 @@ def test_systemd_knows_how_it_is(systemd: Systemd, served: Served) -> None:
     said.clear()
     served.signal(signal.SIGTERM)
     until(lambda: hears("STOPPING=1"))
-    assert served.gone(40) == 0
+    assert served.gone(60) == 0
 
 
 def test_the_hub_that_hangs_is_not_heard(systemd: Systemd, served: Served) -> None:
@@ -82,15 +102,16 @@ def test_the_hub_that_hangs_is_not_heard(systemd: Systemd, served: Served) -> No
     served.signal(signal.SIGSTOP)
     until(lambda: systemd.heard() == [])
     with pytest.raises(AssertionError):
-        until(systemd.heard, 1)
+        until(systemd.heard, seconds=1)
 
 
 def test_an_upgrade_is_a_restart_beside_a_standby(configure: Callable[..., Configuration], tmp_path: Path) -> None:
     """Callers are asked while the first one is told to stop, is gone, and is back; talks are followed all the time."""
-    served = Served(configure(), tmp_path, standby=True)
+    web = f"127.0.0.1:{free_port()}"
+    served = Served(changed(configure(), http={"listen": web}, question=PATIENT), tmp_path, standby=True)
     standby = serve(served.yaml, "--standby")
     try:
-        until(lambda: "standby=True" in log(served), 20)
+        until(lambda: "standby=True" in log(served))
         before = served.switch.call("5000", YES)
         until(lambda: before.bugs_in_talk)
         asked = served.switch.call("5000", YES)
@@ -99,23 +120,25 @@ def test_an_upgrade_is_a_restart_beside_a_standby(configure: Callable[..., Confi
         until(lambda: not served.answers())
         meanwhile = served.switch.call("5000", YES)
         assert [decision(served, channel) for channel in (before, asked, meanwhile)] == ["given"] * 3
-        assert served.gone(40) == 0
-        until(lambda: "adopted" in turns(served, before), 30)
+        assert served.gone(60) == 0
+        until(lambda: "adopted" in turns(served, before))
+        until(lambda: ready(web))
         served.start(watching=False)
         after = served.switch.call("5000", YES)
         assert decision(served, after) == "given"
         standby.send_signal(signal.SIGTERM)
-        until(lambda: standby.poll() == 0, 20)
+        until(lambda: standby.poll() == 0)
         everybody = (before, asked, meanwhile, after)
-        until(lambda: log(served).count("event='watching'") == 2 and all(c.recorders for c in everybody), 40)
+        until(lambda: log(served).count("event='watching'") == 3 and all(c.recorders for c in everybody))
+        until(lambda: ready(web))
         gevent.sleep(0.5)
         for channel in everybody:
             channel.press("*")
             channel.press("9")
-        until(lambda: not any(channel.recorders for channel in everybody), 30)
+        until(lambda: not any(channel.recorders for channel in everybody))
         for channel in everybody:
             channel.hang_up()
-        until(lambda: all("call_ended" in turns(served, channel) for channel in everybody), 30)
+        until(lambda: all("call_ended" in turns(served, channel) for channel in everybody))
         for channel in everybody:
             for turn in ("arrived", "decision", "withdrawn", "call_ended"):
                 assert turns(served, channel).count(turn) == 1, turns(served, channel)
