@@ -48,7 +48,10 @@ def templates(answers: Answers) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def queues(answers: Answers, wanted: Wanted) -> Iterator[Found]:
-    """1. Of our queues each one has the template that its mode wants, and no other one has any."""
+    """1. No queue records by itself but those that a law wants recorded; ours are loaded.
+
+    An empty template is none (switch_event.c drops empty headers); FusionPBX writes one for "no".
+    """
     if answers.is_loaded("mod_callcenter") is False:
         yield bad(
             "module", "mod_callcenter is not loaded: there are no queues", "load it in modules.conf.xml", "modules"
@@ -67,20 +70,19 @@ def queues(answers: Answers, wanted: Wanted) -> Iterator[Found]:
                 )
     for name in sorted({*loaded, *coming}):
         ought = wanted.queues.get(name) or ""
+        harmless = {ought} if name in wanted.demanded else {ought, OUR_TEMPLATE, ""}
         seen = [template for template in (loaded.get(name), coming.get(name)) if template is not None]
-        wrong = [template for template in seen if template not in (ought, ought or OUR_TEMPLATE)]
-        if not wrong or (name not in wanted.queues and not any(wrong)):
+        wrong = [template for template in seen if template not in harmless]
+        if not wrong:
             continue
         at = when(loaded.get(name) == wrong[0], coming.get(name) in wrong)
         setting, load = f"callcenter.conf, queue {name}, record-template", f"'callcenter_config queue reload {name}'"
         if not wrong[0]:
-            level = bad if name in wanted.demanded else warning
-            why = "a statute demands its recording" if name in wanted.demanded else "its mode wants one"
             mend = (
                 f"let the queue be the one that we render ('consentivr render'), and no other of its name; then {load}"
             )
-            said = f"has no record-template, and {why} ({at})"
-            yield level(name, said, mend, setting, Element("queue", (("name", name),)))
+            said = f"has no record-template, and a statute demands its recording ({at})"
+            yield bad(name, said, mend, setting, Element("queue", (("name", name),)))
         else:
             level = bad if name in wanted.queues else warning
             mend = f"take it out of the queue, or render ours; then {load}"

@@ -360,6 +360,8 @@ def test_every_row_has_something_planted() -> None:
     "changed",
     [
         loaded_queue("other@default", ""),
+        loaded_queue("support@default", ""),
+        loaded_queue("sales@default", "${consent_record_file}"),
         {CALLCENTER: callcenter(OURS + queue("other@default", ""))},
         loaded_queue("other@default", "${consent_record_file}"),
         action("record_session", "${consent_record_file}"),
