@@ -285,24 +285,33 @@ def test_p1_permission_and_recorder_go_together_and_before_the_queue(explored: t
 
 def test_p2_the_last_word_is_in_the_ledger(explored: tuple[LinePolicy, list[Edge]]) -> None:
     """A no after a yes has a row, on whatever way the call then goes."""
-    for state, seen, event, after, now, _ in explored[1]:
-        if now.row and now.last_word == "9" and state.phase is not Phase.ENDED:
-            assert now.withdrawn == 1, (state, event)
-            assert after.taken_back
-            assert seen.joined or now.joined in (None, "withdrawn")
+    policy, edges = explored
+    taken_back = [
+        edge for edge in edges if edge[4].row and edge[4].last_word == "9" and edge[0].phase is not Phase.ENDED
+    ]
+    assert bool(taken_back) == policy.mode.asks
+    for state, seen, event, after, now, _ in taken_back:
+        assert now.withdrawn == 1, (state, event)
+        assert after.taken_back
+        assert seen.joined or now.joined in (None, "withdrawn")
 
 
 def test_p2_a_key_too_early_is_asked_again(explored: tuple[LinePolicy, list[Edge]]) -> None:
     policy, edges = explored
+    again, refused = 0, 0
     for state, seen, event, after, now, actions in edges:
         early = isinstance(event, Answered) and event.attempt is EARLY and now.heard_ms < policy.min_heard_ms
         if early and state.phase is Phase.ASKING and event.number == seen.asked and state.pressed != "9":
             assert after.attempts[-1].outcome is AnswerOutcome.TOO_EARLY
             if event.number - seen.detours < policy.max_attempts:
+                again += 1
                 assert actions == (Ask(event.number + 1),)
             else:
+                refused += 1
                 assert after.consent is not None
                 assert after.consent.reason is Reason.TOO_EARLY
+    assert bool(refused) == (policy.mode.asks and policy.min_heard_ms > 0)
+    assert bool(again) == (bool(refused) and policy.max_attempts > 1)
 
 
 def test_p4_a_call_ends_with_the_socket_let_go_and_a_caller_who_is_there_in_the_queue(
@@ -357,9 +366,10 @@ def test_p11_stopping_at_any_step_leaves_one_decision(
 
 
 def test_every_call_that_was_taken_over_has_exactly_one_decision(explored: tuple[LinePolicy, list[Edge]]) -> None:
-    for _, _, _, after, now, _ in explored[1]:
-        if after.phase is Phase.ENDED:
-            assert now.decisions == (0 if after.arrived_at is None else 1)
+    ended = [(after, now) for _, _, _, after, now, _ in explored[1] if after.phase is Phase.ENDED]
+    assert {now.decisions for _, now in ended} == {0, 1}
+    for after, now in ended:
+        assert now.decisions == (0 if after.arrived_at is None else 1)
 
 
 def test_ended_is_the_end(explored: tuple[LinePolicy, list[Edge]]) -> None:

@@ -74,14 +74,16 @@ def test_the_heaviest_exception_decides(mode: M, decision: D) -> None:
 @pytest.mark.parametrize("mode", [mode for mode in M if mode is not M.PERMANENT])
 def test_p10_nobody_who_did_not_agree_is_recorded(mode: M) -> None:
     """Whatever else is so: a sounding recorder needs everybody's yes. A statute alone stands above."""
-    for decision, talk in itertools.product(D, talks()):
-        if verdict(mode, decision, **talk).do is Do.RECORD:
-            assert decision is D.GIVEN
-            assert talk["durable"]
-            assert talk["purpose_agreed"]
-            assert talk["others"] <= {P.AGREED}
-            assert not talk["held"]
-            assert not talk["paused"]
+    said = itertools.product(D, talks())
+    recorded = [(decision, talk) for decision, talk in said if verdict(mode, decision, **talk).do is Do.RECORD]
+    assert bool(recorded) == (mode is not M.OFF)
+    for decision, talk in recorded:
+        assert decision is D.GIVEN
+        assert talk["durable"]
+        assert talk["purpose_agreed"]
+        assert talk["others"] <= {P.AGREED}
+        assert not talk["held"]
+        assert not talk["paused"]
 
 
 def test_p5_whoever_else_is_there_a_callers_no_stops() -> None:

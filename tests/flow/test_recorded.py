@@ -124,18 +124,19 @@ class RecordedSwitch:
             self._wake.set()
 
 
+def as_we_ask(name: str) -> RecordedSwitch:
+    """A recording with our variable; where the driver asked twice in one command the end comes twice, as for us."""
+    switch = RecordedSwitch(name, lambda body: body.replace(b"consent_digit", b"consent_key_1"))
+    if name == "silence":
+        ended = next(m for m in switch.messages if b'"play_and_get_digits"' in m.body and b"COMPLETE" in m.body)
+        switch.messages.insert(switch.messages.index(ended), ended)
+    return switch
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("chunk", [1 << 20, 701], ids=["whole", "chunks"])
 def test_a_recorded_call_is_decided_as_the_caller_wanted(laboratory: Laboratory, name: str, chunk: int) -> None:
-    tries = 2 if name == "silence" else 1  # the driver asked twice in one command, we ask twice
-
-    def rename(body: bytes) -> bytes:
-        return body.replace(b"consent_digit", b"consent_key_1")
-
-    switch = RecordedSwitch(name, rename)
-    if tries == 2:
-        ended = next(m for m in switch.messages if b'"play_and_get_digits"' in m.body and b"COMPLETE" in m.body)
-        switch.messages.insert(switch.messages.index(ended), ended)
+    switch = as_we_ask(name)
     switch.play(laboratory, chunk)
     decision, reason = EXPECTED[name]
     turns = ["arrived", "decision"] + (["call_ended"] if reason == "hangup" else [])
@@ -162,20 +163,26 @@ def test_a_caller_with_a_name_in_latin_1_is_asked_like_anybody_else(laboratory: 
 
 @pytest.mark.parametrize("name", ["granted", "silence"])
 def test_the_connection_breaks_anywhere_in_a_recorded_call(laboratory: Laboratory, name: str) -> None:
-    """Cut at every event: never an exception, never a recording without its row."""
-    total = sum(message.content_type == "text/event-json" for message in RecordedSwitch(name).messages)
-    for kept in range(0, total, 2):
-        switch = RecordedSwitch(name, lambda body: body.replace(b"consent_digit", b"consent_key_1"))
-        events = [message for message in switch.messages if message.content_type == "text/event-json"]
+    """Cut behind every event from our first command on: each visit has one decision, a recording only behind a yes."""
+    events = [message for message in as_we_ask(name).messages if message.content_type == "text/event-json"]
+    ours = [message.event().get("Application") in OURS for message in events].index(True)
+    cuts = range(ours + 1, len(events))
+    recorded = []
+
+    def visits(turn: str) -> list[str | None]:
+        return [row.visit for row in laboratory.rows() if row.turn == turn]
+
+    for number, kept in enumerate(cuts, 1):
+        switch = as_we_ask(name)
         switch.messages = events[:kept]
-        try:
-            switch.play(laboratory, 1 << 20)
-        except (AssertionError, ConnectionError):
-            continue
-        gevent.sleep(0.01)
-        if "record_session" in switch.sent:
-            assert any(row.evidence.get("decision") == "given" for row in laboratory.rows())
-    until(lambda: laboratory.application.calls == 0)
+        switch.play(laboratory, 1 << 20)
+        until(lambda: len(visits("decision")) == number and laboratory.application.calls == 0)  # noqa: B023
+        assert visits("decision") == visits("arrived")
+        recorded.append("record_session" in switch.sent)
+    decisions = [row.evidence["decision"] for row in laboratory.rows() if row.turn == "decision"]
+    assert len(set(visits("decision"))) == len(cuts)
+    assert all(decision == "given" for decision, began in zip(decisions, recorded, strict=True) if began)
+    assert set(recorded) == ({True, False} if name == "granted" else {False})
 
 
 # --- the simulated switch beside the real one ------------------------------------------------
