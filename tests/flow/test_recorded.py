@@ -65,7 +65,9 @@ class RecordedSwitch:
         address = laboratory.application.address
         with gevent.socket.create_connection(address, timeout=5) as sock:
             reader = gevent.spawn(self._read, sock)
-            connected = proven(self.raw_channel.replace(b": 5003\n", b": 5000\n"), laboratory.configuration)
+            watched = laboratory.switch.core_uuid.encode()
+            raw = self.raw_channel.replace(self.channel.headers["Core-UUID"].encode(), watched)
+            connected = proven(raw.replace(b": 5003\n", b": 5000\n"), laboratory.configuration)
             self._send(sock, connected, chunk)
             for message in self.messages:
                 if message.content_type == "text/event-json" and not self.let_go:
