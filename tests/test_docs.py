@@ -41,7 +41,7 @@ def test_what_is_generated_is_up_to_date(name: str) -> None:
 
 
 def test_the_administrator_finds_every_turn_reason_and_mode() -> None:
-    text = read("admin.md")
+    text = read("ledger.md") + read("recording.md")
     for word in [*Turn, *Reason, *RecordingMode]:
         assert f"`{word.value}`" in text, word
 
@@ -53,7 +53,11 @@ def test_every_row_of_the_check_is_explained() -> None:
 
 
 def test_the_administrator_finds_every_choice() -> None:
-    text = read("admin.md") + (ROOT / "config" / "consentivr.yaml").read_text(encoding="utf-8")
+    text = (
+        read("recording.md")
+        + read("announcements.md")
+        + (ROOT / "config" / "consentivr.yaml").read_text(encoding="utf-8")
+    )
     for word in [*WhileHeld, *Outsiders, *Taps, *AgentWish, *Announcement]:
         assert re.search(rf"\b{word.value}\b", text), word
 
@@ -126,6 +130,21 @@ def test_every_row_that_the_code_answers_is_in_the_house_and_every_row_is_answer
     for row in ROWS:
         assert f"def test_{row.lower()}_bare_" in tested, row
         assert f"def test_{row.lower()}_ours_" in tested, row
+
+
+def test_the_pages_that_the_code_names_are_there_and_so_are_their_sections() -> None:
+    """Messages send people to "docs/page.md, Section"; a text may go on in the next line's literal."""
+    named = 0
+    for file in CODE:
+        if file == Path(__file__).resolve():
+            continue
+        text = re.sub(r'"\s*\n\s*f?"', "", file.read_text(encoding="utf-8"))
+        for page, section in re.findall(r"\bdocs/([\w/-]+\.md)(?:, ([A-Z][\w ?]+))?", text):
+            assert (DOCS / page).exists(), f"{file.name}: {page}"
+            titles = re.findall(r"^#+ (.*)$", read(page), re.MULTILINE)
+            assert not section or any(section.startswith(title) for title in titles), f"{file.name}: {page}, {section}"
+            named += bool(section)
+    assert named
 
 
 def test_the_promises_that_the_code_cites_are_in_the_house() -> None:

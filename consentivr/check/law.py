@@ -38,7 +38,7 @@ def questions(configuration: Configuration) -> Iterator[Finding]:
 def _question(configuration: Configuration, name: str, language: str) -> Iterator[Finding]:
     own = language == configuration.language_of(name)
     what = f"question of line {name}" if own else f"question of line {name} in {language}"
-    setting, see = f"announcements.{language}.question", "see docs/admin.md, Announcements"
+    setting, see = f"announcements.{language}.question", "see docs/announcements.md"
     question = configuration.question_of(name)
     untold = configuration.untold_of(name, language)
     if not untold:

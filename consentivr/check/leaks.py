@@ -52,7 +52,7 @@ def log(answers: Answers, wanted: Wanted) -> Iterator[Found]:
                 "each key that a caller presses is written into it, card numbers too, and nothing of ours erases them "
                 f"({when(now, next_)})",
                 "map notice and above only, and load it anew ('reload mod_logfile'); or loglevel 'notice' in "
-                "switch.conf.xml and 'fsctl loglevel notice'. Numbers are in it all the same: see docs/admin.md, "
+                "switch.conf.xml and 'fsctl loglevel notice'. Numbers are in it all the same: see docs/persons.md, "
                 "What the switch itself keeps",
                 setting,
                 element,
@@ -181,7 +181,7 @@ def call_records(answers: Answers, wanted: Wanted) -> Iterator[Found]:
         yield warning(
             module,
             said,
-            "give them a term, erase them with a person (docs/admin.md, What the switch itself keeps), and answer "
+            "give them a term, erase them with a person (docs/persons.md, What the switch itself keeps), and answer "
             "for it in "
             "check.known; or set "
             "process_cdr=false on calls that need none",

@@ -211,7 +211,7 @@ def recordings(configuration: Configuration) -> Iterator[Finding]:
         return
     if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         said = f"{folder}: recordings cannot be sealed and erased"
-        yield bad("recordings", said, "run as a user that can, or see docs/admin.md", setting)
+        yield bad("recordings", said, "run as a user that can, or see docs/database.md, Who may read what", setting)
     elif folder.is_dir():
         yield good("recordings", f"{folder} is there; FreeSWITCH's user must be able to write to it")
     else:
