@@ -10,6 +10,7 @@ import yaml
 from consentivr.cli.common import CONFIG, Refused, load_configuration
 from consentivr.config import announcing
 from consentivr.config.model import SAMPLE_RATES
+from consentivr.resources import shipped
 
 
 @click.group()
@@ -59,12 +60,13 @@ def prompts_build(config_path: Path, out: Path | None, program: str | None, forc
     show_default=True,
     help="One page that holds all sounds.",
 )
-def prompts_preview(config_path: Path, out: Path) -> None:
+@click.option("--shipped", "ours", is_flag=True, help="All languages that we ship, whatever is configured.")
+def prompts_preview(config_path: Path, out: Path, ours: bool) -> None:
     """Make a page of all announcements, to read and to listen to in a browser, as a telephone plays them."""
     from consentivr.prompts.preview import page
     from consentivr.service.build import sounds_folder
 
-    configuration = load_configuration(config_path)
+    configuration = load_configuration(shipped("sounds") / "all.yaml" if ours else config_path)
     html = page(sounds_folder(configuration), configuration.sound_files(), SAMPLE_RATES[0])
     try:
         out.write_text(html, encoding="utf-8")

@@ -17,11 +17,12 @@ from consentivr import switch
 from consentivr.core import adoption
 from consentivr.core import events as ev
 from consentivr.core.adoption import ChannelSays, Told
-from consentivr.core.policy import RecordingMode
+from consentivr.core.policy import Announcement, RecordingMode
 from consentivr.core.talk_turns import Adopted, CallEnded
 from consentivr.core.turn import Turn
 from consentivr.core.turns import Arrived
 from consentivr.ledger import CallRef, Entry, LedgerError
+from consentivr.prompts import Spoken
 from consentivr.recordings import is_channel_uuid, recording_stem
 from consentivr.watch.settling import Settling
 from consentivr.watch.visit import Visit
@@ -204,8 +205,15 @@ class Adopting:
         told = adoption.told(rows)
         decision, durable = adoption.word(told, channel.says)
         visit.is_decided = told.decided
+        visit.sounds = self._sounds(channel, told)
         self._following.tell(visit, ev.WordChanged(decision, durable, told.purpose))
         self._following.refresh({visit.channel})
+
+    def _sounds(self, channel: Channel, told: Told) -> Mapping[Announcement, Spoken]:
+        """In the language in which the caller was asked; until that is known, in the line's own."""
+        line = self._following.house.lines.get(channel.line)
+        spoken = line and (line.speaking(told.language) or line)
+        return spoken.sounds_at(channel.rate) if spoken else {}
 
     def _read_again(self, channel: Channel) -> None:
         """In a greenlet of its own; the conversation goes on meanwhile."""
@@ -238,9 +246,7 @@ class Adopting:
         running = self._running(channel.uuid, stem)
         state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says, running)
         ref = CallRef(channel.uuid, channel.visit, channel.line, queue, policy.mode.value)
-        spoken = line.speaking(told.language) or line if line else None
-        sounds = spoken.sounds_at(channel.rate) if spoken else {}
-        visit = Visit(state, ref, policy, sounds, began.date(), began.timestamp())
+        visit = Visit(state, ref, policy, self._sounds(channel, told), began.date(), began.timestamp())
         visit.member = member
         visit.is_decided = told.decided
         if state.paused:
