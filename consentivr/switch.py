@@ -15,6 +15,8 @@ from consentivr.recordings import is_channel_uuid
 
 PROOF, CALLED_AT = "consent_proof", "consent_called_at"
 """That the dialplan which we rendered has called, and when (Unix time, seconds)."""
+SECRET = "consent_secret"  # noqa: S105 - its name
+"""A global variable, by which it does."""
 VISIT = "consent_visit"
 LINE = "consent_line"
 DECISION = "consent_decision"

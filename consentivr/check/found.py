@@ -56,6 +56,12 @@ class Wanted:
     """Queues whose recording a statute demands."""
     users: tuple[str, ...] = ()
     """Users of the directory (``user@domain``) who are agents."""
+    context: str = "public"
+    extensions: tuple[str, ...] = ()
+    """Of our lines, by their names in the dialplan; they stand in ``context`` and dial ``hosts``."""
+    hosts: str = ""
+    secret: str | None = field(default=None, repr=False)
+    """By which the dialplan proves itself."""
     default_password: bool = False
     """Whether we sign in with the password that FreeSWITCH comes with."""
     known: Mapping[str, str] = field(default_factory=dict)

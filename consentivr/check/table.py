@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from consentivr import switch
-from consentivr.check import door, evidence, leaks, listeners, recorders
+from consentivr.check import door, evidence, leaks, listeners, ours, recorders
 from consentivr.check.answers import GATEWAYS, SCRIPTS, Answers
 from consentivr.check.finding import Finding, Level
 from consentivr.check.found import Found, Wanted, shown
@@ -93,6 +93,7 @@ _DIALPLAN = (switch.DIALPLAN, switch.MODULES, *_BOUND)
 _GLOBALS = (switch.GLOBALS,)
 
 TABLE = (
+    Row(0, "ours", (*_GLOBALS, *_DIALPLAN), ours.ours),
     Row(1, "queues", (switch.QUEUES, recorders.CALLCENTER, switch.MODULES), recorders.queues),
     Row(2, "agents", (switch.AGENTS, recorders.CALLCENTER, switch.MODULES, *_GLOBALS), recorders.agents),
     Row(

@@ -34,17 +34,26 @@ def check(configuration: Configuration, *, port: bool = True, live: bool = False
 def wanted_of(configuration: Configuration, switch: Switch) -> Wanted:
     """What the configuration wants of a switch."""
     made = queues(configuration).values()
-    try:
-        ours = read_secret(switch.password_file)
-    except OSError:
-        ours = ""
+    lines = [*configuration.lines, *(["agents"] if configuration.agents.line else [])]
     return Wanted(
+        context=configuration.freeswitch.context,
+        extensions=tuple(f"consentivr-{line}" for line in lines),
+        hosts="|".join(map(str, configuration.service.hosts)),
+        secret=_secret(configuration.service.secret_file),
         queues={queue.name: queue.record_template for queue in made},
         demanded=frozenset(queue.name for queue in made if queue.mode is RecordingMode.PERMANENT),
         users=tuple(configuration.agents.users),
-        default_password=ours == door.DEFAULT_PASSWORD,
+        default_password=_secret(switch.password_file) == door.DEFAULT_PASSWORD,
         known=configuration.check.known,
     )
+
+
+def _secret(file: Path | None) -> str | None:
+    """None where there is none yet, or none that we may read: that is said elsewhere."""
+    try:
+        return None if file is None else read_secret(file)
+    except OSError:
+        return None
 
 
 def connected(switch: Switch, login: Login | None = None) -> InboundConnection:

@@ -15,6 +15,10 @@ WANTED = Wanted(
     queues={"support@default": "${consent_record_file}", "trade@default": "/rec/${uuid}.wav", "sales@default": None},
     demanded=frozenset({"trade@default"}),
     users=("1001@pbx.example",),
+    context="default",
+    extensions=("consentivr-support",),
+    hosts="127.0.0.1:8184",
+    secret="geheim",
 )
 
 
@@ -58,9 +62,17 @@ def sip(nomedia: str = "false", proxy: str = "false", dtmf: str = "rfc2833") -> 
     )
 
 
-def dialplan(action: str = '<action application="answer"/>', *, name: str = "local", condition: str = "") -> str:
+LINE = (
+    '<extension name="consentivr-support"><condition><action application="socket" data="127.0.0.1:8184 async full"/>'
+    "</condition></extension>"
+)
+
+
+def dialplan(
+    action: str = '<action application="answer"/>', *, name: str = "local", condition: str = "", line: str = LINE
+) -> str:
     return (
-        f'<section name="dialplan"><context name="default"><extension name="{name}">{condition}'
+        f'<section name="dialplan"><context name="default">{line}<extension name="{name}">{condition}'
         f'<condition field="destination_number" expression="^1$">{action}</condition></extension></context></section>'
     )
 
@@ -81,7 +93,8 @@ OURS = (
 WELL: dict[str, str | None] = {
     switch.MODULES: loaded(),
     switch.APIS: rows({"name": "uuid_record", "ikey": "mod_commands"}),
-    switch.GLOBALS: "hostname=pbx\nconf_dir=/etc/freeswitch\nconsent_secret=geheim\ndefault_password=1234\n",
+    switch.GLOBALS: "hostname=pbx\nconsent_record_file=/dev/null/no-record/never-asked.wav\nconf_dir=/etc/freeswitch\n"
+    "consent_secret=geheim\ndefault_password=1234\n",
     switch.QUEUES: response(
         {"name": "support@default", "record_template": "${consent_record_file}"},
         {"name": "trade@default", "record_template": "/rec/${uuid}.wav"},

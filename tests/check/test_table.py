@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from consentivr import switch
@@ -9,6 +11,7 @@ from consentivr.check import TABLE, Answers, Finding, Level, Wanted, judged
 from consentivr.check.finding import Element
 from consentivr.check.table import first_questions, more_questions, questions
 from tests.check.saying import (
+    LINE,
     LOADED,
     OURS,
     WANTED,
@@ -69,12 +72,29 @@ def test_nothing_is_found_where_all_is_well() -> None:
     assert found(answers()) == []
     good = judged(answers(), WANTED, "pbx")
     assert [one.what for one in good] == [row.title for row in TABLE]
-    assert [row.number for row in TABLE] == list(range(1, 19))
+    assert [row.number for row in TABLE] == list(range(19))
 
 
 BAD, WARNING = Level.BAD, Level.WARNING
 
 PLANTED: list[tuple[str, dict[str, str | None], str, Level, str]] = [
+    # 0
+    ("no default", {switch.GLOBALS: "hostname=pbx\n"}, "0 ours: variables", BAD, "not kept from being recorded"),
+    (
+        "another secret",
+        {switch.GLOBALS: str(WELL[switch.GLOBALS]).replace("geheim", "another")},
+        "0 ours: secret",
+        BAD,
+        "refused",
+    ),
+    ("no line", {switch.DIALPLAN: dialplan(line="")}, "0 ours: consentivr-support", BAD, "does not come to us"),
+    (
+        "elsewhere",
+        {switch.DIALPLAN: dialplan(line=LINE.replace("8184", "9999"))},
+        "0 ours: consentivr-support",
+        BAD,
+        "127.0.0.1:9999",
+    ),
     # 1: loaded, and next
     ("loaded", loaded_queue("sales@default", "/rec/all.wav"), "1 queues: sales@default", BAD, "takes it away"),
     (
@@ -353,7 +373,7 @@ def test_what_is_planted_is_found(changed: dict[str, str | None], what: str, lev
 
 
 def test_every_row_has_something_planted() -> None:
-    assert {int(one[2].split()[0]) for one in PLANTED} == set(range(1, 19))
+    assert {int(one[2].split()[0]) for one in PLANTED} == set(range(19))
 
 
 @pytest.mark.parametrize(
@@ -436,6 +456,8 @@ def test_a_dialplan_that_is_made_call_by_call_is_not_seen() -> None:
     bound = settings('<param name="xml-handler-bindings" value="dialplan|directory"/>')
     findings = {one.what: one for one in found(answers(**{switch.configuration("lua"): bound}))}
     assert set(findings) == {"3 directory: other users", "4 dialplan: other contexts"}
+    elsewhere = answers(**{switch.configuration("lua"): bound, switch.DIALPLAN: dialplan(line="")})
+    assert "0 ours: consentivr-support" in {one.what for one in found(elsewhere) if one.level is Level.NOT_SEEN}
     assert {one.level for one in findings.values()} == {Level.NOT_SEEN}
 
 
@@ -479,7 +501,7 @@ def test_no_secret_and_no_number_is_told() -> None:
 def test_what_somebody_answers_for_is_good_and_says_so() -> None:
     changed = {switch.MODULES: loaded("mod_cdr_csv"), switch.configuration("cdr_csv"): settings("")}
     (one,) = found(answers(**changed))
-    wanted = Wanted(WANTED.queues, WANTED.demanded, WANTED.users, known={one.what: "30 days, logrotate"})
+    wanted = replace(WANTED, known={one.what: "30 days, logrotate"})
     assert found(answers(**changed), wanted) == []
     (good,) = [two for two in judged(answers(**changed), wanted, "pbx") if two.what == one.what]
     assert good.level is Level.GOOD

@@ -85,7 +85,18 @@ def globally(world: World, name: str, value: str) -> Iterator[None]:
 def test_a_switch_as_it_should_be_has_no_finding(world: World) -> None:
     assert look(world) == {}
     good = of_switch(world.configuration, world.configuration.switches[0])
-    assert len(good) == 18
+    assert len(good) == 19
+
+
+def test_0_what_we_render_is_not_what_the_switch_has(world: World) -> None:
+    before = world.switch.api("global_getvar consent_secret")
+    with globally(world, "consent_secret", "another"):
+        assert {what: one.level for what, one in look(world).items()} == {"0 ours: secret": Level.BAD}
+    world.switch.api(f"global_setvar consent_secret={before}")
+    (line,) = re.findall(r'<X-PRE-PROCESS [^>]*00_consentivr.xml"/>', conf(world).read_text())
+    with written(world, line, ""):
+        assert set(look(world)) == {"0 ours: consentivr-support", "0 ours: consentivr-sales"}
+    assert look(world) == {}
 
 
 @pytest.mark.parametrize(
