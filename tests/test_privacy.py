@@ -12,7 +12,8 @@ import yaml
 from click.testing import CliRunner
 
 from consentivr.cli import main
-from consentivr.config import Configuration, load, loads
+from consentivr.config import Configuration, announcing, load, loads
+from consentivr.core.policy import Announcement
 from consentivr.core.turn import Turn
 from consentivr.disclosure.incidents import happened, summed_up
 from consentivr.ledger import CallRef, Ledger, Search
@@ -67,6 +68,16 @@ def test_a_full_configuration_leaves_no_gap(full: Configuration, name: str, lang
         assert "None" not in text
         assert "Beispiel GmbH" in text
     assert "<mark>" not in one.html()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_notice_has_every_language_that_callers_are_asked_in(language: str) -> None:
+    text = FULL + "languages: {pl: {key: 4}}\nquestion: {details_key: 3}\n"
+    told = " ".join(made("notice", facts_of(loads(text)), language).text().split())
+    assert announcing.ours("pl")[Announcement.QUESTION].rstrip("|") in told
+    assert {"en": "Key 3: controller", "de": "Taste 3: Verantwortlicher"}[language] in told
+    untold = text.replace("announcements:", "announcements:\n  pl: {question: 'Tak 1, nie 9.', told: Tak.}")
+    assert "MISSING: *9 in the question" in made("measures", facts_of(loads(untold))).gaps
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -45,7 +45,10 @@ class LineFacts:
     objection_key: str
     withdrawal_keys: str
     told_before: bool
-    """Whether both keys and the way back are in the question before a yes counts."""
+    """Whether both keys and the way back are in the question before a yes counts, in every language."""
+    further: tuple[tuple[str, str], ...]
+    """The same question in the line's further languages: language, and what it says."""
+    details_key: str | None
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,11 @@ def _line(configuration: Configuration, name: str) -> LineFacts:
         consent_key=question.consent_key,
         objection_key=question.objection_key,
         withdrawal_keys=question.withdrawal_keys,
-        told_before=mode.asks and not configuration.untold_of(name),
+        told_before=mode.asks and not any(configuration.untold_of(name, one) for one in configuration.spoken_on(name)),
+        further=tuple(
+            (one, wording.spoken(configuration.question_text(name, one))) for one in configuration.spoken_on(name)[1:]
+        ),
+        details_key=question.details_key if mode.asks else None,
     )
 
 

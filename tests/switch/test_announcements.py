@@ -88,6 +88,7 @@ def bilingual(data: dict[str, Any]) -> None:
     data["languages"] = {"en": {"key": "2", "prefixes": ["+44"]}, "de": {"key": "4"}}
     data["announcements"]["en"] = data["announcements"]["de"]
     data["question"]["details_key"] = "3"
+    data["queues"]["sales"] = {**data["queues"]["sales"], "max_wait_s": 2}
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def world(
     lasting(folder / "sounds", 1.5, "language-2", language="en")
     for language in ("de", "en"):
         lasting(folder / "sounds", LONG_S, "support-details", "sales-details", language=language)
-        lasting(folder / "sounds", 3.0, "question", language=language)
+        lasting(folder / "sounds", 3.0, "question", "unanswered", language=language)
     with World(configure_once(sounds_folder=folder / "sounds"), folder, change=bilingual) as made:
         yield made
 
@@ -180,3 +181,15 @@ def test_a_language_stays_on_the_next_line_and_one_that_is_not_to_be_had_is_said
     expected = [("en", "key", None), ("en", "variable", None), ("de", None, "fi")]
     eventually(lambda: sorted(told(), key=str) == sorted(expected, key=str))
     world.settle()
+
+
+def test_who_finds_nobody_hears_so_in_the_callers_language(world: World) -> None:
+    for key, spoken in (("2", "en"), ("5", "de")):
+        call = world.call(SALES, agents=False)
+        hears(world, call, "language-2")
+        world.outside.press(call.phone, key)
+        hears(world, call, f"{spoken}/8000/question")
+        world.outside.press(call.phone, "9")
+        hears(world, call, f"{spoken}/8000/unanswered")
+        eventually(lambda: not world.switch.channels())
+        world.settle()
