@@ -1,19 +1,27 @@
-"""Writes what comes from the code: the dialogue's diagram, the command line's help, the sample configuration.
+"""Writes what comes from the code: the dialogue's diagram, the command line's help, the settings, a sample of them.
 
 Run ``.venv/bin/python docs/generate.py`` after a change to either; the tests compare.
 """
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_origin
 
 import click
+import yaml
+from pydantic.fields import FieldInfo
 
 from consentivr.cli import main
 from consentivr.config import load
+from consentivr.config.model import Configuration
 from consentivr.config.sample import commented
+from consentivr.config.values import Section, written
 from consentivr.core import events as ev
 from consentivr.core.actions import Ask
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision, Notice
@@ -22,6 +30,7 @@ from consentivr.core.policy import LinePolicy, RecordingMode
 from consentivr.core.state import AskingState, Phase
 from consentivr.core.turns import Withheld
 from consentivr.core.verdict import Do, Permission, Verdict, verdict
+from consentivr.service.build import FIXED
 
 DOCS = Path(__file__).resolve().parent
 
@@ -193,12 +202,84 @@ def commands_page() -> str:
     return "\n".join(line.rstrip() for line in "\n".join(parts).splitlines()) + "\n"
 
 
+def settings(section: type[Section] = Configuration, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of the configuration. ``*`` stands for a name of yours, ``[]`` for each item of a list."""
+    for name, field in section.model_fields.items():
+        yield f"{path}{name}", field
+        mark = {dict: ".*", tuple: "[]"}.get(container_of(field.annotation), "")
+        for inner in sections_in(field.annotation):
+            yield from settings(inner, f"{path}{name}{mark}.")
+
+
+def sections_in(annotation: object) -> list[type[Section]]:
+    """What stands below a key: none for a plain value."""
+    if inspect.isclass(annotation) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for kind in get_args(annotation) for section in sections_in(kind)]
+
+
+def container_of(annotation: object) -> object:
+    """``dict`` or ``tuple``, where a key holds several of something."""
+    if get_origin(annotation) in (dict, tuple):
+        return get_origin(annotation)
+    return next((found for kind in get_args(annotation) if (found := container_of(kind))), None)
+
+
+def default_of(field: FieldInfo) -> str:
+    """As it would be written."""
+    if field.is_required():
+        return "must be given"
+    value = written(field.get_default(call_default_factory=True))
+    if value is None or value in ([], {}):
+        return "-"
+    text = str(value).lower() if isinstance(value, bool) else value
+    told = yaml.safe_dump(text, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
+    return f"`{told.strip(chr(39))}`"
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    lines = [
+        "# Every setting",
+        "",
+        "Generated from the program by `docs/generate.py`; do not edit. The file is `/etc/consentivr/consentivr.yaml`",
+        "(`--config` names another). `consentivr config example` prints one, `consentivr config schema`",
+        "helps your editor, and `consentivr check` finds mistakes, each with its line. An unknown key is a mistake.",
+        "",
+        "`*` stands for a name of yours, `[]` for each item of a list. -: nothing, unless you say something.",
+    ]
+    for name, field in Configuration.model_fields.items():
+        says = field.description or next((inspect.getdoc(section) for section in sections_in(field.annotation)), None)
+        waits = ["A change waits for the next start of `serve`: see [running.md](running.md#a-new-configuration)."]
+        lines += ["", f"## {name}", "", cell(says), *(["", *waits] if name in FIXED else [])]
+        inner = [(path, each) for path, each in settings() if re.match(rf"{name}\b.*\.", path)]
+        if inner:
+            lines += ["", "| | as it is | |", "|---|---|---|"]
+        elif field.default:
+            lines += ["", f"As it is: {default_of(field)}."]
+        for path, each in inner:
+            told_before = path.startswith("lines.*.question.")
+            if each.description and not told_before:
+                lines.append(f"| `{path}` | {default_of(each)} | {cell(each.description)} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(text: str | None) -> str:
+    """In one line of a table."""
+    return " ".join((text or "").split()).replace("|", "\\|").replace("<", "&lt;")
+
+
 def sample() -> str:
     """config/consentivr.yaml: its own values, with every key and what the model says of it."""
     return commented(load(DOCS.parent / "config" / "consentivr.yaml"))
 
 
-PAGES = {"dialogue.md": dialogue_page, "commands.md": commands_page, "../config/consentivr.yaml": sample}
+PAGES = {
+    "dialogue.md": dialogue_page,
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "../config/consentivr.yaml": sample,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

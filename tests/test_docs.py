@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
+import yaml
 
 import consentivr
 from consentivr.check import TABLE
 from consentivr.cli import main
+from consentivr.config.model import Configuration
+from consentivr.config.values import Section
 from consentivr.core.consent import Reason
 from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.core.turn import Turn
@@ -35,7 +40,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["dialogue.md", "commands.md", "../config/consentivr.yaml"])
+@pytest.mark.parametrize("name", ["dialogue.md", "commands.md", "settings.md", "../config/consentivr.yaml"])
 def test_what_is_generated_is_up_to_date(name: str) -> None:
     assert read(name) == generator().PAGES[name](), "run docs/generate.py"
 
@@ -62,25 +67,120 @@ def test_the_administrator_finds_every_choice() -> None:
         assert re.search(rf"\b{word.value}\b", text), word
 
 
-def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+PAGES = [
+    *(page for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"),
+    *DOCS.rglob("*.md"),
+    *(ROOT / "freeswitch_xml").glob("*.md"),
+    *(ROOT / "lab").glob("*.md"),
+]
+"""What somebody reads. The changelog speaks of what was."""
 
 
-def test_links_into_a_page_lead_to_a_heading() -> None:
-    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
-        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
-            there = (page.parent / target if target else page).read_text(encoding="utf-8")
-            headings = [re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
-                        for title in re.findall(r"^#+ (.*)$", there, re.MULTILINE)]  # fmt: skip
-            assert anchor in headings, f"{page.name}: {target}#{anchor}"
+def titles(page: Path) -> list[str]:
+    """What a link may lead to, as GitHub makes it of the headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [
+        re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    ]
 
 
-def test_the_readme_names_commands_that_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!\w+:)([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
+        there = page.parent / target if target else page
+        assert there.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in titles(there), f"{page.name}: {target}#{anchor}"
+
+
+def test_every_page_is_found_from_the_index() -> None:
+    """In two steps at most: the index by reader, then that reader's page."""
+    known = {(DOCS / "README.md").resolve()}
+    for _ in range(2):
+        known |= {
+            (page.parent / target).resolve()
+            for page in known
+            for target in re.findall(r"\]\((?!\w+:)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+            if target.endswith(".md")
+        }
+    records = set((DOCS / "decisions").glob("*.md"))
+    assert set(DOCS.rglob("*.md")) - records <= known
+
+
+def blocks(page: Path, kind: str = "[a-z]*") -> list[str]:
+    """Of code, without what they are indented by."""
+    text = page.read_text(encoding="utf-8")
+    return [textwrap.dedent(code) for code in re.findall(rf"^ *```{kind}\n(.*?)^ *```", text, re.M | re.S)]
+
+
+def inline(page: Path) -> list[str]:
+    """What stands between backticks."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
+
+
+def commands_in(page: Path) -> Iterator[str]:
+    """What is called of our program, without comments and quoted values."""
+    lines = [line for block in blocks(page) for line in re.sub(r"\\\n *", "", block).splitlines()]
+    for code in [*lines, *inline(page)]:
+        bare = re.sub(r"\"[^\"]*\"|'[^']*'", "TEXT", code)
+        for called in re.findall(r"(?:^(?:[$#] )?|&& |\| |\$\(|bin/)consentivr ([a-z-][^;&|)]*)", bare):
+            yield re.sub(r"\s#.*", "", called)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    for called in commands_in(page):
+        command: click.Command = main
+        words = iter(called.split())
+        for word in words:
+            if isinstance(command, click.Group) and not word.startswith("-"):
+                assert word in command.commands, f"{page.name}: {called}"
+                command = command.commands[word]
+                if isinstance(command, click.Group) and any(isinstance(it, click.Argument) for it in command.params):
+                    next(words)
+        known = {name for option in [*command.params, *main.params] for name in [*option.opts, *option.secondary_opts]}
+        for option in re.findall(r"(?:^|\s)(--?[a-z][\w-]*)", called):
+            assert option in known | {"--help"}, f"{page.name}: {called}: {option}"
+
+
+def keys_of(section: type[Section]) -> set[str]:
+    """Without marks for names and lists."""
+    return {re.sub(r"\[\]|\.\*", "", path) for path, _ in generator().settings(section)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_setting_that_is_named_exists(page: Path) -> None:
+    known = keys_of(Configuration)
+    for code in inline(page):
+        for name in re.findall(r"^([a-z_]+(?:\.\*|\[\])?(?:\.(?:[a-z_]+|\*))+)(?=[:,]? |:?$)", code):
+            path = re.sub(r"\[\]|\.\*", "", name)
+            if path.partition(".")[0] in known and not path.endswith((".log", ".pub", ".key", "_failed")):
+                assert path in known, f"{page.name}: {code}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_of_settings_are_settings(page: Path) -> None:
+    """Names of lines, queues, languages, agents are the reader's own; whatever else stands there is the model's."""
+
+    def look(value: object, section: type[Section]) -> None:
+        assert isinstance(value, dict), f"{page.name}: {value}"
+        for key, below in value.items():
+            assert key in section.model_fields, f"{page.name}: {key} in {section.__name__}"
+            annotation = section.model_fields[key].annotation
+            for inner in generator().sections_in(annotation):
+                several = generator().container_of(annotation)
+                for each in below.values() if several is dict else below if several is tuple else [below]:
+                    look(each, inner)
+
+    for block in blocks(page, "yaml"):
+        example = yaml.safe_load(block)
+        if set(example) & set(Configuration.model_fields):  # else it is another program's
+            look(example, Configuration)
+
+
+def test_the_readme_names_targets_that_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for verb in re.findall(r"bin/consentivr (\w+)", text):
-        assert verb in main.commands
     for target in re.findall(r"^make (\w+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 

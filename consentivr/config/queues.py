@@ -30,13 +30,6 @@ class Unanswered(Section):
 class Retention(Section):
     """How long a queue's calls are kept after their end. Without a number: for ever."""
 
-    refusals_days: Whole | None = Field(
-        None,
-        ge=0,
-        le=36_500,
-        description="The same for calls of who did not agree, where nothing was recorded. Without it: rows_days.",
-        examples=[90],
-    )
     audio_days: Whole | None = Field(
         None, ge=0, le=36_500, description="Days until a call's recordings are erased.", examples=[90]
     )
@@ -46,6 +39,13 @@ class Retention(Section):
         le=36_500,
         description="Days until the ledger forgets the call; not fewer than audio_days.",
         examples=[1095],
+    )
+    refusals_days: Whole | None = Field(
+        None,
+        ge=0,
+        le=36_500,
+        description="The same for calls of who did not agree, where nothing was recorded. Without it: rows_days.",
+        examples=[90],
     )
 
     @model_validator(mode="after")
