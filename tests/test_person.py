@@ -21,7 +21,7 @@ from consentivr.cli import main
 from consentivr.config import ConfigError, loads
 from consentivr.core.callers import WhoseNumber
 from consentivr.core.consent import NoticeVersion, Reason
-from consentivr.core.evidence import summarize
+from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.retention import RetentionTerms
 from consentivr.disclosure import Confirmation, Controller, Letter
 from consentivr.disclosure.letter_words import WORDS
@@ -352,6 +352,35 @@ def test_a_recording_that_is_kept_after_a_withdrawal_has_its_ground(
         out.read_text(encoding="utf-8").split()
     )
     assert run(*what, "--yes").exit_code == 1, "nothing is left to take back"
+
+
+def test_what_another_queue_recorded_by_law_stays(ledger: Ledger, folder: Path) -> None:
+    """Of the same visit: no yes was its ground, so none that is taken back ends it (art. 17(3)(b))."""
+    path = conversation(ledger, folder, 0)
+    lawful = path.with_name(f"{VISITS[0]}-2.wav")
+    lawful.write_bytes(path.read_bytes())
+    law = CallRef(UUIDS[0], VISITS[0], "support", "law@default", "permanent")
+    sealed = custody.seal(Places(folder), str(lawful))
+    ledger.append(
+        [
+            row_of(law, "recording_started", {"path": str(lawful)}, AT + timedelta(minutes=1)),
+            row_of(law, "recording_stopped", {"path": str(lawful), "duration_ms": 1000}, AT + timedelta(minutes=2)),
+            row_of(law, "recording_sealed", sealed | {"path": str(lawful)}, AT + timedelta(minutes=2)),
+        ]
+    )
+
+    def call() -> CallSummary:
+        (rows,) = ledger.rows_of(UUIDS[:1])
+        return summarize(rows)
+
+    done = custody.withdraw(ledger, Places(folder), [call()], Reason.BY_MAIL, "x", date(2026, 11, 5), kept_because={})
+    assert (done.erased, done.kept, done.left) == ([str(path)], [str(lawful)], {})
+    assert not path.exists()
+    assert [recording.path for recording in call().audio] == [str(lawful)]
+    assert call().to_erase == ()
+    retain = custody.Retention(ledger, Places(folder), {}, at=AT + timedelta(days=10)).run()
+    assert str(lawful) not in retain.audio_erased
+    assert lawful.exists()
 
 
 def test_what_a_queue_without_a_ground_recorded_is_erased(ledger: Ledger, folder: Path) -> None:

@@ -200,7 +200,7 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
         calls = _calls(book, number)
         given = [(call, rows) for call, rows in calls if call.decision == "given"]
         live = [call for call, rows in given if _is_under_way(rows)]
-        half_done = [call for call, _ in calls if call.decision == "withdrawn" and call.erase and call.audio]
+        half_done = [call for call, _ in calls if call.decision == "withdrawn" and call.to_erase]
         over = [call for call, _ in calls if call in half_done or (call.decision == "given" and call not in live)]
         if not given and not half_done:
             nothing("there is no yes to take back")
@@ -223,6 +223,8 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
         )
         left = book.overwrite_freed() if done.erased else None
     click.echo(f"taken back: {len(done.calls)} call(s), {len(done.erased)} recording(s) erased")
+    for path in done.kept:
+        click.echo(f"kept: {shown(path)}: recorded by law, whatever was agreed to")
     for path, why in done.left.items():
         click.echo(f"left: {shown(path)}: {shown(why)}", err=True)
     for call_name, why in unreached.items():

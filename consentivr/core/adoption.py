@@ -35,6 +35,7 @@ class Told(NamedTuple):
     queue: str = ""
     files: tuple[str, ...] = ()
     unclosed: tuple[str, ...] = ()
+    by_law: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     paused: bool = False
     span: str | None = None
@@ -100,7 +101,8 @@ def _agreed_late(known: Told, row: Row) -> Told:
 def _started(known: Told, row: Row) -> Told:
     path = str(row.evidence["path"])
     files = known.files if path in known.files else (*known.files, path)
-    return known._replace(files=files, unclosed=(*known.unclosed, path))
+    by_law = (*known.by_law, path) if row.mode == RecordingMode.PERMANENT.value else known.by_law
+    return known._replace(files=files, unclosed=(*known.unclosed, path), by_law=by_law)
 
 
 def _stopped(known: Told, row: Row) -> Told:
@@ -183,6 +185,7 @@ def restored(
         purpose=known.purpose,
         files=files,
         unclosed=known.unclosed,
+        by_law=known.by_law,
         paused=known.paused or says.paused,
         span=known.span,
         forbidden=known.forbidden,

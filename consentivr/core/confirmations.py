@@ -80,7 +80,8 @@ def closed(policy: TalkPolicy, state: TalkState, event: ev.RecordingClosed) -> R
         return state, ()
     state = state._replace(unclosed=tuple(path for path in state.unclosed if path != event.path))
     row = RecordingStopped(event.path, event.duration_ms, event.completion_cause)
-    after: TalkAction = do.Erase((event.path,), WITHDRAWN, ours=True) if state.erase else do.Seal(event.path)
+    erase = state.erase and event.path not in state.by_law
+    after: TalkAction = do.Erase((event.path,), WITHDRAWN, ours=True) if erase else do.Seal(event.path)
     return state, (do.Write(row), after)
 
 

@@ -79,6 +79,9 @@ def _recorders_seen(policy: TalkPolicy, state: TalkState, before: ev.Situation) 
         )
     ]
     state = state._replace(files=(*state.files, *own))
+    if policy.mode is RecordingMode.PERMANENT:
+        here = (recorder.path for recorder in new if recorder.path in state.files)
+        state = state._replace(by_law=tuple(dict.fromkeys((*state.by_law, *here))))
     started = [recorder for recorder in new if recorder.path in state.files and recorder.path not in state.unclosed]
     if decide(policy, state).do is Do.STOP:
         started = []  # it began against the caller's word: not with ours

@@ -63,6 +63,8 @@ class Recording:
     path: str
     started_at: datetime
     permitted: bool = True
+    by_law: bool = False
+    """Whether the queue recorded it by law: no yes was its ground."""
     duration_ms: int | None = None
     channels: int | None = None
     sha256: str | None = None
@@ -133,6 +135,15 @@ class CallSummary:
     def audio(self) -> tuple[Recording, ...]:
         """The recordings that were not erased."""
         return tuple(recording for recording in self.recordings if recording.erased_at is None)
+
+    @property
+    def to_erase(self) -> tuple[Recording, ...]:
+        """Those of them that are to be erased, whatever their term: a person asked for it, or took the yes back that
+        was their ground, which of what a queue recorded by law none was (GDPR art. 17(1)(b), 17(3)(b))."""
+        if not self.erase:
+            return ()
+        asked = self.person_erased_at is not None
+        return tuple(recording for recording in self.audio if asked or not recording.by_law)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -242,7 +253,8 @@ def _masked(spans: tuple[Masked, ...], row: Row) -> tuple[Masked, ...]:
 def _recorded(recordings: dict[str, Recording], row: Row) -> None:
     path = str(row.evidence.get("path", ""))
     if row.turn in (Turn.RECORDING_STARTED, Turn.FORBIDDEN_RECORDING):
-        recordings[path] = Recording(path, row.at, permitted=row.turn == Turn.RECORDING_STARTED)
+        ours = row.turn == Turn.RECORDING_STARTED
+        recordings[path] = Recording(path, row.at, permitted=ours, by_law=ours and row.mode == "permanent")
     elif row.turn == Turn.QUARANTINED and row.evidence.get("to"):
         found = recordings.get(path) or Recording(path, row.at, permitted=False, sha256=row.evidence.get("sha256"))
         recordings[path] = replace(found, quarantined=str(row.evidence["to"]))

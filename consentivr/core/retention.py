@@ -56,7 +56,7 @@ def due(call: CallSummary, terms: RetentionTerms, now: datetime) -> Due:
     rows_days = terms.rows_days_of(call)
     if rows_days is not None and age >= timedelta(days=rows_days):
         return Due.ROWS
-    if call.audio and call.erase:
+    if call.audio and call.to_erase == call.audio:
         return Due.AUDIO
     if call.audio and terms.audio_days is not None and age >= timedelta(days=terms.audio_days):
         return Due.AUDIO

@@ -67,6 +67,8 @@ class TalkState(NamedTuple):
     """Every file that this visit was recorded to, with our word, in the order of their starts."""
     unclosed: tuple[str, ...] = ()
     """Those of them that were started and are not complete."""
+    by_law: tuple[str, ...] = ()
+    """Those of them that a queue recorded by law: no yes was their ground, and none that is taken back ends them."""
     over: tuple[str, ...] = ()
     """Those of talks that are over: what still records to one of them, or begins to, must stop."""
     starting: str | None = None

@@ -54,7 +54,7 @@ def _withdraw(policy: TalkPolicy, state: TalkState, reason: Reason, keys: str | 
     state = state._replace(stopping=(*state.stopping, *running), masked=(), masking=())
     actions: tuple[TalkAction, ...] = (do.Stop(running),) if running else ()
     actions += (do.Mark(False, ConsentDecision.WITHDRAWN.value),)
-    finished = tuple(path for path in state.files if path not in state.unclosed)
+    finished = tuple(path for path in state.files if path not in (*state.unclosed, *state.by_law))
     if policy.erase_withdrawn and finished:
         actions += (do.Erase(finished, WITHDRAWN, ours=True),)
     state, settled = settle(state, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class ErasedFiles:
         """What is to be noted: one row when no recording is left, else one for each file."""
         files = [self._said(recording) for recording in (*self.erased, *self.gone)]
         about = CallRef.of(self.call)
-        if files and not self.left:
+        if files and len(files) == len(self.call.audio):
             return [about.row(Turn.AUDIO_ERASED, {"why": why, "files": files})]
         return [about.row(Turn.RECORDING_ERASED, {"why": why, **file}) for file in files]
 
@@ -47,13 +47,19 @@ class ErasedFiles:
 
 
 def erase_files(
-    places: Places, call: CallSummary, holds: Holds, *, said_gone: Collection[str] = (), dry_run: bool = False
+    places: Places,
+    call: CallSummary,
+    holds: Holds,
+    *,
+    only: Sequence[Recording] | None = None,
+    said_gone: Collection[str] = (),
+    dry_run: bool = False,
 ) -> ErasedFiles:
-    """Erase all that can be erased of a call, but what a held call names too. ``said_gone`` are paths of files that
-    somebody knows to be gone; who can see one does not believe it.
+    """Erase all that can be erased of a call, or ``only`` of some of its recordings, but what a held call names too.
+    ``said_gone`` are paths of files that somebody knows to be gone; who can see one does not believe it.
     """
     done = ErasedFiles(call)
-    for recording in call.audio:
+    for recording in call.audio if only is None else only:
         place = recording.place
         if is_name(place):
             done.gone.append(recording)  # another row said that its file is gone, and the path went with it

@@ -90,8 +90,8 @@ class Retention:
         ]
         for some in _portions(list(dict.fromkeys(asked))):
             calls = map(summarize, self._ledger.rows_of_visits(some))
-            due = [call for call in calls if call.erase and call.audio and not self._holds.keep(call)]
-            self._erase_files([call for call in due if self._is_over(call)], "asked for")
+            due = [call for call in calls if call.to_erase and not self._holds.keep(call)]
+            self._erase_files([call for call in due if self._is_over(call)], "asked for", asked=True)
 
     def _erase_quarantine(self) -> None:
         days = self._quarantine_days
@@ -183,14 +183,18 @@ class Retention:
             if not any(other.visit is not None or other.held for other in others)
         ]
 
-    def _erase_files(self, calls: Sequence[CallSummary], why: str, *, forget: bool = False) -> list[CallSummary]:
+    def _erase_files(
+        self, calls: Sequence[CallSummary], why: str, *, forget: bool = False, asked: bool = False
+    ) -> list[CallSummary]:
         """Erase all that can be erased of these calls; returns those of which nothing is left. Others must wait, and
-        say what was erased. With ``forget`` the rows of the former are erased next, and say nothing more.
+        say what was erased. With ``forget`` the rows of the former are erased next, and say nothing more; with
+        ``asked`` only what was asked for is erased.
         """
         rows: list[Entry] = []
         done = []
         for call in calls:
-            files = erase_files(self._places, call, self._holds, dry_run=self.report.dry_run)
+            only = call.to_erase if asked else None
+            files = erase_files(self._places, call, self._holds, only=only, dry_run=self.report.dry_run)
             paths = [recording.path for recording in (*files.erased, *files.gone)]
             self.report.audio_erased += paths
             self._gone.update(paths)

@@ -24,6 +24,8 @@ class Withdrawal:
     """Whose consent is taken back now."""
     erased: list[str] = field(default_factory=list)
     """Paths."""
+    kept: list[str] = field(default_factory=list)
+    """Paths of what was recorded by law, in a queue before or after: no yes was its ground."""
     left: dict[str, str] = field(default_factory=dict)
     """Recordings that should be erased and are there, and why."""
 
@@ -66,7 +68,8 @@ def _erase(ledger: Ledger, places: Places, call: CallSummary, holds: Holds, done
     if holds.keep(call):
         done.left |= {recording.path: f"call {call.call} is on legal hold" for recording in call.audio}
         return
-    files = erase_files(places, call, holds)
+    done.kept += [recording.path for recording in call.audio if recording.by_law]
+    files = erase_files(places, call, holds, only=[recording for recording in call.audio if not recording.by_law])
     ledger.append(files.rows(WITHDRAWN))
     done.erased += [recording.path for recording in files.erased]
     done.left |= files.left

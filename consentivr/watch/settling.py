@@ -127,7 +127,8 @@ class Settling:
         if orphaned and known.decision is ConsentDecision.GIVEN:
             self._following.sealer.erase(ref, self._of_no_row(known, ref, began), UNSEEN, ours=True)
         if known.decision is ConsentDecision.WITHDRAWN and known.erase:
-            self._following.sealer.erase(ref, known.files, WITHDRAWN, ours=True)
+            mine = tuple(path for path in known.files if path not in known.by_law)
+            self._following.sealer.erase(ref, mine, WITHDRAWN, ours=True)
         self._add_missing(ref, known)
         self._write(ref, replace(end, agent=known.agent))
 

@@ -26,6 +26,7 @@ class Written:
     turn: str
     evidence: dict = field(default_factory=dict)
     queue: str = "support@default"
+    mode: str = "permanent_opt_out"
 
 
 def written(room: Room) -> list[Written]:
@@ -36,6 +37,15 @@ def written(room: Room) -> list[Written]:
         Written(row.turn.value, row.evidence() | (counted if isinstance(row, AgentAnswered) else {}))
         for row in room.rows
     ]
+
+
+def test_what_was_recorded_by_law_is_known_by_its_row() -> None:
+    rows = [
+        Written("recording_started", {"path": "/r/v.wav"}, "law", "permanent"),
+        Written("recording_started", {"path": "/r/v-2.wav"}),
+    ]
+    state = restored("v", "caller", "/r/v", "", OPT_OUT, told(rows), ChannelSays(None, None, False))
+    assert (state.by_law, state.files) == (("/r/v.wav",), ("/r/v.wav", "/r/v-2.wav"))
 
 
 WORDS = [None, *(decision.value for decision in D), "not_proven", "forged"]

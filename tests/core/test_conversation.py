@@ -292,6 +292,25 @@ def test_a_withdrawal_that_erases_takes_every_file_of_the_visit() -> None:
     assert sorted(room.erased) == ["/r/visit-2.wav", "/r/visit.wav"]
 
 
+def test_a_withdrawal_leaves_what_a_queue_in_between_recorded_by_law() -> None:
+    asks = replace(OPT_OUT, erase_withdrawn=True)
+    room = new_room(asks)
+    play(room, "anna answers", "talk_ends")
+    room.policy = BY_LAW
+    room.tell(ev.QueueEntered("law"))
+    play(room, "bert answers")
+    room.board.recording(CALLER, "/r/visit-2.wav", True)  # the queue's own
+    room.refresh()
+    play(room, "talk_ends")
+    room.board.recording(CALLER, "/r/visit-2.wav", False)
+    room.tell(ev.RecordingClosed("/r/visit-2.wav", 3000, "stopped"))
+    room.policy = asks
+    room.tell(ev.QueueEntered("other"))
+    play(room, "withdraw")
+    assert room.state.by_law == ("/r/visit-2.wav",)
+    assert set(room.erased) == {"/r/visit.wav"}
+
+
 @pytest.mark.parametrize(
     ("taps", "alarms", "ended"), [(Taps.NOTE, 0, False), (Taps.ALARM, 1, False), (Taps.END, 1, True)]
 )
