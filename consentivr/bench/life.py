@@ -38,6 +38,7 @@ WANTED = {
     "9": (ConsentDecision.REFUSED.value, Reason.OBJECTION_KEY.value),
     "": (ConsentDecision.NOT_OBTAINED.value, Reason.SILENCE.value),
 }
+ALARMS = (Turn.FORBIDDEN_RECORDING.value, Turn.COMMAND_FAILED.value, Turn.TAPPED.value)
 
 
 @dataclass
@@ -57,7 +58,7 @@ def run(parts: Sequence[str], rate: float, tell: Callable[[str], None]) -> list[
     for part in parts:
         with (
             tempfile.TemporaryDirectory(prefix="consentivr-bench-") as folder,
-            Stage(Path(folder).resolve(), int(rate * LASTS_S * 1.2) + 4, quiet=True, fine_clock=True) as stage,
+            Stage(Path(folder).resolve(), int(rate * LASTS_S * 1.2) + 4, quiet=True) as stage,
         ):
             stage.start_standby()
             tell(f"{part}: {rate:g} callers a second")
@@ -204,6 +205,7 @@ def _told(
             "",
             at_most=0,
         ),
+        Figure("  incidents", under, sum(row.turn in ALARMS for legs in rows.values() for row in legs), "", at_most=0),
         Figure("  recorded without a yes", under, len(recorded - given), "", at_most=0),
         Figure("  agreed", under, len(given), ""),
         Figure("  of these recorded", under, len(recorded & given), ""),

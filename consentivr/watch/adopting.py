@@ -144,7 +144,7 @@ class Adopting:
     def _goes_on(self, visit: Visit, channel: Channel, queue: str, member: str | None) -> None:
         """The same visit, in another queue, or decided since it was read."""
         self._is_in(visit, queue, member)
-        if not visit.is_decided:
+        if not visit.is_known:
             self._read_soon(channel, queue, member)
 
     def _is_in(self, visit: Visit, queue: str, member: str | None) -> None:
@@ -266,7 +266,7 @@ class Adopting:
             self._not_kept(visit, told, rows, running)
         if not told.decided:
             self._settling.later(visit)
-        following.tell(visit, ev.Changed(following.situation(visit)))
+        following.judge(visit, first=True)
         following.refresh(
             {leg for leg in following.board.room(channel.uuid) if leg in following.visits} - {channel.uuid}
         )

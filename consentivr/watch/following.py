@@ -209,9 +209,14 @@ class Following:
         for visit in affected.values():
             if self.adopting.is_reading(visit.channel, visit.state.visit):
                 continue  # what was decided is about to be known, and then it is judged
-            now = self.situation(visit)
-            if now != visit.state.now:
-                self.tell(visit, ev.Changed(now))
+            self.judge(visit)
+
+    def judge(self, visit: Visit, *, first: bool = False) -> None:
+        """Tell a conversation how its room is now, if that is news or for the ``first`` time. A recorder that is armed
+        while the caller hears that the yes is accepted is not judged before somebody is talked to."""
+        now = self.situation(visit)
+        if (first or now != visit.state.now) and (now.parties or not visit.is_being_told):
+            self.tell(visit, ev.Changed(now))
 
     def situation(self, visit: Visit) -> Situation:
         """The room of a caller as it is now."""
@@ -346,7 +351,7 @@ class Following:
         """Something records a leg that carries our word. False when the word must be read before it is judged: nobody
         follows the leg yet, whoever asks has just decided, or the caller is on another visit by now."""
         visit = self.visits.get(leg)
-        if visit is not None and visit.state.decision is not None and self._is_on(visit, event):
+        if visit is not None and visit.is_known and self._is_on(visit, event):
             return True
         return not self.adopting.from_event(leg, event)
 

@@ -9,6 +9,7 @@ from datetime import date
 
 import gevent.event
 
+from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Announcement, TalkPolicy
 from consentivr.core.state import TalkState
 from consentivr.ledger import CallRef
@@ -65,6 +66,17 @@ class Visit:
     def channel(self) -> str:
         """The caller's leg."""
         return self.state.channel
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its decision is, with its proof where it is a yes: else what is told next may change that."""
+        return self.is_decided and (self.state.durable or self.state.decision is not ConsentDecision.GIVEN)
+
+    @property
+    def is_being_told(self) -> bool:
+        """Whether a proven yes is being said to the caller: it counts once the channel says so, too."""
+        unsaid = self.state.decision is ConsentDecision.GIVEN and not self.state.durable
+        return self.is_decided and unsaid and self.member is None
 
     def moves_to(self, queue: str, policy: TalkPolicy) -> None:
         """The talk is in this queue from now on."""

@@ -307,6 +307,39 @@ def test_who_was_followed_before_the_decision_is_not_recorded_while_the_ledger_i
     assert desk.incidents[0][0] == "forbidden_recording"
 
 
+def is_told(desk: Desk) -> None:
+    """The watch looks around while a caller hears that the yes is accepted: the row is there, the channel's word not
+    yet, and the recorder is armed for the talk."""
+    desk.has(CALLER, variables=desk.calls(decision=None, joined=False), application="playback")
+    desk.ledger.entries += rows(GIVEN)
+    desk.switch.bugs[CALLER] = [(switch.RECORDS, file())]
+    desk.returns()
+    desk.following.refresh(desk.following.board.recording(CALLER, file(), True))
+    desk.passes(1)
+    assert (desk.incidents, desk.sealer.erased) == ([], []), "nobody is talked to yet"
+
+
+def test_who_hears_that_the_yes_is_accepted_while_the_watch_begins_is_recorded(desk: Desk) -> None:
+    is_told(desk)
+    desk.switch.variables[CALLER] = desk.calls()
+    desk.following.adopting.take_up(Channel(CALLER, desk.calls().get), QUEUE, "a member")
+    desk.following.refresh(desk.following.board.bridged(CALLER, AGENT))
+    desk.passes(0.1)
+    visit = desk.following.visits[CALLER]
+    assert (visit.state.decision, visit.state.durable) == (ConsentDecision.GIVEN, True)
+    assert (desk.incidents, desk.sealer.erased) == ([], [])
+
+
+def test_p3_who_was_not_told_that_the_yes_is_accepted_is_not_recorded(desk: Desk) -> None:
+    """Whoever asked died: the dialplan takes the caller to the queue, and the channel has no word."""
+    is_told(desk)
+    desk.following.adopting.take_up(Channel(CALLER, desk.calls(decision=None).get), QUEUE, "a member")
+    desk.following.refresh(desk.following.board.bridged(CALLER, AGENT))
+    desk.passes(0.1)
+    assert desk.following.visits[CALLER].state.durable is False
+    assert desk.incidents[0][0] == "forbidden_recording"
+
+
 def _takes_up(desk: Desk, visit: str) -> None:
     known = rows(GIVEN, visit=visit)
     desk.following.adopting.begin(Channel(CALLER, desk.calls(visit).get), QUEUE, None, known, None)
