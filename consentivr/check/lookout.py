@@ -82,14 +82,18 @@ class Lookout:
         return {level.value: levels.count(level) for level in Level if levels and level is not Level.GOOD}
 
     def _run(self) -> None:
+        why: str | None = None
         while True:
             try:
                 if self._is_ours():
                     self._look_and_wait()
+                    why = None
                 else:
                     self.findings, self._known = (), None
             except (ESLError, OSError, LedgerError) as error:
-                log.info("the switch cannot be looked at", switch=self.address, why=str(error))
+                if str(error) != why:
+                    why = str(error)
+                    log.info("the switch cannot be looked at", switch=self.address, why=why)
             except Exception:
                 log.exception("a look at the switch failed", switch=self.address)
             gevent.sleep(AGAIN_SECONDS)

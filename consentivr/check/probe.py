@@ -49,7 +49,7 @@ def probe(connect: Connect, answers: Answers) -> str:
         listening = gevent.spawn(_listen, connection.sock, heard)
         asking.send(f"api {switch.log_line(f'{line} looks whether this is kept')}")
         asking.stop()
-        answered = [name for name, call in calls.items() if _is_answered(_address_of(answers, name), call)]
+        answered = [name for name, call in calls.items() if is_answered(address_of(answers, name), call)]
         gevent.sleep(LOG_SECONDS)
         listening.kill()
     except (ESLError, OSError):
@@ -79,7 +79,7 @@ def _listen(sock: gevent.socket.socket, heard: bytearray) -> None:
             heard += data
 
 
-def _address_of(answers: Answers, profile: str) -> tuple[str, int] | None:
+def address_of(answers: Answers, profile: str) -> tuple[str, int] | None:
     """Where a profile hears UDP; None where it does not."""
     info = answers.xml(switch.profile(profile)).find("./profile-info")
     bound = "" if info is None else info.findtext("bind-url") or info.findtext("url") or ""
@@ -90,7 +90,8 @@ def _address_of(answers: Answers, profile: str) -> tuple[str, int] | None:
     return found[1].strip("[]"), int(found[2] or 5060)
 
 
-def _is_answered(address: tuple[str, int] | None, token: str) -> bool:
+def is_answered(address: tuple[str, int] | None, token: str) -> bool:
+    """Whether OPTIONS with this Call-ID is answered, however, within ``REPLY_SECONDS``."""
     if address is None:
         return False
     host, port = address

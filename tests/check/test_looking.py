@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.socket
 import pytest
 from structlog.testing import capture_logs
 
 from consentivr import switch
-from consentivr.check import Level, ask, asking, judged, lookout
+from consentivr.check import Answers, Level, ask, asking, judged, lookout, probe
 from consentivr.check.lookout import Lookout
 from consentivr.core.turn import Turn
 from consentivr.esl.errors import ESLError
@@ -23,7 +24,7 @@ from consentivr.lab.simulated import words
 from consentivr.lab.simulated.faults import Faults
 from consentivr.ledger import LedgerWriter
 from consentivr.watch import Alarm
-from tests.check.saying import WANTED, WELL, loaded
+from tests.check.saying import WANTED, WELL, answers, loaded
 from tests.waiting import until
 
 PASSWORD = "a secret of the house"
@@ -101,6 +102,58 @@ def test_what_is_refused_or_hangs_is_not_seen(connect: Connect, told: Told, monk
 def test_who_is_not_let_in_is_told(connect: Connect) -> None:
     with pytest.raises(ESLError, match="refused the password"):
         ask(lambda: connect("another"), WANTED)
+
+
+# --- what must be looked for -----------------------------------------------------------------
+
+
+def bound(url: str) -> Answers:
+    info = f"<profile><profile-info><bind-url>{url}</bind-url></profile-info></profile>"
+    return answers(**{switch.profile("internal"): info})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sip:mod_sofia@127.0.0.1:5080;transport=udp", ("127.0.0.1", 5080)),
+        ("sip:mod_sofia@127.0.0.1:5060;transport=udp,tcp", ("127.0.0.1", 5060)),
+        ("sip:mod_sofia@[2001:db8::1]:5090;transport=udp", ("2001:db8::1", 5090)),
+        ("sip:mod_sofia@192.0.2.7", ("192.0.2.7", 5060)),
+        ("sips:mod_sofia@127.0.0.1:5061;transport=tls", None),
+        ("", None),
+    ],
+)
+def test_where_a_profile_hears(url: str, expected: tuple[str, int] | None) -> None:
+    assert probe.address_of(bound(url), "internal") == expected
+
+
+def test_who_may_not_listen_to_the_log_has_seen_nothing_of_it(connect: Connect) -> None:
+    assert probe.probe(connect, answers()) == ""
+    assert probe.probe(lambda: connect("another"), answers()) == ""
+
+
+def test_a_profile_that_does_not_answer_is_not_said_to_be_silent(connect: Connect) -> None:
+    """Nor one that hears no UDP."""
+    with gevent.socket.socket(gevent.socket.AF_INET, gevent.socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        heard: list[bytes] = []
+
+        def answer() -> None:
+            while True:
+                data, where = peer.recvfrom(4096)
+                heard.append(data)
+                if b"OPTIONS" in data and len(heard) == 1:
+                    peer.sendto(b"SIP/2.0 200 OK\r\n\r\n", where)
+
+        answering = gevent.spawn(answer)
+        assert probe.is_answered(peer.getsockname(), "consentivr-1")
+        assert not probe.is_answered(peer.getsockname(), "consentivr-2")
+        assert not probe.is_answered(None, "consentivr-3")
+        answering.kill()
+    text = heard[0].decode()
+    assert text.startswith("OPTIONS sip:127.0.0.1:")
+    assert "Call-ID: consentivr-1\r\n" in text
+    assert text.endswith("Content-Length: 0\r\n\r\n")
 
 
 # --- again and again -------------------------------------------------------------------------
@@ -226,7 +279,9 @@ def test_a_switch_that_is_away_is_looked_at_when_it_is_back(
 ) -> None:
     socket.cut()
     looked = look()
-    gevent.sleep(0.3)
+    with capture_logs() as said:
+        gevent.sleep(0.3)
+    assert [line["event"] for line in said] == ["the switch cannot be looked at"], "once, not each time"
     assert looked.rows == []
     assert not looked.lookout.is_dead
     socket.listen()

@@ -326,13 +326,11 @@ def test_18_the_event_socket(world: World) -> None:
         (one,) = look(world).values()
         assert (one.what, one.level) == ("18 event socket: password", Level.BAD)
         assert "with the next load" in one.said
-    anybody = '<configuration name="acl.conf"><network-lists><list name="anybody" default="allow"/></network-lists>'
     port = f'<param name="listen-port" value="{world.switch.event_socket_port}"/>'
     here = f'<param name="listen-ip" value="127.0.0.1"/>\n      {port}'
-    door = here.replace("127.0.0.1", "0.0.0.0") + '<param name="apply-inbound-acl" value="anybody"/>'
     with (
-        written(world, '<configuration name="acl.conf"><network-lists/>', anybody, "reloadacl"),
-        written(world, here, door),
+        written(world, '<list name="lab" default="deny">', '<list name="lab" default="allow">', "reloadacl"),
+        written(world, here, here.replace("127.0.0.1", "0.0.0.0")),
     ):
         (one,) = look(world).values()
         assert (one.what, one.level) == ("18 event socket: access", Level.BAD)
@@ -359,6 +357,9 @@ def test_an_account_with_few_rights_says_what_it_does_not_see(world: World, tmp_
         seen = ["8 modules", "10 recorders", "16 events", "17 call records"]
         assert [what for what, level in levels.items() if level is Level.GOOD] == seen
         assert set(levels.values()) == {Level.GOOD, Level.NOT_SEEN}
+        hears = connected(account)
+        assert hears.send(f"event json {' '.join(switch.LOADS)}").is_accepted
+        hears.stop()
         with globally(world, "sensitive_dtmf", "true"):
             some = judged(ask(partial(connected, account), wanted), wanted, "pbx")
             assert "13 keys: sensitive_dtmf" in {one.what for one in some if one.level is Level.BAD}
