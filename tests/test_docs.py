@@ -317,3 +317,13 @@ def test_what_tests_share_is_in_no_test() -> None:
     for file in (ROOT / "tests").rglob("*.py"):
         found = re.findall(r"^\s*(?:from|import) (tests\S*\.(?:test_\w+|conftest))", file.read_text("utf-8"), re.M)
         assert not found, f"{file.name} imports {found}"
+
+
+def test_every_room_and_every_shipped_folder_is_in_the_wheel() -> None:
+    """What the wheel does not carry is missed only where it is installed."""
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    named = set(re.findall(r"^    (consentivr[.\w]*)$", text, re.MULTILINE))
+    rooms = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "consentivr").rglob("__init__.py")}
+    assert rooms == {name for name in named if ".share." not in name}
+    shipped = set(re.findall(r'shipped\("(\w+)"\)', "".join(file.read_text(encoding="utf-8") for file in CODE)))
+    assert {f"consentivr.share.{folder}" for folder in shipped} <= named

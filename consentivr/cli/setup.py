@@ -99,8 +99,8 @@ def setup(
             _undo(journal, address, password_file, yes=yes)
             return
         with _sign_in(address, password_file) as (switch, password):
-            facts = ask_machine(ask_switch(switch, str(address), password))
             layout = Layout(yaml=config_path)
+            facts = ask_machine(ask_switch(switch, str(address), password), layout.folders)
             domain = facts.switch.variables.get("domain", "")
             if config_path.exists():
                 if ignored := [name for name, value in {"--number": number, "--queue": queue, "--language": language,
@@ -120,7 +120,7 @@ def setup(
             plan = make_plan(
                 facts,
                 Wishes(agents, agreed, quiet_log=not keep_log),
-                texts.named_in(configuration),
+                texts.named_in(configuration, facts.switch.address),
                 texts.make_texts(facts, configuration, yaml_text, layout),
                 layout,
             )

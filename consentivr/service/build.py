@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 FREESWITCH = "freeswitch"
 """The user that its packages run it as."""
+OWN_USER = "consentivr"
+"""As whom 'serve' runs, where it was set up so: nobody else's user, least of all a web server's."""
 
 
 class CannotServe(Exception):

@@ -30,6 +30,7 @@ from consentivr.service.build import (
     sounds_folder,
     stamper,
 )
+from consentivr.service.reach import reach
 
 
 def good(what: str, said: str) -> Finding:
@@ -53,6 +54,7 @@ def here(configuration: Configuration, *, port: bool = True) -> list[Finding]:
         pins,
         numbers,
         recordings,
+        reach,
         switches,
         peers,
         descriptors,
@@ -202,9 +204,7 @@ def recordings(configuration: Configuration) -> Iterator[Finding]:
         yield bad(
             "recordings",
             f"{one} has mode {mode:04o}: everybody on this machine can get at the recordings",
-            f"run 'chmod 2770 {one}'. FreeSWITCH's user writes there and consentivr's seals and erases: the best is "
-            "one "
-            "user for both, else a group that both are in ('chgrp')",
+            f"run 'chmod 2770 {one}': it belongs to the user that serves, and to a group that FreeSWITCH's user is in",
             setting,
         )
     if open_:
@@ -215,7 +215,7 @@ def recordings(configuration: Configuration) -> Iterator[Finding]:
     elif folder.is_dir():
         yield good("recordings", f"{folder} is there; FreeSWITCH's user must be able to write to it")
     else:
-        mend = "make it, with mode 2770, for FreeSWITCH's user"
+        mend = "'consentivr setup' makes it, with mode 2770, for the user that serves and FreeSWITCH's group"
         yield warning("recordings", f"{folder} is not there yet", mend, setting)
 
 

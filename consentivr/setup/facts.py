@@ -9,14 +9,14 @@ import pwd
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from consentivr.esl.errors import ESLError
 from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.esl.peer import user_of
-from consentivr.setup.machine import text_of
+from consentivr.setup.machine import is_read_only, text_of
 
 
 class CannotAsk(Exception):
@@ -38,8 +38,8 @@ class SwitchFacts:
     """Those that are loaded."""
     installed: frozenset[str]
     """Those that could be."""
-    queues: frozenset[str]
-    agents: frozenset[str]
+    queues: Mapping[str, str]
+    """Those that are loaded, and by what each records (``record-template``)."""
     programmed: bool
     """Its dialplan and queues come from a program (FusionPBX: Lua and a database), not from files."""
     open_to_all: bool
@@ -59,6 +59,8 @@ class Facts:
     """It is what starts and stops things here."""
     program: Path
     """This consentivr, to be named in a unit."""
+    read_only: frozenset[Path]
+    """Of the folders that something may have to be written to those that not even root can."""
     texts: Mapping[Path, str]
     """The switch's own files that a line may have to be added to, as far as they are there."""
 
@@ -131,11 +133,8 @@ def ask_switch(switch: Switch, address: str, password: str) -> SwitchFacts:
         _group(Path(variables["run_dir"]) / "freeswitch.pid", user),
         frozenset(modules),
         frozenset(name for name in _MODULES if (Path(variables["mod_dir"]) / f"{name}.so").exists()),
-        _names(switch, "queue list") if has_queues else frozenset(),
-        _names(switch, "agent list") if has_queues else frozenset(),
-        any(
-            re.search(r'="xml-handler-script"|="gateway-url"[^>]*bindings="[^"]*dialplan', text) for text in (lua, curl)
-        ),
+        _queues(switch) if has_queues else {},
+        any(map(_PROGRAM.search, (lua, curl))),
         password == PASSWORD,
     )
 
@@ -146,13 +145,17 @@ NEEDED = ("mod_dptools", "mod_sndfile", "mod_tone_stream", "mod_callcenter")
 _MODULES = (*NEEDED, "mod_logfile")
 
 
-def _names(switch: Switch, what: str) -> frozenset[str]:
-    said = switch.api(f'json {{"command":"callcenter_config","data":{{"arguments":"{what}"}}}}')
+_PROGRAM = re.compile(r'="xml-handler-bindings"[^>]*dialplan|="gateway-url"[^>]*bindings="[^"]*dialplan')
+"""In lua.conf and xml_curl.conf: what answers for the dialplan."""
+
+
+def _queues(switch: Switch) -> dict[str, str]:
+    said = switch.api('json {"command":"callcenter_config","data":{"arguments":"queue list"}}')
     try:
-        rows = json.loads(said)["response"]
-    except (ValueError, KeyError, TypeError):
-        raise CannotAsk(f"the switch does not say what 'callcenter_config {what}' has: {said[:200]}") from None
-    return frozenset(str(row["name"]) for row in rows or ())
+        rows = json.loads(said)["response"] or ()
+        return {str(row["name"]): str(row.get("record_template") or "") for row in rows}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CannotAsk(f"the switch does not say which queues mod_callcenter has: {said[:200]}") from None
 
 
 def _group(pid_file: Path, user: pwd.struct_passwd) -> str:
@@ -166,18 +169,19 @@ def _group(pid_file: Path, user: pwd.struct_passwd) -> str:
     return grp.getgrgid(gid).gr_name
 
 
-def ask_machine(switch: SwitchFacts) -> Facts:
-    """Look at this machine."""
-    texts = {}
-    for name in EDITED:
-        path = switch.folder("conf_dir") / name
-        if path.is_file() and os.access(path, os.R_OK):
-            texts[path] = text_of(path)
+def ask_machine(switch: SwitchFacts, folders: Sequence[Path]) -> Facts:
+    """Look at this machine; ``folders`` are those that we shall write to."""
+    conf = switch.folder("conf_dir")
+    files = [conf / name for name in EDITED]
     return Facts(
         switch,
         Path("/run/systemd/system").is_dir() and shutil.which("systemctl") is not None,
-        Path(sys.argv[0]).absolute()
-        if Path(sys.argv[0]).name == "consentivr"
-        else Path(sys.executable).with_name("consentivr"),
-        texts,
+        _program(),
+        frozenset(folder for folder in (conf, *folders) if is_read_only(folder)),
+        {path: text_of(path) for path in files if path.is_file() and os.access(path, os.R_OK)},
     )
+
+
+def _program() -> Path:
+    called = Path(sys.argv[0]).absolute()
+    return called if called.name == "consentivr" else Path(sys.executable).with_name("consentivr")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from consentivr.service.build import OWN_USER as USER
 from consentivr.setup import edits
 from consentivr.setup.facts import NEEDED, Facts
 from consentivr.setup.steps import (
@@ -26,8 +27,6 @@ from consentivr.setup.steps import (
     WriteUnit,
 )
 
-USER = "consentivr"
-"""As whom 'serve' runs: nobody else's user, least of all a web server's."""
 ACCOUNT = "consentivr@consentivr.invalid"
 """Our user in the switch's directory, in a domain of its own, which nobody can call (RFC 6761)."""
 ACCOUNT_FILE = "directory/consentivr.xml"
@@ -41,6 +40,11 @@ class Layout:
     state: Path = Path("/var/lib/consentivr")
     log: Path = Path("/var/log/consentivr")
     units: Path = Path("/etc/systemd/system")
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All that something is written to."""
+        return self.yaml.parent, self.state, self.log
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Texts:
     """By their paths below the switch's ``conf_dir``."""
     units: Mapping[str, str]
     """By their names."""
+    by_hand: Mapping[str, str] = field(default_factory=dict)
+    """What is to be done where a program makes the dialplan; the first is the guide."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ class Named:
     dialplan_secret: Path | None
     queues: tuple[str, ...]
     context: str
+    account: str | None
+    """As whom it signs in on the event socket; None: with the master password."""
 
 
 @dataclass
@@ -95,9 +103,12 @@ def make_plan(facts: Facts, wishes: Wishes, named: Named, texts: Texts, layout: 
     plan = Plan()
     _this_machine(plan, facts, named, texts, layout)
     if facts.switch.programmed:
-        _programmed(plan, facts, texts, named)
+        _programmed(plan, facts, texts, named, layout)
     else:
-        _files(plan, facts, wishes, texts)
+        _files(plan, facts, texts)
+    if wishes.quiet_log and "mod_logfile" in facts.switch.modules:
+        _edit(plan, facts, "autoload_configs/logfile.conf.xml", edits.keys_unlogged,
+              "keep callers' keys out of the log, which FreeSWITCH writes at INFO")  # fmt: skip
     _running_switch(plan, facts, wishes, named)
     _service(plan, facts, texts, layout)
     if wishes.agreed is not None:
@@ -112,6 +123,10 @@ def make_plan(facts: Facts, wishes: Wishes, named: Named, texts: Texts, layout: 
 
 def _this_machine(plan: Plan, facts: Facts, named: Named, texts: Texts, layout: Layout) -> None:
     switch = facts.switch
+    for folder in sorted(facts.read_only):
+        plan.obstacles.append(
+            f"{folder} is read-only, as in a container's image: make it writable for this, or build the image with it"
+        )
     plan.steps.append(MakeUser(USER, str(layout.state)))
     group = USER
     if switch.user != "root":
@@ -127,9 +142,19 @@ def _this_machine(plan: Plan, facts: Facts, named: Named, texts: Texts, layout: 
         MakeFolder(str(named.recordings), 0o2770, USER, group),
         MakeDays(str(named.recordings)),
         WriteFile(str(layout.yaml), texts.yaml, 0o640, "root", USER, "what you can choose", keep=True),
-        WriteFile(str(named.password_file), f"{texts.account_password}\n", 0o600, USER, USER,
-                  f"the password of {ACCOUNT} on the event socket"),
-    ]  # fmt: skip
+    ]
+    if named.account == ACCOUNT:
+        said = f"the password of {ACCOUNT} on the event socket"
+        password = f"{texts.account_password}\n"
+        plan.steps.append(WriteFile(str(named.password_file), password, 0o600, USER, USER, said))
+        said = "an account on the event socket with only the rights that consentivr needs"
+        file = str(switch.folder("conf_dir") / ACCOUNT_FILE)
+        plan.steps.append(WriteFile(file, texts.account, 0o640, None, None, said))
+    elif named.account is None:
+        plan.remarks.append(
+            f"the configuration signs in with the event socket's master password, which can do anything: with "
+            f"'user: {ACCOUNT}' in 'switches', setup makes an account with few rights"
+        )
     if named.dialplan_secret is not None:
         said = "by which the dialplan proves that it calls"
         plan.steps.append(
@@ -137,10 +162,9 @@ def _this_machine(plan: Plan, facts: Facts, named: Named, texts: Texts, layout: 
         )
 
 
-def _files(plan: Plan, facts: Facts, wishes: Wishes, texts: Texts) -> None:
+def _files(plan: Plan, facts: Facts, texts: Texts) -> None:
     """The switch's configuration, where it is made of files."""
     conf = facts.switch.folder("conf_dir")
-    plan.steps.append(_account(conf, texts))
     for name, text in texts.rendered.items():
         plan.steps.append(WriteFile(str(conf / name), text, 0o640, None, None, _RENDERED[Path(name).parts[0]]))
     _edit(plan, facts, "vars.xml", edits.variables_included, "calls that nobody asked cannot be recorded")
@@ -150,9 +174,6 @@ def _files(plan: Plan, facts: Facts, wishes: Wishes, texts: Texts) -> None:
         if module not in facts.switch.modules:
             _edit(plan, facts, "autoload_configs/modules.conf.xml", lambda text, module=module:  # type: ignore[misc]
                   edits.module_loaded(text, module), f"{module} is not loaded")  # fmt: skip
-    if wishes.quiet_log and "mod_logfile" in facts.switch.modules:
-        _edit(plan, facts, "autoload_configs/logfile.conf.xml", edits.keys_unlogged,
-              "keep callers' keys out of the log, which FreeSWITCH writes at INFO")  # fmt: skip
 
 
 _RENDERED = {
@@ -160,11 +181,6 @@ _RENDERED = {
     "autoload_configs": "the queues",
     "dialplan": "the lines, and their way to the queue when consentivr is not there",
 }
-
-
-def _account(conf: Path, texts: Texts) -> WriteFile:
-    what = "an account on the event socket with only the rights that consentivr needs"
-    return WriteFile(str(conf / ACCOUNT_FILE), texts.account, 0o640, None, None, what)
 
 
 def _edit(plan: Plan, facts: Facts, name: str, find: Callable[[str], edits.Edit | None], what: str) -> None:
@@ -191,6 +207,9 @@ def _running_switch(plan: Plan, facts: Facts, wishes: Wishes, named: Named) -> N
     if wishes.quiet_log and "mod_logfile" in switch.modules:
         plan.steps.append(ReloadModule("mod_logfile"))
     if switch.programmed:
+        missing = [module for module in NEEDED if module not in switch.modules]
+        plan.obstacles += [f"{module} is not loaded: see Advanced, Modules" for module in missing]
+        _agents(plan, facts, wishes, named)
         return
     for module in NEEDED:
         if module not in switch.modules:
@@ -199,7 +218,11 @@ def _running_switch(plan: Plan, facts: Facts, wishes: Wishes, named: Named) -> N
                 plan.obstacles.append(f"{module} is not installed in {switch.variables['mod_dir']}: with FreeSWITCH's "
                                       f"packages 'apt install freeswitch-{module.replace('_', '-')}'")  # fmt: skip
     plan.steps += [LoadQueue(queue) for queue in named.queues]
-    domain = switch.variables.get("domain", "")
+    _agents(plan, facts, wishes, named)
+
+
+def _agents(plan: Plan, facts: Facts, wishes: Wishes, named: Named) -> None:
+    domain = facts.switch.variables.get("domain", "")
     for agent in wishes.agents:
         contact = f"[leg_timeout=20]user/{agent.partition('@')[0]}@{domain}"
         plan.steps.append(AddAgent(agent, contact, named.queues[0]))
@@ -225,7 +248,22 @@ _UNITS = {
 _STARTED = ("consentivr.service", "consentivr-standby.service", "consentivr-retention.timer")
 
 
-def _programmed(plan: Plan, facts: Facts, texts: Texts, named: Named) -> None:
-    """The dialplan and the queues come from a database: they are changed where that is kept."""
+def _programmed(plan: Plan, facts: Facts, texts: Texts, named: Named, layout: Layout) -> None:
+    """The dialplan and the queues come from a database: an administrator changes them there, and is told how."""
     conf = facts.switch.folder("conf_dir")
-    plan.steps.append(_account(conf, texts))
+    # FusionPBX writes vars.xml anew from its database, and leaves other files alone.
+    variables = str(conf / "autoload_configs" / "consentivr.xml")
+    what = _RENDERED["vars"]
+    plan.steps.append(WriteFile(variables, texts.rendered["vars/consentivr.xml"], 0o640, None, None, what))
+    for name, text in texts.by_hand.items():
+        plan.steps.append(WriteFile(str(layout.yaml.parent / name), text, 0o640, "root", USER, "what is yours to do"))
+    guide = layout.yaml.parent / next(iter(texts.by_hand))
+    for queue in named.queues:
+        template = facts.switch.queues.get(queue)
+        if template is None:
+            plan.remarks.append(f"not seen: the queue {queue}: see {guide}, 1")
+        elif template:
+            plan.remarks.append(f"the queue {queue} records by itself, to {template}: see {guide}, 1")
+        else:
+            plan.remarks.append(f"seen: the queue {queue} is there, and does not record by itself")
+    plan.remarks.append(f"not seen: the dialplan, which a program makes: see {guide}, 2, and call the number")

@@ -13,6 +13,7 @@ import jinja2
 from consentivr.config import Configuration, load
 from consentivr.core.policy import RecordingMode
 from consentivr.files import read_secret
+from consentivr.rendering import one_extension
 from consentivr.resources import shipped
 from consentivr.service.build import FREESWITCH, rendered
 from consentivr.setup.facts import Facts
@@ -59,37 +60,56 @@ def first_configuration(
     )
 
 
-def named_in(configuration: Configuration) -> Named:
-    """What a plan depends on."""
-    secret = configuration.service.secret_file
+def named_in(configuration: Configuration, address: str) -> Named:
+    """What a plan for the switch at this address depends on."""
+    service, switches = configuration.service, configuration.switches
+    switch = next((switch for switch in switches if str(switch.address) == address), switches[0])
     return Named(
         configuration.recordings.folder,
-        configuration.switches[0].password_file,
-        secret,
+        switch.password_file,
+        service.secret_file,
         tuple(queue.name for queue in configuration.queues.values()),
         configuration.freeswitch.context,
+        switch.user,
     )
 
 
 def make_texts(facts: Facts, configuration: Configuration, yaml_text: str, layout: Layout) -> Texts:
     """All of them. Secrets that are there stay. Raises OSError."""
-    named = named_in(configuration)
+    named = named_in(configuration, facts.switch.address)
     password = _kept(named.password_file)
     secret = None if named.dialplan_secret is None else _kept(named.dialplan_secret)
     user, _, domain = ACCOUNT.partition("@")
     account = _fill("account.xml.j2", user=user, domain=domain, password=password, events=EVENTS, commands=COMMANDS)
-    return Texts(
-        yaml_text,
-        password,
-        account,
-        secret or "",
-        rendered(configuration, secret),
-        _units(facts, configuration, layout),
+    files = rendered(configuration, secret)
+    by_hand = _by_hand(configuration, files, layout) if facts.switch.programmed else {}
+    units = _units(facts, configuration, layout)
+    return Texts(yaml_text, password, account, secret or "", files, units, by_hand)
+
+
+def _by_hand(configuration: Configuration, files: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """What to click, and a file for each entry of the dialplan."""
+    folder, context = layout.yaml.parent, configuration.freeswitch.context
+    dialplan = files[f"dialplan/{context}/00_consentivr.xml"]
+    extensions = {line: f"fusionpbx-{line}.xml" for line in configuration.lines}
+    guide = _fill(
+        "fusionpbx.md.j2",
+        queues=[queue.name for queue in configuration.queues.values()],
+        files={line: folder / name for line, name in extensions.items()},
+        context=context,
+        number=next(iter(configuration.lines.values())).number,
+        key=configuration.question.consent_key,
     )
+    entries = {name: one_extension(dialplan, line) for line, name in extensions.items()}
+    return {"fusionpbx.md": guide, **entries}
 
 
 def _kept(path: Path) -> str:
-    return read_secret(path, shortest=16) if path.exists() else secrets.token_hex(32)
+    """The secret that is there, or a new one: the switch's own password is none."""
+    try:
+        return read_secret(path, shortest=32)
+    except OSError:
+        return secrets.token_hex(32)
 
 
 def _units(facts: Facts, configuration: Configuration, layout: Layout) -> dict[str, str]:

@@ -129,10 +129,10 @@ class BareMachine:
             raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}")
         return done
 
-    def start(self, command: str, *, user: str | None = None, output: str = "/dev/null") -> None:
-        """Start a program that goes on."""
+    def start(self, command: str, *, user: str | None = None, output: str = "/dev/null") -> int:
+        """Start a program that goes on; its process."""
         who = f"setpriv --reuid={user} --regid={user} --init-groups " if user else ""
-        self.run(f"setsid {who}{command} >{output} 2>&1 </dev/null &")
+        return int(self.run(f"setsid {who}{command} >{output} 2>&1 </dev/null & echo $!").stdout)
 
     def start_freeswitch(self, user: str = "freeswitch") -> None:
         """The vanilla configuration, as the user; returns when it takes calls."""

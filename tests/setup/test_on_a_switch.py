@@ -11,7 +11,7 @@ import pytest
 
 from consentivr.lab.native import find_freeswitch
 from tests.setup.bare import ROOT, BareMachine, is_possible
-from tests.setup.walk import HERE, PAGE, SETUP, Walk, alike, first_call, install_like_make, prepare, shown, undone
+from tests.setup.walk import HERE, PAGE, SETUP, Walk, alike, call, first_call, install_like_make, prepare, shown, undone
 
 pytestmark = [pytest.mark.freeswitch, pytest.mark.sipp]
 
@@ -127,3 +127,56 @@ def test_who_is_not_root_hears_it_before(machine: BareMachine) -> None:
     done = machine.run("consentivr setup --dry-run", user="games", check=False)
     assert done.returncode == 2
     assert "run it with sudo" in done.stdout
+
+
+# --- where a program makes the dialplan ------------------------------------------------------
+
+HANDLER = """
+local file = io.open("/tmp/dialplan.xml")
+if XML_REQUEST["section"] == "dialplan" and file then
+    XML_STRING = file:read("*a")
+end
+"""
+DOCUMENT = """<document type="freeswitch/xml"><section name="dialplan"><context name="public">
+{}</context></section></document>"""
+LUA = """<configuration name="lua.conf"><settings>
+<param name="xml-handler-script" value="/tmp/handler.lua"/>
+<param name="xml-handler-bindings" value="dialplan"/>
+</settings></configuration>"""
+
+
+def put(machine: BareMachine, path: str, text: str) -> None:
+    machine.run(f"cat > {path} <<'END'\n{text}\nEND")
+
+
+def test_where_a_program_makes_the_dialplan_we_say_what_to_click(prefix: Path) -> None:
+    """As in FusionPBX: its dialplan comes through Lua, its queue is there already, no file of the dialplan is read."""
+    with BareMachine(prefix) as machine:
+        install_like_make(machine)
+        conf = prefix / "etc" / "freeswitch"
+        put(machine, "/tmp/handler.lua", HANDLER)
+        put(machine, f"{conf}/autoload_configs/lua.conf.xml", LUA)
+        callcenter = '<load module="mod_callcenter"/>'
+        machine.run(f"sed -i 's,<!--{callcenter}-->,{callcenter},' {conf}/autoload_configs/modules.conf.xml")
+        prepare(machine)
+        said = machine.run("consentivr setup --yes --agent 1001@default --agreed form-2026-11").stdout
+        assert "seen: the queue support@default is there, and does not record by itself" in said
+        assert "not seen: the dialplan" in said
+        assert not machine.run(f"ls {conf}/dialplan/public | grep consentivr", check=False).stdout
+        guide = machine.run("cat /etc/consentivr/fusionpbx.md").stdout
+        assert "`/etc/consentivr/fusionpbx-support.xml` | `consentivr-support` | `public` | `40`" in guide
+        one = machine.run("cat /etc/consentivr/fusionpbx-support.xml").stdout
+        assert one.count("<extension") == 1
+        put(machine, "/tmp/dialplan.xml", DOCUMENT.format(one))
+        serving = machine.start("consentivr serve", user="consentivr", output="/tmp/serve.log")
+        machine.settle("cat /tmp/serve.log", "watching")
+        machine.start(f"{sys.executable} {ROOT}/tests/setup/telephone.py 1001 1234", output="/tmp/telephone")
+        machine.settle("cat /tmp/telephone", "200")
+        call(machine)
+        assert re.search(r"given +consent_key +1001@default +kept", machine.run("consentivr ledger calls").stdout)
+        machine.run(f"kill -KILL {serving}")
+        call(machine)  # nobody is there: the queue all the same, unrecorded
+        assert len(machine.run("find /var/lib/consentivr/recordings -name '*.wav'").stdout.split()) == 1
+        assert "\n1001@default|single_box|" in machine.api("callcenter_config agent list")
+        machine.run("consentivr setup --undo --yes")
+        assert "not a byte" in machine.run("diff -r /tmp/before /etc/freeswitch/ && echo not a byte").stdout
