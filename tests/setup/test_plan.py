@@ -15,7 +15,7 @@ from consentivr.setup.facts import NEEDED, Facts, SwitchFacts
 from consentivr.setup.plan import ACCOUNT, Layout, Plan, Wishes, make_plan
 from consentivr.setup.steps import AddAgent, EditFile, Enable, JoinGroup, LoadModule, LoadQueue, MakeFolder, WriteFile
 from consentivr.setup.texts import UNITS, first_configuration, make_texts, named_in
-from tests.setup.test_edits import CALLCENTER, LOG, MODULES, VARS
+from tests.setup.switch_files import CALLCENTER, LOG, MODULES, VARS
 
 CONF = Path("/etc/freeswitch")
 TEXTS = {
