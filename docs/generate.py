@@ -97,7 +97,7 @@ def transitions(policy: LinePolicy) -> dict[tuple[Phase, Phase], list[str]]:
     return {pair: sorted(names) for pair, names in in_order}
 
 
-_BOTH = [("no", False), ("yes", True)]
+_BOTH: list[tuple[str, object]] = [("no", False), ("yes", True)]
 _CONDITIONS: dict[str, list[tuple[str, object]]] = {
     "durable": _BOTH,
     "purpose_agreed": _BOTH,
@@ -206,7 +206,8 @@ def settings(section: type[Section] = Configuration, path: str = "") -> Iterator
     """Every key of the configuration. ``*`` stands for a name of yours, ``[]`` for each item of a list."""
     for name, field in section.model_fields.items():
         yield f"{path}{name}", field
-        mark = {dict: ".*", tuple: "[]"}.get(container_of(field.annotation), "")
+        container = container_of(field.annotation)
+        mark = ".*" if container is dict else "[]" if container is tuple else ""
         for inner in sections_in(field.annotation):
             yield from settings(inner, f"{path}{name}{mark}.")
 

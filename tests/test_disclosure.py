@@ -14,7 +14,7 @@ import pytest
 from consentivr import custody, disclosure
 from consentivr.core import talk_turns, turns
 from consentivr.core.chain import Tampering
-from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, NoticeVersion, Reason
+from consentivr.core.consent import AnswerOutcome, Attempt, Consent, ConsentDecision, Notice, NoticeVersion, Reason
 from consentivr.core.policy import RecordingMode
 from consentivr.core.turn import Turn
 from consentivr.core.verdict import Do, Verdict, VerdictReason
@@ -371,7 +371,7 @@ def test_every_member_of_every_row_has_a_word() -> None:
     verdict = Verdict(Do.RECORD, VerdictReason.CALLER_AGREED)
     rows = [
         turns.Decided(consent, verdict, "quality", "consent, GDPR art. 6(1)(a)", "2026-11-24T11:59:59.000+00:00",
-                      turns.Notice("ab" * 32, 4000, "de")),
+                      Notice("ab" * 32, 4000, "de")),
         talk_turns.LookedForRecorders(legs),
         *(
             kind(**{field.name: None for field in fields(kind)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import gevent
@@ -20,6 +21,9 @@ from consentivr.lab.switch import Channel, SimulatedSwitch
 from consentivr.ledger import NO_CALLS, Entry, Ledger, Search
 from consentivr.service.build import queues, rendered
 from consentivr.service.service import Application
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def simulated_switch(
@@ -84,7 +88,7 @@ class Laboratory:
         self.configuration = with_switch(self.configuration, self.event_socket.address, password_file(folder, password))
         self.application = Application(self.configuration, listen=("127.0.0.1", 0))
 
-    def __enter__(self) -> Laboratory:
+    def __enter__(self) -> Self:
         self.application.start()
         host, port = self.application.address
         self.use_switch(f"{host}:{port}")

@@ -13,6 +13,7 @@ from consentivr.core.consent import ConsentDecision
 from consentivr.core.conversation import step
 from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, TalkPolicy, Taps, WhileHeld
 from consentivr.core.state import TalkState
+from consentivr.core.turns import Withdrawn
 from tests.core.moves import MOVES
 from tests.core.promises import hold_settled
 from tests.core.room import CALLER, NTH, OPT_OUT, Room, new_room
@@ -263,7 +264,9 @@ def test_a_late_yes_is_taken_where_it_changes_something(word: ConsentDecision, p
 def test_what_the_law_demands_is_kept_when_a_yes_is_taken_back_and_the_row_says_so() -> None:
     room = new_room(BY_LAW, ConsentDecision.GIVEN)
     assert play(room, "anna answers", "withdraw")[-1:] == ["withdrawn"]
-    assert (room.rows[-1].erase, room.rows[-1].kept_because) == (False, BY_LAW.legal_basis)
+    taken_back = room.rows[-1]
+    assert isinstance(taken_back, Withdrawn)
+    assert (taken_back.erase, taken_back.kept_because) == (False, BY_LAW.legal_basis)
     assert not room.erased
 
 

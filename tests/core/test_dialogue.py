@@ -243,7 +243,8 @@ Edge = tuple[AskingState, Observer, object, AskingState, Observer, tuple[object,
 
 def explore(policy: LinePolicy) -> list[Edge]:
     start = (AskingState(), Observer())
-    known, todo, edges = {start}, deque([start]), []
+    edges: list[Edge] = []
+    known, todo = {start}, deque([start])
     while todo:
         state, seen = todo.popleft()
         for event in EVENTS:
@@ -300,7 +301,9 @@ def test_p2_a_key_too_early_is_asked_again(explored: tuple[LinePolicy, list[Edge
     policy, edges = explored
     again, refused = 0, 0
     for state, seen, event, after, now, actions in edges:
-        early = isinstance(event, Answered) and event.attempt is EARLY and now.heard_ms < policy.min_heard_ms
+        if not isinstance(event, Answered) or event.attempt is not EARLY:
+            continue
+        early = now.heard_ms < policy.min_heard_ms
         if early and state.phase is Phase.ASKING and event.number == seen.asked and state.pressed != "9":
             assert after.attempts[-1].outcome is AnswerOutcome.TOO_EARLY
             if event.number - seen.detours < policy.max_attempts:

@@ -40,7 +40,7 @@ def talks() -> Iterator[dict]:
         yield {"others": others, **dict(zip(CONDITIONS, values, strict=True))}
 
 
-def exceptions(mode: M, decision: D, talk: dict) -> list[R]:
+def exceptions(mode: RecordingMode, decision: ConsentDecision, talk: dict) -> list[VerdictReason]:
     """What is said against recording, by weight: statute > caller > other parties > agent > hold and pause > mode."""
     if mode is M.PERMANENT:
         return [R.PAUSED] if talk["paused"] else []
@@ -62,7 +62,7 @@ def exceptions(mode: M, decision: D, talk: dict) -> list[R]:
 
 
 @pytest.mark.parametrize(("mode", "decision"), [*itertools.product(M, D)])
-def test_the_heaviest_exception_decides(mode: M, decision: D) -> None:
+def test_the_heaviest_exception_decides(mode: RecordingMode, decision: ConsentDecision) -> None:
     allowed = R.LEGAL_BASIS if mode is M.PERMANENT else R.CALLER_AGREED
     for talk in talks():
         said = verdict(mode, decision, **talk)
@@ -72,7 +72,7 @@ def test_the_heaviest_exception_decides(mode: M, decision: D) -> None:
 
 
 @pytest.mark.parametrize("mode", [mode for mode in M if mode is not M.PERMANENT])
-def test_p10_nobody_who_did_not_agree_is_recorded(mode: M) -> None:
+def test_p10_nobody_who_did_not_agree_is_recorded(mode: RecordingMode) -> None:
     """Whatever else is so: a sounding recorder needs everybody's yes. A statute alone stands above."""
     said = itertools.product(D, talks())
     recorded = [(decision, talk) for decision, talk in said if verdict(mode, decision, **talk).do is Do.RECORD]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import get_args
+from types import ModuleType
+from typing import Any, get_args
 
 from consentivr import core
 from consentivr.core import actions, conversation, events, talk_turns, turns
 from consentivr.core.actions import AskingAction, TalkAction
+from consentivr.core.consent import Notice
 from consentivr.core.conversation import step
 from consentivr.core.dialogue import step as ask
 from consentivr.core.events import AskingEvent, TalkEvent
@@ -32,7 +34,7 @@ def names_used(prefix: str, module: str) -> set[str]:
     return found
 
 
-def classes(module: object) -> set[type]:
+def classes(module: ModuleType) -> set[type[Any]]:
     return {one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__}
 
 
@@ -55,7 +57,7 @@ def test_every_action_is_of_one_of_the_two_and_said_somewhere() -> None:
 
 
 def test_every_row_has_a_turn_of_its_own() -> None:
-    rows = (classes(turns) | classes(talk_turns)) - {turns.Row, turns.Notice, talk_turns.LegSeen}
+    rows = (classes(turns) | classes(talk_turns)) - {turns.Row, Notice, talk_turns.LegSeen}
     assert len({row.turn for row in rows}) == len(rows)
     assert {row.turn for row in rows} <= set(Turn)
 

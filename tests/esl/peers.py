@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import gevent
 import gevent.socket
@@ -16,6 +17,8 @@ from consentivr.config import Configuration
 from consentivr.esl.inbound import InboundConnection, Login
 from consentivr.esl.session import SUBSCRIPTIONS, OutboundSession
 from consentivr.service.build import dialplan_secret
+
+T = TypeVar("T")
 
 CONNECT_REPLY = (
     b"Event-Name: CHANNEL_DATA\nUnique-ID: 26c9d23f-fed1-4cfe-b05e-66ccabca7936\n"
@@ -90,7 +93,7 @@ def dialled(*subscriptions: str) -> Iterator[tuple[InboundConnection, gevent.soc
         listener.close()
 
 
-def within(seconds: float, what: Callable[[], object]) -> object:
+def within(seconds: float, what: Callable[[], T]) -> T:
     """Run ``what``; raises AssertionError when it takes longer."""
     greenlet = gevent.spawn(what)
     greenlet.join(seconds)
@@ -99,7 +102,8 @@ def within(seconds: float, what: Callable[[], object]) -> object:
         raise AssertionError(f"still waiting after {seconds} s")
     if greenlet.exception is not None:
         raise greenlet.exception
-    return greenlet.value
+    value: T = greenlet.value
+    return value
 
 
 def proven(connected: bytes, configuration: Configuration) -> bytes:

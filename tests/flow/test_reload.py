@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def written(made: Talks, **sections: Any) -> Path:
     return path
 
 
-def reload(made: Talks, path: Path) -> list[dict[str, Any]]:
+def reload(made: Talks, path: Path) -> list[MutableMapping[str, Any]]:
     """What the log says of it."""
     with capture_logs() as log:
         made.application.reload(path)

@@ -35,14 +35,14 @@ class Mortal(Machine):
         if self.lives < 0:
             raise Killed
 
-    def write(self, *args: object, **more: object) -> None:  # type: ignore[override]
+    def write(self, *args: object, **more: object) -> None:
         if self.before:
             self._live()
         super().write(*args, **more)  # type: ignore[arg-type]
         if not self.before:
             self._live()
 
-    def make_folder(self, *args: object, **more: object) -> None:  # type: ignore[override]
+    def make_folder(self, *args: object, **more: object) -> None:
         if self.before:
             self._live()
         super().make_folder(*args, **more)  # type: ignore[arg-type]

@@ -129,3 +129,7 @@ class Looking:
         gevent.sleep(seconds)
         self.outside.api(f"uuid_record {phone_leg} stop {path}")
         return audible(path, channel=0, at_least=0.3)
+
+    def application(self, leg: str) -> str:
+        """What a leg of the switch in the middle executes now; empty when it is gone."""
+        return next((row["application"] for row in self.switch.channels() if row["uuid"] == leg), "")

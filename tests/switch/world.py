@@ -177,10 +177,6 @@ class World(Acting):
         ]
         return legs[0] if legs else ""
 
-    def application(self, leg: str) -> str:
-        """What a leg of the switch in the middle executes now; empty when it is gone."""
-        return next((row["application"] for row in self.switch.channels() if row["uuid"] == leg), "")
-
     def asked(self, call: Call) -> None:
         """Wait until the question is put."""
         eventually(lambda: self.application(call.leg) == "play_and_get_digits")

@@ -33,7 +33,8 @@ def test_every_kind_that_is_subscribed_is_understood() -> None:
 
 def filters(commands: tuple[str, ...]) -> list[tuple[str, str]]:
     """Header and value of each filter; all of them let something through."""
-    found = [tuple(command.split(" ", 2)[1:]) for command in commands if command.startswith("filter ")]
+    said = [command.split(" ", 2) for command in commands if command.startswith("filter ")]
+    found = [(header, value) for _, header, value in said]
     assert not any(value.startswith("-") for _, value in found)
     return found
 
