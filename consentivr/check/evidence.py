@@ -98,6 +98,9 @@ _PAST_US = {"nomedia": "inbound-bypass-media", "proxy-media": "inbound-proxy-med
 
 def media(answers: Answers, wanted: Wanted) -> Iterator[Found]:
     """12. Sound and keys come through the switch."""
+    if answers.is_loaded("mod_sofia") is False:
+        said = "mod_sofia is not loaded: no call comes by SIP, and nothing of its profiles can be seen"
+        yield bad("module", said, "load it; the switch's log says why it is not", "modules.conf, mod_sofia")
     coming = {
         name: parameters(profile) for name, profile in named(answers.configuration("sofia"), "./profiles/profile")
     }

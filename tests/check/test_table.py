@@ -474,9 +474,10 @@ def test_a_module_that_the_list_lags_behind_with_is_there() -> None:
     assert [one.what for one in found(answers(**{switch.MODULES: lagging}))] == ["1 queues: module"]
 
 
-def test_mod_callcenter_is_missing() -> None:
+def test_what_no_call_can_do_without_is_missing() -> None:
     said = answers(**{switch.MODULES: rows({"ikey": "mod_commands"})})
-    assert [one.what for one in found(said) if one.level is Level.BAD] == ["1 queues: module"]
+    missing = [one.what for one in found(said) if one.level is Level.BAD]
+    assert missing == ["1 queues: module", "12 media: module"]
 
 
 # --- what a finding tells --------------------------------------------------------------------
