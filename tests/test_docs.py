@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import re
 import textwrap
@@ -16,11 +17,13 @@ import yaml
 import consentivr
 from consentivr.check import TABLE
 from consentivr.cli import main
+from consentivr.config import load
 from consentivr.config.model import Configuration
 from consentivr.config.values import Section
 from consentivr.core.consent import Reason
 from consentivr.core.policy import AgentWish, Announcement, Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.core.turn import Turn
+from consentivr.service.build import rendered
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -49,6 +52,17 @@ def test_the_administrator_finds_every_turn_reason_and_mode() -> None:
     text = read("ledger.md") + read("recording.md")
     for word in [*Turn, *Reason, *RecordingMode]:
         assert f"`{word.value}`" in text, word
+
+
+def test_the_dialplan_is_explained_line_by_line() -> None:
+    page = " ".join(read("calls.md").replace("\\|", "|").split())
+    files = rendered(load(ROOT / "config" / "consentivr.yaml"), "secret")
+    xml = next(text for path, text in files.items() if "dialplan" in str(path)).partition("consentivr-support_en")[0]
+    actions = re.findall(r'<action application="(\w+)"(?: data="([^"]*)")?/>', xml)
+    assert len(actions) > 15
+    for application, data in actions:
+        line = application if application == "playback" else f"{application} {html.unescape(data)}".strip()
+        assert f"`{line}`" in page, line
 
 
 def test_every_row_of_the_check_is_explained() -> None:
