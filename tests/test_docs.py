@@ -327,6 +327,20 @@ def test_the_tests_of_each_promise_exist() -> None:
             assert f"def {test or 'test_'}" in there.read_text(encoding="utf-8"), f"{name}: {test}"
 
 
+def test_each_row_of_why_not_names_a_test_of_both() -> None:
+    rows = [line for line in read("why-not-record-session.md").splitlines() if "`test_" in line]
+    alone = (ROOT / "tests" / "switch" / "test_record_session_alone.py").read_text(encoding="utf-8")
+    told = []
+    for row in rows:
+        _, _, without, ours, _ = row.split("|")
+        (name,) = re.findall(r"`(test_\w+)`", without)
+        assert f"def {name}(" in alone, name
+        told.append(name)
+        ((file, test),) = re.findall(r"`(test_\w+\.py)::(test_\w+)`", ours)
+        assert f"def {test}(" in (ROOT / "tests" / "switch" / file).read_text(encoding="utf-8"), test
+    assert sorted(told) == sorted(re.findall(r"^def (test_\w+)", alone, re.MULTILINE))
+
+
 def test_what_tests_share_is_in_no_test() -> None:
     for file in (ROOT / "tests").rglob("*.py"):
         found = re.findall(r"^\s*(?:from|import) (tests\S*\.(?:test_\w+|conftest))", file.read_text("utf-8"), re.M)
