@@ -243,6 +243,8 @@ def refusal(channel_uuid: str, decision: str) -> dict[str, str]:
 
 # --- how it is set up ------------------------------------------------------------------------
 
+STATUS, NOT_READY = "show status", "is not ready"
+"""What it answers while it still loads, is paused, or ends."""
 GLOBALS = "global_getvar"
 """Without a name: every global variable, secrets too."""
 MODULES = "show modules as json"

@@ -16,6 +16,14 @@ from consentivr.esl.inbound import InboundConnection
 ANSWER_SECONDS = 10.0
 """So long the switch may take for all answers of one round."""
 
+
+class NotReady(ESLError):
+    """The switch still loads, is paused, or ends: what it has not loaded yet must not be taken for missing."""
+
+    def __init__(self) -> None:
+        super().__init__("the switch takes no calls now: it starts, is paused, or ends")
+
+
 Connect = Callable[[], InboundConnection]
 """A connection that has signed in. Raises ESLError, OSError."""
 
@@ -26,11 +34,14 @@ Probe = Callable[[Answers], str]
 def ask(connect: Connect, wanted: Wanted, probe: Probe | None = None) -> Answers:
     """Everything that the table wants; what was not answered in time is None. Without ``probe`` that is not asked.
 
-    Raises ESLError or OSError when the switch lets nobody in.
+    Raises ESLError or OSError when the switch lets nobody in, and NotReady.
     """
     connection = connect()
     said: dict[str, str | None] = {}
     try:
+        _ask(connection, [switch.STATUS], said)
+        if switch.NOT_READY in (said[switch.STATUS] or ""):
+            raise NotReady
         _ask(connection, first_questions(), said)
         _ask(connection, questions(Answers(said)), said)
         while new := [command for command in more_questions(Answers(said), wanted) if command not in said]:

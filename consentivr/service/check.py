@@ -93,7 +93,7 @@ def of_switch(configuration: Configuration, switch: Switch) -> list[Finding]:
         connect = master(switch, connect)
         answers = ask(connect, ours, partial(probe, connect))
     except (ESLError, OSError) as error:
-        said, mend = f"it lets nobody in: {error}", "see event_socket.conf.xml, and 'switches'"
+        said, mend = f"it cannot be asked: {error}", "see event_socket.conf.xml, and 'switches'"
         return [Finding("settings", Level.NOT_SEEN, said, mend, part=str(switch.address))]
     return in_its_files(judged(answers, ours, str(switch.address)), answers)
 

@@ -91,6 +91,7 @@ OURS = (
 )
 
 WELL: dict[str, str | None] = {
+    switch.STATUS: "UP 0 years, 0 days\nFreeSWITCH (Version 1.10.12 64bit) is ready\n",
     switch.MODULES: loaded(),
     switch.APIS: rows({"name": "uuid_record", "ikey": "mod_commands"}),
     switch.GLOBALS: "hostname=pbx\nconsent_record_file=/dev/null/no-record/never-asked.wav\nconf_dir=/etc/freeswitch\n"

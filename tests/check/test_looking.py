@@ -99,6 +99,14 @@ def test_what_is_refused_or_hangs_is_not_seen(connect: Connect, told: Told, monk
     assert found["1 queues"] is not Level.BAD
 
 
+def test_a_switch_that_still_loads_is_not_judged(connect: Connect, told: Told) -> None:
+    told.answers[switch.STATUS] = "FreeSWITCH (Version 1.10.12 64bit) is not ready\n"
+    with pytest.raises(asking.NotReady):
+        ask(connect, WANTED)
+    told.answers[switch.STATUS] = "-ERR permission denied"
+    assert levels(connect)["1 queues"] is Level.GOOD, "who may not ask that asks the rest"
+
+
 def test_who_is_not_let_in_is_told(connect: Connect) -> None:
     with pytest.raises(ESLError, match="refused the password"):
         ask(lambda: connect("another"), WANTED)

@@ -88,6 +88,16 @@ def test_a_switch_as_it_should_be_has_no_finding(world: World) -> None:
     assert len(good) == 19
 
 
+def test_a_switch_that_takes_no_calls_is_not_judged(world: World) -> None:
+    world.switch.api("fsctl pause")
+    try:
+        (one,) = look(world).values()
+    finally:
+        world.switch.api("fsctl resume")
+    assert (one.what, one.level) == ("settings", Level.NOT_SEEN)
+    assert "takes no calls now" in one.said
+
+
 def test_0_what_we_render_is_not_what_the_switch_has(world: World) -> None:
     before = world.switch.api("global_getvar consent_secret")
     with globally(world, "consent_secret", "another"):
