@@ -23,6 +23,9 @@ from consentivr.setup.edits import Edit
 from consentivr.setup.facts import Switch
 from consentivr.setup.machine import CannotDo, Machine, flush_folder, rights_of, text_of
 
+PACKAGED = Path("/lib/systemd/system")
+"""Where the Debian package brings our units."""
+
 
 class Left(Exception):
     """A step is not undone, because somebody has changed what it made. The message says what to do by hand."""
@@ -273,6 +276,12 @@ class WriteFile(Step):
 @dataclass(frozen=True)
 class WriteUnit(WriteFile):
     """A file of systemd's, which it reads again."""
+
+    def is_done(self, here: Here) -> bool:
+        """Also where the package has brought the very same."""
+        brought = PACKAGED / Path(self.path).name
+        by_package = brought.exists() and not Path(self.path).exists() and text_of(brought) == self.text
+        return by_package or super().is_done(here)
 
     def do(self, here: Here) -> None:
         """What runs is started anew."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import consentivr
+from consentivr.lab.native import find_freeswitch
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path("/var/cache/consentivr-tests")
@@ -56,10 +57,13 @@ class Debian:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *command: str, good: bool = True) -> str:
+    def run(self, *command: str, good: bool = True, before: str = "true") -> str:
+        """``before``, a line of shell outside of it, a network of its own is made ready."""
+        network = [] if before == "true" else ["--net"]
         done = subprocess.run(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "chroot", str(self.root),
-             "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
+            ["unshare", "--mount", *network, "--pid", "--fork", "--kill-child",
+             "sh", "-ec", f'{before}; exec "$@"', "sh", "chroot", str(self.root), "/usr/bin/env",
+             "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
              "DEBIAN_FRONTEND=noninteractive", *command],
             check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
         )  # fmt: skip
@@ -94,6 +98,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[
     shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_it_is_installed_used_removed_and_purged(debian: Debian, package: Path) -> None:
     debian.run("dpkg", "--install", f"/tmp/{package.name}")
     assert consentivr.__version__ in debian.run("consentivr", "--version")
@@ -121,7 +126,45 @@ def test_it_is_installed_used_removed_and_purged(debian: Debian, package: Path) 
     assert debian.path("/etc/consentivr/consentivr.yaml").exists()
 
 
-def test_nothing_starts_unasked(debian: Debian, package: Path) -> None:
+@pytest.mark.slow
+def test_nothing_starts_unasked_and_setup_shows_its_plan(debian: Debian, package: Path) -> None:
     debian.run("dpkg", "--install", f"/tmp/{package.name}")
-    wanted = [str(path) for path in debian.path("/etc/systemd/system").rglob("*consentivr*")]
-    assert wanted == []
+    units = debian.path("/lib/systemd/system")
+    shipped = {path.name for path in (ROOT / "systemd").iterdir()}
+    assert {path.name for path in units.glob("consentivr*")} == shipped
+    assert list(debian.path("/etc/systemd/system").rglob("*consentivr*")) == []
+    prefix = Path(find_freeswitch() or "/").resolve().parent.parent
+    if not (prefix / "etc" / "freeswitch" / "vars.xml").exists():
+        pytest.skip("setup not tried: needs a FreeSWITCH with its vanilla configuration")
+    told = debian.run(
+        "sh", "-c", PLAN.format(prefix=prefix),
+        before=f"ip link set lo up; ip address add 198.51.100.99/24 dev lo; ip route add default dev lo; "
+        f"mkdir -p {debian.root}{prefix} {debian.root}/libraries; mount -t tmpfs tmpfs {debian.root}/libraries; "
+        f"cp -L {' '.join(libraries(prefix))} {debian.root}/libraries; mount --bind {prefix} {debian.root}{prefix}; "
+        f"mount -t proc proc {debian.root}/proc",
+    )  # fmt: skip
+    assert "exit 1" in told, told
+    assert "dialplan/public/00_consentivr.xml" in told
+    assert not debian.path("/etc/consentivr/setup.journal").exists()
+
+
+PLAN = """
+export LD_LIBRARY_PATH=/libraries
+sed 's/cmd="stun-set"/cmd="set"/; s/data="\\(external_[a-z]*_ip\\)=[^"]*/data="\\1=198.51.100.99/' \\
+  {prefix}/etc/freeswitch/vars.xml > /tmp/vars.xml
+cp -a {prefix}/etc/freeswitch /tmp/conf && cp /tmp/vars.xml /tmp/conf/
+sed -i 's/value="::"/value="127.0.0.1"/' /tmp/conf/autoload_configs/event_socket.conf.xml
+mkdir -p /tmp/log /tmp/db /tmp/run
+{prefix}/bin/freeswitch -nonat -nf -nc -conf /tmp/conf -log /tmp/log -db /tmp/db -run /tmp/run >/tmp/out 2>&1 &
+unset LD_LIBRARY_PATH
+for i in $(seq 60); do consentivr setup --dry-run > /tmp/said 2>&1; code=$?; [ $code = 2 ] || break; sleep 1; done
+cat /tmp/said; echo exit $code
+"""
+
+
+def libraries(prefix: Path) -> list[str]:
+    """What FreeSWITCH needs of a system, and a bare one has not."""
+    programs = [prefix / "bin" / "freeswitch", *prefix.rglob("mod/*.so")]
+    said = subprocess.run(["ldd", *map(str, programs)], check=False, capture_output=True, text=True).stdout
+    found = {Path(path).name: path for path in re.findall(r"=> (/\S+)", said) if not Path(path).is_relative_to(prefix)}
+    return sorted(path for name, path in found.items() if name.split(".")[0] not in ("libc", "libm", "libpthread"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from consentivr.setup import steps
 from consentivr.setup.doing import do, pending, undo
 from consentivr.setup.journal import Journal
 from consentivr.setup.machine import Machine
@@ -193,3 +194,21 @@ def test_a_newer_plan_is_undone_to_the_beginning(tmp_path: Path, conf: Path, jou
     assert (conf / "own.xml").read_text() == "newer"
     assert undo(here, journal, ignore) == []
     assert contents(tmp_path) == was
+
+
+def test_a_unit_that_the_package_has_brought_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "PACKAGED", tmp_path / "lib")
+    (tmp_path / "lib").mkdir()
+    own, brought = tmp_path / "etc" / "ours.service", tmp_path / "lib" / "ours.service"
+    own.parent.mkdir()
+    unit, here = steps.WriteUnit(str(own), "[Unit]", 0o644, ME, MINE, "what systemd runs"), Here(Machine())
+    assert not unit.is_done(here)
+    brought.write_text("[Unit]")
+    assert unit.is_done(here)
+    brought.write_text("[Unit]\n# of an older package")
+    assert not unit.is_done(here)
+    brought.write_text("[Unit]")
+    own.write_text("[Unit]\n# what an administrator wrote")
+    assert not unit.is_done(here), "that one counts"
