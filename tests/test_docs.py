@@ -327,6 +327,22 @@ def test_the_tests_of_each_promise_exist() -> None:
             assert f"def {test or 'test_'}" in there.read_text(encoding="utf-8"), f"{name}: {test}"
 
 
+def test_the_log_says_what_is_explained_and_what_it_warns_of_is_explained() -> None:
+    rooms = (file for file in (ROOT / "consentivr").rglob("*.py") if file.parent.name not in ("lab", "bench"))
+    program = " ".join(file.read_text(encoding="utf-8") for file in rooms)
+    program = re.sub(r"['\"]\s*\n\s*f?['\"]", "", program)
+    page = read("troubleshooting.md").partition("## What the log says")[2]
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    for line in (line.partition("=")[0] for cell in cells for line in re.findall(r"`([^`]+)`", cell)):
+        head, _, tail = line.partition(": ")
+        assert any(said in program for said in (line, f"{head}: {{", f"}}: {tail}")), line
+    warnings = re.findall(r"log\.(?:warning|error|exception)\(\s*(?:f?\"([^\"]+)\"|f?'([^']+)')", program)
+    assert len(warnings) > 40
+    for line in ("".join(either) for either in warnings):
+        known = line.partition(": {")[0].rpartition("}: ")[2].partition(";")[0].partition("{")[0]
+        assert known.strip() in page, line
+
+
 def test_each_row_of_why_not_names_a_test_of_both() -> None:
     rows = [line for line in read("why-not-record-session.md").splitlines() if "`test_" in line]
     alone = (ROOT / "tests" / "switch" / "test_record_session_alone.py").read_text(encoding="utf-8")

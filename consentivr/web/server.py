@@ -92,7 +92,7 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
         try:
             asker = tokens.asker(request.headers.get("Authorization", "").removeprefix("Bearer "))
         except OSError as error:
-            log.error("nobody's token can be looked at: see http.tokens", why=str(error))
+            log.error("nobody's token can be looked at: see http.tokens_file", why=str(error))
             abort(503, "tokens cannot be looked at now")
         if asker is None:
             metrics.HTTP_REFUSED.inc()
