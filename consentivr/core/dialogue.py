@@ -115,9 +115,9 @@ def _answered(policy: LinePolicy, state: AskingState, event: Answered) -> Result
         return _conclude(policy, state, ConsentDecision.REFUSED, Reason.OBJECTION_KEY, Announcement.REFUSED)
     if attempt.outcome is AnswerOutcome.DETAILS:
         return state, (do.Play(Announcement.DETAILS, skippable=True), do.Ask(len(state.attempts) + 1))
-    if attempt.outcome is AnswerOutcome.LANGUAGE and event.notice is not None:
-        state = state._replace(notice=event.notice)
-        return state, (do.Speak(event.notice.language), do.Ask(len(state.attempts) + 1))
+    chosen = event.notice if attempt.outcome is AnswerOutcome.LANGUAGE else None
+    if chosen is not None:
+        return state._replace(notice=chosen), (do.Speak(chosen.language), do.Ask(len(state.attempts) + 1))
     if sum(known.outcome not in DETOURS for known in state.attempts) < policy.max_attempts:
         complaint: tuple[AskingAction, ...] = ()
         if attempt.outcome is not AnswerOutcome.TOO_EARLY:

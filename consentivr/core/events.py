@@ -42,14 +42,13 @@ class ChannelGone:
 
 @dataclass(frozen=True)
 class Arrived:
-    """The switch handed us the call; ``at`` is UTC, ISO 8601."""
+    """The switch handed us the call; ``at`` is UTC, ISO 8601. ``offers``: the greeting offers languages by key."""
 
     switch: str = ""
     core: str = ""
     at: str | None = None
     notice: Notice | None = None
     offers: bool = False
-    """Whether the greeting offers other languages by key."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ class Greeted:
 
 @dataclass(frozen=True)
 class Answered:
-    """The question with this number came back. ``notice``: in the language that the caller chose, if that is what it
-    came back with."""
+    """The question with this number came back. ``notice``: of the language that was chosen, if one was."""
 
     number: int
     attempt: Attempt
@@ -148,9 +146,8 @@ class Party:
 class Situation:
     """The room of a caller, as the switchboard has it now.
 
-    ``recorders`` and ``taps`` are those of the whole room; a recorder of another visit is none of ours and is
-    left out. ``astray`` are ours outside of it. ``held``: somebody is on hold, or the caller waits while the agent
-    consults.
+    ``recorders`` and ``taps`` are those of the whole room, without recorders of another visit. ``astray`` are ours
+    outside of it. ``held``: somebody is on hold, or the caller waits while the agent consults.
     """
 
     parties: tuple[Party, ...] = ()
