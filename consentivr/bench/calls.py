@@ -191,7 +191,7 @@ def _rising(name: str, wanted: Wanted, measured: Measured, tell: Callable[[str],
             before, began = server.cpu_s, time.perf_counter()
             reactions, _, failed = _at_rate(server, "1", rate, wanted.seconds)
             busy = (server.cpu_s - before) / (time.perf_counter() - began)
-            status = server.status() if name not in PEERS else {}
+            rows, transactions = server.rows, server.counted("consentivr_ledger_transactions")
         p50, p99, p999 = (quantile(reactions or [float("nan")], share) * 1000 for share in (0.5, 0.99, 0.999))
         point = Point(name, rate, p50, p99, p999, failed, busy)
         measured.points.append(point)
@@ -199,9 +199,8 @@ def _rising(name: str, wanted: Wanted, measured: Measured, tell: Callable[[str],
         for label, value in (("p50", p50), ("p99", p99), ("p99.9", p999)):
             measured.figures.append(Figure(f"yes to the next command, {label}", condition, value, "ms"))
         measured.figures.append(Figure("  share of a core", condition, 100 * busy, "%"))
-        if status:
-            rows = status["ledger_rows"] / max(1, status["ledger_transactions"])
-            measured.figures.append(Figure("  rows in a transaction", condition, rows, "rows"))
+        if transactions:
+            measured.figures.append(Figure("  rows in a transaction", condition, rows / transactions, "rows"))
         if not point.keeps_up:
             break
         knee = rate

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from consentivr.bench.event_socket import PASSWORD
 from consentivr.bench.machine import resident_kb
 from consentivr.config import announcing
@@ -193,15 +195,26 @@ class Server:
     @property
     def rows(self) -> int:
         """Rows in its ledger, made durable by it; 0 of a peer."""
-        return 0 if self.name in PEERS else int(self.status()["ledger_rows"])
+        return self.counted("consentivr_ledger_rows")
+
+    def counted(self, counter: str) -> int:
+        """What consentivr has counted since its start, whatever the labels; 0 of a peer."""
+        if self.name in PEERS:
+            return 0
+        families = text_string_to_metric_families(self._asked("/metrics"))
+        return int(sum(sample.value for family in families if family.name == counter for sample in family.samples))
 
     def status(self) -> dict[str, Any]:
         """What consentivr says of itself over HTTP."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._http, timeout=10)
-        connection.request("GET", "/v1/status", headers={"Authorization": f"Bearer {self._token}"})
-        status: dict[str, Any] = json.load(connection.getresponse())
-        connection.close()
+        status: dict[str, Any] = json.loads(self._asked("/v1/status"))
         return status
+
+    def _asked(self, path: str) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", self._http, timeout=10)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
+        said = connection.getresponse().read().decode()
+        connection.close()
+        return said
 
     def end(self) -> None:
         """Kill it."""

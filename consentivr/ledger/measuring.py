@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 from consentivr import metrics
 from consentivr.core.consent import ConsentDecision, Reason
 from consentivr.core.turn import Turn
 from consentivr.ledger.entry import Entry
 
+# To find a child by its labels costs more than to count.
+_rows = cache(metrics.ROWS.labels)
+_decisions = cache(metrics.DECISIONS.labels)
+_decision_seconds = cache(metrics.DECISION_SECONDS.labels)
+
 for turn in Turn:
-    metrics.ROWS.labels(turn.value)  # there from the start, at zero: else the first of a kind would be no increase
+    _rows(turn.value)  # there from the start, at zero: else the first of a kind would be no increase
 
 OUR_FAULT = (
     Reason.COULD_NOT_ASK,
@@ -31,12 +37,12 @@ def expect(line: str) -> None:
 def measure(entry: Entry) -> None:
     """Count a row. Of a decision also how long it took, where there was a question; of a withdrawal likewise, until
     nothing recorded."""
-    metrics.ROWS.labels(entry.turn).inc()
+    _rows(entry.turn).inc()
     said = entry.evidence
     if entry.turn == Turn.DECISION.value:
-        metrics.DECISIONS.labels(entry.line, said.get("decision"), said.get("reason")).inc()
+        _decisions(entry.line, said.get("decision"), said.get("reason")).inc()
         if said.get("attempts") and said.get("arrived_at"):
             took = entry.at - datetime.fromisoformat(said["arrived_at"])
-            metrics.DECISION_SECONDS.labels(said.get("decision")).observe(took.total_seconds())
+            _decision_seconds(said.get("decision")).observe(took.total_seconds())
     elif entry.turn == Turn.WITHDRAWN.value and said.get("stopped_ms") is not None:
         metrics.WITHDRAWAL_STOP_SECONDS.observe(said["stopped_ms"] / 1000)
