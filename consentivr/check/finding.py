@@ -53,6 +53,8 @@ class Finding:
     """``here``, ``law``, or the switch's address."""
     file: str | None = None
     line: int | None = None
+    known: str = ""
+    """Why it may stay, where somebody answers for it: it is good then."""
     element: Element | None = field(default=None, compare=False)
     """What ``file`` and ``line`` are found by."""
 
@@ -69,6 +71,7 @@ class Finding:
             "said": self.said,
             "mend": self.mend,
             "setting": self.setting,
+            "known": self.known,
             "file": self.file,
             "line": self.line,
         }

@@ -85,7 +85,7 @@ def _finding(row: Row, one: Found, wanted: Wanted, part: str) -> Finding:
     what = f"{row.title}: {shown(one.subject)}" if one.subject else row.title
     reason = wanted.known.get(what)
     if reason is not None:
-        return Finding(what, Level.GOOD, f"known: {reason} ({one.said})", part=part, setting=one.setting)
+        return Finding(what, Level.GOOD, one.said, setting=one.setting, part=part, known=reason)
     return Finding(what, one.level, one.said, one.mend, one.setting, part, element=one.element)
 
 

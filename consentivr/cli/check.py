@@ -31,15 +31,18 @@ def check(config_path: Path, print_json: bool, live: bool, no_port: bool) -> Non
         print_json_value([finding.as_dict() for finding in findings])
     else:
         for part in dict.fromkeys(finding.part for finding in findings):
-            for line in _told(part, [finding for finding in findings if finding.part == part]):
+            for line in told(part, [finding for finding in findings if finding.part == part]):
                 click.echo(shown(line))
     sys.exit(0 if is_well(findings) else 1)
 
 
-def _told(part: str, findings: Sequence[Finding]) -> Iterator[str]:
+def told(part: str, findings: Sequence[Finding]) -> Iterator[str]:
     """One line for what is well; each finding with why, how to mend it, and where it is written."""
-    well = [finding.what for finding in findings if finding.level.is_good]
+    well = [finding.what for finding in findings if finding.level.is_good and not finding.known]
     yield f"{part}: {'well: ' + ', '.join(well) if well else 'nothing is well'}"
+    for finding in findings:
+        if finding.known:
+            yield f"  known: {finding.what} - {finding.known}"
     for finding in sorted(findings, key=lambda one: _ORDER.index(one.level)):
         if not finding.level.is_good:
             yield f"  {finding.level.value}: {finding.what}"

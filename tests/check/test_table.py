@@ -506,7 +506,8 @@ def test_what_somebody_answers_for_is_good_and_says_so() -> None:
     assert found(answers(**changed), wanted) == []
     (good,) = [two for two in judged(answers(**changed), wanted, "pbx") if two.what == one.what]
     assert good.level is Level.GOOD
-    assert good.said.startswith("known: 30 days, logrotate")
+    assert good.known == "30 days, logrotate"
+    assert good.said == one.said
 
 
 def test_where_it_is_written_can_be_looked_for() -> None:
