@@ -48,7 +48,13 @@ def test_a_call_is_told_from_its_rows() -> None:
     assert (call.started_at, call.ended_at) == (NOON, NOON + timedelta(minutes=4)), "sealing makes it no younger"
     (recording,) = call.audio
     assert recording == Recording(
-        "/r/a.wav", NOON + timedelta(minutes=1), True, 3018, 2, "ff", stopped=True, sealed=True
+        "/r/a.wav",
+        NOON + timedelta(minutes=1),
+        duration_ms=3018,
+        channels=2,
+        sha256="ff",
+        stopped=True,
+        sealed=True,
     )
     assert call.as_dict()["recordings"][0]["started_at"] == "2026-11-24T12:01:00.000000+00:00"
     assert call.as_dict()["held"] is False
