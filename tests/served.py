@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from consentivr.config import Configuration, load
 from consentivr.lab.event_socket import SimulatedEventSocket
 from consentivr.lab.laboratory import password_file, simulated_switch, with_switch
 from consentivr.lab.native import free_port
+from consentivr.lab.serving import serve
 from consentivr.lab.switch import Channel
 from consentivr.ledger import NO_CALLS, Entry
 from tests.ledgers import opened
@@ -36,14 +35,6 @@ def localize(configuration: Configuration, folder: Path, port: int, **queue: obj
     path = folder / "consentivr.yaml"
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
     return path
-
-
-def serve(path: Path, *options: str, descriptors: int | None = None) -> subprocess.Popen[bytes]:
-    """Start ``consentivr serve``; its log goes beside the configuration. It may have so many ``descriptors``."""
-    command = [sys.executable, "-m", "consentivr", "serve", "--config", str(path), *options]
-    if descriptors is not None:
-        command = ["/bin/sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
-    return subprocess.Popen(command, stderr=(path.parent / "serve.log").open("a"))
 
 
 class Served:

@@ -27,6 +27,7 @@ from consentivr.bench.machine import resident_kb
 from consentivr.config import announcing
 from consentivr.core.policy import Announcement
 from consentivr.files import write_secret
+from consentivr.lab.serving import serve
 from consentivr.resources import shipped
 
 OURS = "consentivr"
@@ -112,13 +113,14 @@ class Server:
         self.port, self._http = _free_port(), _free_port()
         self._token = secrets.token_urlsafe(32)
         self._loads = [Load(aside=number > 0) for number in range(switches)]
+        self._log = folder / "log"
         if name in PEERS:
-            command = ["-m", "consentivr.bench.peers", name, str(self.port)]
+            command = [sys.executable, "-m", "consentivr.bench.peers", name, str(self.port)]
+            with self._log.open("wb") as out:
+                self._process = subprocess.Popen(command, stdout=out, stderr=out)
         else:
             ledger = f"url: {json.dumps(url)}" if name == OURS_ON_POSTGRESQL else f"path: {folder}/ledger.sqlite3"
-            command = ["-m", "consentivr", "serve", "--config", str(self._configure(folder, ledger))]
-        self._log = (folder / "log").open("w")
-        self._process = subprocess.Popen([sys.executable, *command], stderr=self._log, stdout=self._log)
+            self._process = serve(self._configure(folder, ledger), log=self._log)
         pin(self._process, first=True)
         self._wait()
 
@@ -157,7 +159,7 @@ class Server:
                     time.sleep(0.02)
                 return
         self.end()
-        raise RuntimeError(f"{self.name} does not start: {Path(self._log.name).read_text()[-2000:]}")
+        raise RuntimeError(f"{self.name} does not start: {self._log.read_text()[-2000:]}")
 
     def load(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Let callers come from the first switch, until all is done. Raises RuntimeError."""
@@ -222,7 +224,6 @@ class Server:
         self._process.wait()
         for load in self._loads:
             load.end()
-        self._log.close()
 
 
 def _free_port() -> int:

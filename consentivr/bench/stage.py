@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from consentivr.config.model import SAMPLE_RATES
 from consentivr.files import write_secret
 from consentivr.lab.native import ADDRESS, NativeSwitch, free_port
 from consentivr.lab.outside import CALLER_HZ, Outside
+from consentivr.lab.serving import serve
 from consentivr.prompts.audio import sound_path
 
 LINE, QUEUE = "5000", "support@default"
@@ -154,9 +154,8 @@ class Stage:
         if before is not None:
             wait_until(lambda: before.poll() is not None, START_SECONDS, "the end of serve")
         log = self.folder / name
-        with log.open("wb") as out:
-            command = [sys.executable, "-m", "consentivr", "serve", "--config", str(self.yaml), *options]
-            made = subprocess.Popen(command, stderr=out, stdout=out)
+        log.unlink(missing_ok=True)
+        made = serve(self.yaml, *options, log=log)
         until = time.monotonic() + START_SECONDS
         while not any(word in log.read_bytes() for word in UP):
             if made.poll() is not None or time.monotonic() > until:

@@ -14,10 +14,11 @@ import pytest
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.native import free_port
+from consentivr.lab.serving import serve
 from consentivr.lab.switch import Channel
 from tests import waiting
 from tests.flow.talks import changed
-from tests.served import Served, serve
+from tests.served import Served
 from tests.systemd import Systemd
 
 until = partial(waiting.until, seconds=60)  # two processes start in it, on a machine that may do other things

@@ -15,6 +15,7 @@ from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.native import free_port
+from consentivr.lab.serving import serve
 from consentivr.lab.switch import Channel
 from consentivr.ledger import Entry
 from consentivr.ledger.lease import PostgresLease
@@ -23,7 +24,7 @@ from consentivr.switch import CORE_UUID
 from tests.flow.talks import YES, press, stays
 from tests.ledgers import opened, sql
 from tests.postgres import Server
-from tests.served import Served, serve
+from tests.served import Served
 from tests.waiting import until
 
 TAKES_OVER_S = 5.0

@@ -19,7 +19,8 @@ import yaml
 from consentivr.config import Configuration, load
 from consentivr.lab.native import NativeSwitch, free_port
 from consentivr.lab.outside import MUSIC, PHONES, Outside
-from tests.served import localize, serve
+from consentivr.lab.serving import serve
+from tests.served import localize
 from tests.switch.acting import Acting
 from tests.switch.parts import NUMBERS, SUPPORT, Call, add_sales, eventually
 
