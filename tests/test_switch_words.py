@@ -42,6 +42,19 @@ LITERAL: dict[str, tuple[Callable[[], str], str]] = {
         f"sched_api +31 consentivr-{LEG} uuid_transfer {LEG} consentivr-support-fallback XML public",
     ),
     "watched_until": (lambda: switch.watched_until(1795), "global_setvar consentivr_watched_until=1795"),
+    "is_loaded": (lambda: switch.is_loaded("mod_lua"), "module_exists mod_lua"),
+    "log_line": (lambda: switch.log_line("a word of ours"), "log info a word of ours"),
+    "configuration": (
+        lambda: switch.configuration("callcenter"),
+        "xml_locate configuration configuration name callcenter.conf",
+    ),
+    "profile": (lambda: switch.profile("internal"), "sofia xmlstatus profile internal"),
+    "user_is_there": (lambda: switch.user_is_there("1001@pbx.example"), "user_exists id 1001 pbx.example"),
+    "variable_of_user": (
+        lambda: switch.variable_of_user("1001@pbx.example", "user_record"),
+        "user_data 1001@pbx.example var user_record",
+    ),
+    "lets_in": (lambda: switch.lets_in("192.0.2.1", "loopback.auto"), "acl 192.0.2.1 loopback.auto"),
     "no_watchdog": (lambda: switch.no_watchdog(LEG), f"sched_del consentivr-{LEG}"),
 }  # fmt: skip
 
@@ -70,6 +83,27 @@ def test_the_commands_without_arguments() -> None:
     assert switch.play_to(LEG, "/s/a.wav", both=False) == f"uuid_broadcast {LEG} /s/a.wav aleg"
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a\nbgapi uuid_kill", "a;b", "a'b", "ä"])
+def test_no_name_becomes_another_command(name: str) -> None:
+    assert not switch.is_word(name)
+    for make in (switch.is_loaded, switch.configuration, switch.profile):
+        with pytest.raises(ValueError, match="cannot stand in a command"):
+            make(name)
+    for ask in (
+        lambda: switch.user_is_there(f"{name}@pbx.example"),
+        lambda: switch.variable_of_user("1001@pbx.example", name),
+        lambda: switch.lets_in("192.0.2.1", name),
+    ):
+        with pytest.raises(ValueError, match="cannot stand in a command"):
+            ask()
+
+
+def test_files_that_are_played_as_one() -> None:
+    assert switch.one_after_another(["/s/a.wav", "/s/b.wav"]) == "file_string:///s/a.wav!/s/b.wav"
+    assert switch.one_after_another(["/s/a.wav"]) == "/s/a.wav"
+    assert switch.one_after_another([]) == "silence_stream://10"
+
+
 def test_every_command_is_tried_above() -> None:
     """Whoever adds one to ``switch`` finds this."""
     makes = {
@@ -80,7 +114,7 @@ def test_every_command_is_tried_above() -> None:
     reads = {
         "unrecordable", "is_recordable", "can_be_named", "is_conference_name", "watchdog_group", "permission",
         "refusal", "media_bugs", "is_done", "is_no_channel",
-        "caller_id_number", "dumped",
+        "caller_id_number", "dumped", "is_word", "module_of", "one_after_another",
     }  # fmt: skip
     assert makes - reads == set(LITERAL)
 

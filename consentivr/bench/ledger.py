@@ -62,7 +62,7 @@ def run(
                 raise LedgerError(f"{ledger.name} is not empty: measuring needs a new one")
         finally:
             ledger.close()
-        writer = LedgerWriter(location, signer=signer)
+        writer = LedgerWriter(location, signer=signer, slow_s=60)
         writer.start()
         figures = []
         for rate in rates:

@@ -146,7 +146,7 @@ class Server:
         return path
 
     def _wait(self) -> None:
-        for _ in range(500):
+        for _ in range(3000):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
