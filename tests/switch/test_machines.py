@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -153,6 +154,9 @@ def test_each_part_ends_while_calls_run(machines: Machines) -> None:
 
     recorded.again()
     gevent.sleep(5)
+    asked = len(undecided(machines))
+    phase("node 1 is told to stop", lambda: machines.kill("node1", signal.SIGTERM), lambda: machines.start("node1"))
+    assert len(undecided(machines)) == asked, "who was being asked was asked to the end"
     phase("node 1 crashes", lambda: machines.kill("node1"), lambda: machines.start("node1"))
     # Node 2 watches both switches now. It goes for good: who talks is taken up by node 1, and can take the yes back.
     talks = [gevent.spawn(callers.call, "1", 45.0) for _ in range(4)]
@@ -192,6 +196,12 @@ def test_each_part_ends_while_calls_run(machines: Machines) -> None:
     assert not [caller for caller in callers.all if caller.lost and not caller.may_be_lost], lost
     every_visit_has_one_decision_and_one_end(machines)
     nobody_is_heard_who_has_not_agreed(machines)
+
+
+def undecided(machines: Machines) -> list[Entry]:
+    """Decisions of callers whose question was cut short."""
+    cut = ("connection_lost", "service_stopped")
+    return [row for row in rows(machines) if row.turn == "decision" and row.evidence["reason"] in cut]
 
 
 def both(do: Callable[[str], None]) -> None:
