@@ -55,7 +55,7 @@ class AgentsLine(Section):
 
     number: Number = Field(..., description="The destination number in the dialplan.", examples=["5099"])
     pins_file: File = Field(
-        Path("/etc/consentivr/agents.pins"),
+        Path("/var/lib/consentivr/agents.pins"),
         description="'consentivr agents pin set' and 'serve' write it.",
     )
     language: Language | None = Field(None, description="Instead of the general 'language'.", examples=["de"])

@@ -79,12 +79,17 @@ def make_texts(facts: Facts, configuration: Configuration, yaml_text: str, layou
     named = named_in(configuration, facts.switch.address)
     password = _kept(named.password_file)
     secret = None if named.dialplan_secret is None else _kept(named.dialplan_secret)
-    user, _, domain = ACCOUNT.partition("@")
-    account = _fill("account.xml.j2", user=user, domain=domain, password=password, events=EVENTS, commands=COMMANDS)
+    account = account_xml(password)
     files = rendered(configuration, secret)
     by_hand = _by_hand(configuration, files, layout) if facts.switch.programmed else {}
     units = _units(facts, configuration, layout)
     return Texts(yaml_text, password, account, secret or "", files, units, by_hand)
+
+
+def account_xml(password: str) -> str:
+    """A user of the directory with the rights that the watch needs (``watch.rights``), and no others."""
+    user, _, domain = ACCOUNT.partition("@")
+    return _fill("account.xml.j2", user=user, domain=domain, password=password, events=EVENTS, commands=COMMANDS)
 
 
 def _by_hand(configuration: Configuration, files: Mapping[str, str], layout: Layout) -> dict[str, str]:

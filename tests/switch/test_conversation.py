@@ -31,7 +31,7 @@ def _known(data: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def shared(configure_once: Callable[..., Configuration], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(configure_once(), tmp_path_factory.mktemp("world"), change=_known) as made:
+    with World(configure_once(), tmp_path_factory.mktemp("world"), change=_known, account=True) as made:
         yield made
 
 

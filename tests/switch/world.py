@@ -6,6 +6,7 @@ does in a talk is in ``tests/switch/acting.py``, what it looks at in ``looking.p
 
 from __future__ import annotations
 
+import re
 import secrets
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from consentivr.config import Configuration, load
 from consentivr.lab.native import NativeSwitch, free_port
 from consentivr.lab.outside import MUSIC, PHONES, Outside
 from consentivr.lab.serving import serve
+from consentivr.setup.plan import ACCOUNT
+from consentivr.setup.texts import account_xml
 from tests.served import localize
 from tests.switch.acting import Acting
 from tests.switch.parts import NUMBERS, SUPPORT, Call, add_sales, eventually
@@ -31,6 +34,7 @@ COLLEAGUES = ("2001", "2002")
 class World(Acting):
     """Use it with ``with``: everything lies below ``folder`` and ends with the block, also after a failure.
 
+    With ``account`` serve has no more rights on the switch than 'consentivr setup' gives it, else all.
     ``change`` may alter the configuration's data before it is written. With ``sales`` (default) there is a second line,
     5002, with the queue ``sales@default``. ``served=False`` leaves ``consentivr serve`` out: ``start_serve`` it later.
     """
@@ -46,14 +50,18 @@ class World(Acting):
         served: bool = True,
         max_wait_s: int = 30,
         phones: Mapping[str, int] = PHONES,
+        account: bool = False,
     ) -> None:
         self.folder = folder
         self.yaml = localize(configuration, folder, free_port(), music=MUSIC, max_wait_s=max_wait_s)
-        event_socket_port, password = free_port(), secrets.token_hex(16)
+        event_socket_port, password, master = free_port(), secrets.token_hex(16), secrets.token_hex(16)
         data = yaml.safe_load(self.yaml.read_text())
         if sales:
             add_sales(data)
-        data["switches"] = [{"address": f"127.0.0.1:{event_socket_port}", "password_file": str(self._secret(password))}]
+        address, secret = f"127.0.0.1:{event_socket_port}", str(self._secret(password))
+        data["switches"] = [{"address": address, "password_file": secret}]
+        if account:
+            data["switches"][0]["user"] = ACCOUNT
         data["watch"] = {"erase_below": [str(folder / "elsewhere")], "sweep_s": 1}
         change(data)
         self.yaml.write_text(yaml.safe_dump(data))
@@ -66,8 +74,10 @@ class World(Acting):
             colleagues=COLLEAGUES,
             outside=self.outside.sip_port,
             event_socket_port=event_socket_port,
-            password=password,
+            password=master if account else password,
         )
+        if account:
+            self._add_account(password)
         self.outside.central = self.switch.sip_port
         self._served = served
         self.process: subprocess.Popen[bytes] | None = None
@@ -77,6 +87,12 @@ class World(Acting):
         path.write_text(password)
         path.chmod(0o600)
         return path
+
+    def _add_account(self, password: str) -> None:
+        """What we ask of the switch we ask with no more rights than 'consentivr setup' gives us."""
+        path = self.folder / "conf" / "freeswitch.xml"
+        account = re.sub(r"</?include>", "", account_xml(password))
+        path.write_text(path.read_text().replace('<section name="directory">', f'<section name="directory">{account}'))
 
     # --- its life --------------------------------------------------------------------------------
 
