@@ -57,7 +57,7 @@ def test_a_mode(configure_once: Callable[..., Configuration], tmp_path: Path, mo
         legal_basis="MiFID II art. 16(7)" if mode == "permanent" else "",
         recording=", every: 2" if mode == "every_nth" else "",
     )
-    with World(configuration, tmp_path, change=_keys, sales=False, account=True) as world:
+    with World(configuration, tmp_path, change=_keys, sales=False) as world:
         asks = mode not in ("off", "permanent")
         law = mode == "permanent"
         keys = "*1" if mode == "manual" else ""

@@ -25,7 +25,7 @@ def _soon(data: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def shared(configure_once: Callable[..., Configuration], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(configure_once(), tmp_path_factory.mktemp("world"), change=_soon, account=True) as made:
+    with World(configure_once(), tmp_path_factory.mktemp("world"), change=_soon) as made:
         yield made
 
 
