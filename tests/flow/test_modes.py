@@ -9,7 +9,7 @@ import gevent
 import gevent.pool
 import pytest
 
-from consentivr import custody
+from consentivr import custody, switch
 from consentivr.config import Configuration
 from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import AgentWish, RecordingMode
@@ -215,4 +215,5 @@ def test_the_agent_hears_and_sees_what_was_decided(configure: Configure, tmp_pat
             assert Path(channel.variables["cc_outbound_announce"]).stem == whisper
             assert channel.variables["consent_decision"] == decision
             exported = channel.variables["cc_export_vars"].split(",")
-            assert {"consent_no_record", "consent_decision", "sip_disable_recording"} == set(exported)
+            ours = {"consent_no_record", "consent_decision", "sip_disable_recording", *switch.UNTOLD_DIGITS}
+            assert ours | set(switch.NEUTRAL) == set(exported)
