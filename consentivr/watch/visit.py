@@ -70,7 +70,8 @@ class Visit:
     @property
     def is_known(self) -> bool:
         """Whether its decision is, with its proof where it is a yes: else what is told next may change that."""
-        return self.is_decided and (self.state.durable or self.state.decision is not ConsentDecision.GIVEN)
+        decision = self.state.decision
+        return self.is_decided and decision is not None and (self.state.durable or decision is not ConsentDecision.GIVEN)
 
     @property
     def is_being_told(self) -> bool:

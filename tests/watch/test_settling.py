@@ -332,6 +332,7 @@ def test_whoever_decided_meanwhile_has_decided(desk: Desk) -> None:
     assert desk.ledger.turns() == ["arrived", "decision"]
     assert visit.is_decided
     assert visit.state.decision is None, "its word comes with its channel's, never from here"
+    assert not visit.is_known, "and is read, whoever finds its channel next"
 
 
 def test_who_is_known_to_be_decided_is_not_read(desk: Desk) -> None:
