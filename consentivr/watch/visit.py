@@ -70,8 +70,9 @@ class Visit:
     @property
     def is_known(self) -> bool:
         """Whether its decision is, with its proof where it is a yes: else what is told next may change that."""
-        decision = self.state.decision
-        return self.is_decided and decision is not None and (self.state.durable or decision is not ConsentDecision.GIVEN)
+        if self.state.decision is ConsentDecision.GIVEN and not self.state.durable:
+            return False
+        return self.is_decided and self.state.decision is not None
 
     @property
     def is_being_told(self) -> bool:
