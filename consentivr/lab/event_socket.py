@@ -52,7 +52,8 @@ class SimulatedEventSocket:
         return sum(client.is_known for client in self._clients)
 
     def attach(self, switch: Switch) -> None:
-        """Serve another switch from now on."""
+        """Serve another switch from now on, as the same run of it: whoever watches it goes on."""
+        switch.core_uuid = self._switch.core_uuid
         if self._hear in self._switch.listeners:
             self._switch.listeners.remove(self._hear)
         self._switch = switch

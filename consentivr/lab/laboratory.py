@@ -103,9 +103,7 @@ class Laboratory:
     def use_switch(self, *hosts: str) -> None:
         """Render the dialplan for these hosts and start a switch with it."""
         configuration = self.configuration.changed(service=self.configuration.service.changed(hosts=hosts))
-        core_uuid = self.switch.core_uuid
         self.switch = simulated_switch(configuration, speed=self._speed, observer=self._observer, more=self._more)
-        self.switch.core_uuid = core_uuid  # it is the one that is watched
         self.switch.sockets.append(self.event_socket)
         self.event_socket.attach(self.switch)
 
