@@ -228,8 +228,9 @@ def test_no_descriptor_and_no_memory_stays_behind(configure: Callable[..., Confi
     finally:
         served.end()
     assert after[0] <= descriptors + 1
-    # Caches grow to their bounds meanwhile, by 4.8 MB; after 28,000 calls nothing more comes (docs/performance.md).
-    assert after[1] - resident < 6144, f"{after[1] - resident} kB more over {CALLS - CALLS // 5} calls"
+    # Caches grow to their bounds meanwhile: by 10 MB from 2,000 calls on, and after 28,000 nothing more comes
+    # (docs/performance.md). How much of that falls into these calls differs.
+    assert after[1] - resident < 10_000, f"{after[1] - resident} kB more over {CALLS - CALLS // 5} calls"
     every_visit_is_whole(served.configuration.ledger.location, CALLS)
 
 
