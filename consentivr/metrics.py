@@ -73,3 +73,6 @@ RETENTION_RUNS = Counter("consentivr_retention_runs", "Daily retentions, by what
 # --- the rest --------------------------------------------------------------------------------
 
 HTTP_REFUSED = Counter("consentivr_http_refused", "HTTP requests without a good token")
+CONSOLE_REFUSED = Counter(
+    "consentivr_console_refused", "Requests that the console refused, by what they lacked", ["why"]
+)

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-SERVES = ("postgresql", "timestamps", "voices")
+SERVES = ("console", "postgresql", "timestamps", "voices")
 """The extras of who serves, besides what is always needed."""
 
 

@@ -20,6 +20,7 @@ from consentivr.cli.common import (
     print_json_value,
     print_table,
 )
+from consentivr.cli.console import console
 from consentivr.cli.incidents import incidents
 from consentivr.cli.ledger import ledger
 from consentivr.cli.log import configure_log
@@ -109,6 +110,7 @@ def demo(print_json: bool, config_path: Path | None, keep: Path | None, speed: f
 main.add_command(agents)
 main.add_command(bench)
 main.add_command(check)
+main.add_command(console)
 main.add_command(incidents)
 main.add_command(ledger)
 main.add_command(person)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from consentivr.config import announcing, wording
 from consentivr.config.agents import Agents
+from consentivr.config.console import Console
 from consentivr.config.evidence import LedgerSection, Numbers, Privacy, Recordings, RetentionSection
 from consentivr.config.lines import FurtherLanguage, LineConfiguration, Question, Sounds
 from consentivr.config.queues import QueueConfiguration, Talks
@@ -41,6 +42,7 @@ class Configuration(Section):
     watch: Watch = Field(default_factory=Watch)
     check: Check = Field(default_factory=Check)
     http: Http = Field(default_factory=Http)
+    console: Console = Field(default_factory=Console)
     sounds: Sounds = Field(default_factory=Sounds)
     privacy: Privacy = Field(default_factory=Privacy)
     freeswitch: FreeSwitch = Field(default_factory=FreeSwitch)

@@ -220,6 +220,10 @@ Prefix = Annotated[
     StrictStr, _fitting(r"\+[1-9][0-9]{0,14}", "is not the beginning of an international number, such as +44")
 ]
 HttpUrl = Annotated[StrictStr, _fitting(r"https?://\S*", "must be http://... or https://...")]
+HttpsUrl = Annotated[
+    StrictStr,
+    _fitting(r"https://[a-z0-9.\-]+(:[0-9]{1,5})?", "must be https://HOST or https://HOST:PORT, in small letters"),
+]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 Name = Annotated[
     StrictStr,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from consentivr.core.turn import Turn
+from consentivr.core.turn import ACCESS, Turn
 
-AFTERWARDS = frozenset(
+AFTERWARDS = ACCESS | frozenset(
     {
         Turn.RECORDING_REPAIRED,
         Turn.RECORDING_SEALED,

@@ -72,3 +72,55 @@ class Turn(str, Enum):
     """How a switch is set up is other than it was: evidence ``new``, ``gone``, and all that is found now."""
     TALLIED = "tallied"
     """How far something was counted whose rows are gone, or were written by 0.1.0."""
+
+    # Of the console: who did what there (the access log).
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    """Evidence ``why``, ``times`` (so often since the row before)."""
+    ACCOUNT_CHANGED = "account_changed"
+    """Somebody has other roles from now on; evidence ``account``, ``roles``, ``queues``, ``agent``."""
+    PERSON_LOOKED_FOR = "person_looked_for"
+    """Somebody searched for a number; evidence ``found``, the number of calls, and ``why``."""
+    PERSON_SHOWN = "person_shown"
+    """Somebody saw a call's number and agents; evidence ``why``."""
+    LISTENING_REQUESTED = "listening_requested"
+    """Evidence ``request`` (an identity of its own), ``purpose``."""
+    LISTENING_DECIDED = "listening_decided"
+    """By a second person; evidence ``request``, ``approved``."""
+    GLASS_BROKEN = "glass_broken"
+    """Somebody listens at once and alone; evidence ``request``, ``why``. The works council is told."""
+    RECORDING_PLAYED = "recording_played"
+    """Durable before the first byte; evidence ``request``, ``path``, ``sha256``, ``purpose``, ``agent``."""
+    RECORDING_HEARD = "recording_heard"
+    """Evidence ``request``, ``path``, ``heard_s``."""
+    HANDED_OVER = "handed_over"
+    """A sheet, a letter, a list left the console; evidence ``what``."""
+    INCIDENT_ASSESSED = "incident_assessed"
+    """Evidence ``row`` (its position), ``risk``, ``why`` (GDPR art. 33)."""
+    OBJECTED = "objected"
+    """An agent objects to having been heard; evidence ``request``, ``why``."""
+    TRIAL_BEGUN = "trial_begun"
+    """Two wordings are asked from now on, as was fixed before: evidence ``trial``, ``calls``, ``until``."""
+    TRIAL_ENDED = "trial_ended"
+
+
+ACCESS = frozenset(
+    {
+        Turn.SIGNED_IN,
+        Turn.SIGN_IN_FAILED,
+        Turn.ACCOUNT_CHANGED,
+        Turn.PERSON_LOOKED_FOR,
+        Turn.PERSON_SHOWN,
+        Turn.LISTENING_REQUESTED,
+        Turn.LISTENING_DECIDED,
+        Turn.GLASS_BROKEN,
+        Turn.RECORDING_PLAYED,
+        Turn.RECORDING_HEARD,
+        Turn.HANDED_OVER,
+        Turn.INCIDENT_ASSESSED,
+        Turn.OBJECTED,
+        Turn.TRIAL_BEGUN,
+        Turn.TRIAL_ENDED,
+    }
+)
+"""The access log: each row says ``by`` (the account) and ``role``."""

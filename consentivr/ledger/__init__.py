@@ -1,6 +1,6 @@
 """The append-only store of who decided what, and what followed."""
 
-from consentivr.ledger.entry import NO_CALL, NO_CALLS, REGISTER, CallRef, Entry
+from consentivr.ledger.entry import CONSOLE, NO_CALL, NO_CALLS, REGISTER, CallRef, Entry
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable, NoLedger
 from consentivr.ledger.head import HeadFile, check_head, check_there
 from consentivr.ledger.lease import FileLease, PostgresLease, lease_for
@@ -10,6 +10,7 @@ from consentivr.ledger.store import Ledger
 from consentivr.ledger.writer import LedgerWriter
 
 __all__ = [
+    "CONSOLE",
     "NO_CALL",
     "NO_CALLS",
     "REGISTER",

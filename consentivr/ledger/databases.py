@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ WRITES = {"consentivr_writes": True}
 
 _CHAIN_LOCK = 0x636F6E73
 """PostgreSQL's advisory lock for whoever continues the chain: 'cons' in ASCII."""
+
+LONGEST_READ_S = 10
+"""A statement of a read-only connection is ended after so many seconds."""
 
 Identity = tuple[int, int, int]
 """Of a file: device, inode, number of links."""
@@ -101,11 +105,14 @@ class Database(ABC):
         self.engine.dispose()
 
 
-def open_database(location: str | Path, *, patience_s: float, create: bool) -> Database:
-    """The database at a path or a postgresql:// URL. ``patience_s`` is how long a lock is waited for."""
+def open_database(location: str | Path, *, patience_s: float, create: bool, read_only: bool = False) -> Database:
+    """The database at a path or a postgresql:// URL. ``patience_s`` is how long a lock is waited for.
+
+    ``read_only``: no statement changes anything, and none takes longer than ``LONGEST_READ_S``.
+    """
     if str(location).startswith("postgresql://"):
-        return Postgresql(str(location), patience_s)
-    return Sqlite(Path(location), patience_s, create)
+        return Postgresql(str(location), patience_s, read_only)
+    return Sqlite(Path(location), patience_s, create, read_only)
 
 
 def plain(error: BaseException) -> str:
@@ -119,7 +126,7 @@ def plain(error: BaseException) -> str:
 class Sqlite(Database):
     """A file."""
 
-    def __init__(self, path: Path, patience_s: float, create: bool) -> None:
+    def __init__(self, path: Path, patience_s: float, create: bool, read_only: bool = False) -> None:
         self.name = str(path)
         self._path = path
         if create:
@@ -135,7 +142,7 @@ class Sqlite(Database):
             paramstyle="named",
             connect_args={"timeout": patience_s, "check_same_thread": False},
         )
-        sa.event.listen(self.engine, "connect", _prepare_sqlite)
+        sa.event.listen(self.engine, "connect", _read_only_sqlite if read_only else _prepare_sqlite)
         sa.event.listen(self.engine, "begin", _begin_sqlite)
         self._place: list[Identity | None] | None = None
 
@@ -225,6 +232,19 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.close()
 
 
+def _read_only_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")
+    began = time.monotonic()
+
+    def is_new_statement(_statement: str) -> None:
+        nonlocal began
+        began = time.monotonic()
+
+    connection.set_trace_callback(is_new_statement)
+    connection.set_progress_handler(lambda: time.monotonic() - began > LONGEST_READ_S, 100_000)
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
     """A writer takes its lock first: several processes may continue one chain."""
     options = connection.get_execution_options()
@@ -239,7 +259,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 class Postgresql(Database):
     """A server, or several of which one takes writes. The password comes from libpq's password file."""
 
-    def __init__(self, url: str, patience_s: float) -> None:
+    def __init__(self, url: str, patience_s: float, read_only: bool = False) -> None:
         try:
             import psycopg
             from psycopg import conninfo
@@ -255,6 +275,8 @@ class Postgresql(Database):
             f"-c lock_timeout={int(patience_s * 1000)} -c synchronous_commit=on "
             "-c idle_in_transaction_session_timeout=60000 -c cursor_tuple_fraction=1"  # answers are read to their end
         )
+        if read_only:
+            settings += f" -c default_transaction_read_only=on -c statement_timeout={LONGEST_READ_S}s"
         self._connect_with: dict[str, Any] = {
             # A node that is gone is given up within seconds, and a standby is no place to write to.
             "connect_timeout": 3,
@@ -262,7 +284,7 @@ class Postgresql(Database):
             "keepalives_interval": 2,
             "keepalives_count": 2,
             "tcp_user_timeout": 5000,
-            "target_session_attrs": "read-write",
+            "target_session_attrs": "any" if read_only else "read-write",
             "application_name": "consentivr",
             **given,
             "options": f"{settings} {given.get('options', '')}".strip(),

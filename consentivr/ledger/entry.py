@@ -23,7 +23,14 @@ NO_CALL = "-"
 """Stands for the channel in rows of no call, kept for ever: receipts for erased rows, stray files, wordings."""
 
 
-NO_CALLS = {REGISTER: "the agents' register", NO_CALL: "receipts, which are kept for ever"}
+CONSOLE = "console"
+"""Stands for the channel in rows of the access log that are about no call."""
+
+NO_CALLS = {
+    REGISTER: "the agents' register",
+    NO_CALL: "receipts, which are kept for ever",
+    CONSOLE: "the access log",
+}
 """What stands for a channel in rows that are no call's: neither held, nor anybody's to be erased."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -16,18 +16,25 @@ from consentivr.ledger.schema import SCHEMA
 class Opened:
     """An open ledger: a path, or a postgresql:// URL.
 
-    ``patience_s`` is how many seconds a lock is waited for. Raises LedgerError with a remedy when it cannot be opened.
+    ``patience_s`` is how many seconds a lock is waited for. ``read_only`` goes with ``create=False``: no statement
+    changes anything. Raises LedgerError with a remedy when it cannot be opened.
     """
 
     country: str | None = None
     """Where calls come in (ISO 3166): tells which spellings of a number are one person's."""
 
     def __init__(
-        self, location: str | Path, *, create: bool = True, patience_s: float = 0.25, any_schema: bool = False
+        self,
+        location: str | Path,
+        *,
+        create: bool = True,
+        patience_s: float = 0.25,
+        any_schema: bool = False,
+        read_only: bool = False,
     ) -> None:
         self.location = location
         try:
-            self.database = open_database(location, patience_s=patience_s, create=create)
+            self.database = open_database(location, patience_s=patience_s, create=create, read_only=read_only)
             self.name = self.database.name
             if not create and not self.database.exists():
                 raise NoLedger(

@@ -1,0 +1,12 @@
+"""The console: pages for supervisors, data protection officers, works councils, agents and administrators.
+
+A process of its own with native threads: it shares the ledger with ``serve`` and nothing else. It reads through
+read-only connections; what it writes are rows, durable before what they tell of is shown.
+"""
+
+from consentivr.console.application import application
+from consentivr.console.books import Books
+from consentivr.console.server import Server
+from consentivr.console.settings import Settings
+
+__all__ = ["Books", "Server", "Settings", "application"]

@@ -1,0 +1,30 @@
+"""Rows of the access log: durable before what they tell of is shown or done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+
+from consentivr.console.books import Books
+from consentivr.core.roles import Account, Role
+from consentivr.core.turn import Turn
+from consentivr.ledger import CONSOLE, CallRef, Entry
+
+NO_CALL_AT_ALL = CallRef(CONSOLE, None, "", "", "")
+
+
+def row(account: Account, turn: Turn, about: CallRef | None = None, **evidence: Any) -> Entry:
+    """Who did what. ``about`` is the call; without, the row is about none. No number goes into it."""
+    said = {"by": account.name, "role": said_roles(account), **evidence}
+    return (about or NO_CALL_AT_ALL).row(turn, {name: value for name, value in said.items() if value is not None})
+
+
+def note(books: Books, turn: Turn, about: CallRef | None = None, **evidence: Any) -> None:
+    """A row of whoever is signed in, durable when this returns. Raises LedgerError: show nothing then."""
+    books.append([row(g.session.account, turn, about, **evidence)])
+
+
+def said_roles(account: Account) -> str:
+    """As rows have them."""
+    return "+".join(role.value for role in Role if role in account.roles)

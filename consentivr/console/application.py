@@ -1,0 +1,113 @@
+"""The console's WSGI application: screens, each in a file of its own, behind one guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+from flask import Flask, Response, g, make_response, redirect, render_template, request
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from consentivr.console import calls, signin
+from consentivr.console.accounts import Accounts
+from consentivr.console.books import Books
+from consentivr.console.guard import guard, needs
+from consentivr.console.sessions import Sessions
+from consentivr.console.settings import Settings
+from consentivr.console.words import LANGUAGES, WORDS
+from consentivr.core.roles import Right
+from consentivr.ledger import LedgerError
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024
+
+MENU: Sequence[tuple[str, str, Sequence[Right]]] = (("calls", "/calls", (Right.SEE_CALLS,)),)
+"""Each page's word, its address, and the rights of which one leads there."""
+
+
+def application(settings: Settings, books: Books) -> Flask:
+    """Everything that browsers are served. Raises TypeError when a view does not say which right it needs."""
+    app = Flask("consentivr.console")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    zone = ZoneInfo(settings.time_zone)
+    sessions = Sessions(settings.session_minutes * 60)
+    accounts = Accounts(settings.accounts_file)
+
+    app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
+    app.register_blueprint(calls.blueprint(settings, books))
+
+    @app.template_filter("moment")
+    def moment(value: datetime | None) -> str:
+        return "" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+    @app.context_processor
+    def around() -> dict[str, object]:
+        language = spoken()
+        session = g.get("session")
+        menu = [
+            (word, address)
+            for word, address, rights in MENU
+            if session is not None and any(map(session.account.may, rights))
+        ]
+        return {
+            "say": WORDS[language].__getitem__,
+            "language": language,
+            "session": session,
+            "menu": menu,
+            "may": (lambda right: session is not None and session.account.may(Right(right))),
+            "form_token": session.form_token if session else "",
+            "time_zone": settings.time_zone,
+        }
+
+    @app.get("/")
+    @needs(Right.SEE_TODAY)
+    def first() -> AnyResponse:
+        return redirect(next(address for _, address, rights in MENU if any(map(g.session.account.may, rights))))
+
+    @app.post("/language")
+    @needs(Right.SEE_TODAY)
+    def change_language() -> AnyResponse:
+        response = redirect(signin.inside(request.form.get("to", "/")), 303)
+        chosen = request.form.get("language")
+        if chosen in LANGUAGES:
+            response.set_cookie("language", chosen, max_age=365 * 86400, secure=True, httponly=True, samesite="Strict")
+        return response
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        code = error.code or 500
+        word = f"frame.refused_{error.description}"
+        if word not in WORDS["en"]:
+            word = "frame.not_found" if code == 404 else "frame.too_many" if code == 429 else "frame.refused"
+        return told(word, code)
+
+    @app.errorhandler(LedgerError)
+    def no_ledger(error: LedgerError) -> Response:
+        log.error("the console cannot use the ledger", why=str(error))
+        return told("frame.no_ledger", 503)
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.exception("the console failed", endpoint=request.endpoint)
+        return told("frame.failed", 500)
+
+    def told(word: str, code: int) -> Response:
+        if request.path.endswith(".json"):
+            return make_response({"error": WORDS["en"][word]}, code)
+        return make_response(render_template("told.html", word=word), code)
+
+    guard(app, settings, sessions)
+    return app
+
+
+def spoken() -> str:
+    """The language of this page: chosen before, else the browser's."""
+    chosen = request.cookies.get("language")
+    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]

@@ -1,0 +1,113 @@
+"""What every request passes: a host that we are, somebody who is signed in, a right, and a form that we made."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import structlog
+from flask import Flask, Response, abort, g, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from consentivr import metrics
+from consentivr.console.sessions import Sessions
+from consentivr.console.settings import Settings
+from consentivr.core.roles import Right
+
+log = structlog.get_logger(__name__)
+
+COOKIE = "__Host-consentivr"
+"""Only over TLS (or loopback), for this host alone, for the whole of it."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Strict-Transport-Security": "max-age=63072000",
+}
+"""As Mozilla's guidance for the web wants them."""
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a view is for. ``right`` None: everybody, signed in or not. ``again``: the password a moment ago."""
+
+    right: Right | None
+    again: bool = False
+
+
+def needs(right: Right | None, *, again: bool = False) -> Callable[[View], View]:
+    """Every view says so; one that does not lets the application not start."""
+
+    def mark(view: View) -> View:
+        view.needs = Needs(right, again)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def guard(app: Flask, settings: Settings, sessions: Sessions) -> None:
+    """Put it before every view of the application, which is complete."""
+    app.view_functions["static"] = needs(None)(app.view_functions["static"])
+    wanted: dict[str, Needs] = {}
+    for endpoint, view in app.view_functions.items():
+        if not hasattr(view, "needs"):
+            raise TypeError(f"the view {endpoint} does not say which right it needs")
+        wanted[endpoint] = view.needs
+
+    def refuse(status: int, why: str) -> None:
+        metrics.CONSOLE_REFUSED.labels(why).inc()
+        abort(status, why)
+
+    @app.before_request
+    def pass_or_not() -> AnyResponse | None:
+        g.began = time.monotonic()
+        g.session = None
+        if request.host not in settings.hosts:
+            refuse(421, "host")
+        need = wanted.get(request.endpoint or "")
+        if need is None:
+            # Nobody learns without a session which addresses there are.
+            need = Needs(Right.SEE_TODAY)
+        g.session = sessions.of(request.cookies.get(COOKIE, ""))
+        if need.right is None and request.method in ("GET", "HEAD"):
+            return None
+        if g.session is None and need.right is not None:
+            metrics.CONSOLE_REFUSED.labels("session").inc()
+            if request.method in ("GET", "HEAD") and not request.path.endswith((".json", ".csv")):
+                return redirect("/sign-in?" + urlencode({"to": request.full_path.rstrip("?")}))
+            abort(401, "session")
+        if request.method not in ("GET", "HEAD") and not _is_our_form(request.endpoint):
+            refuse(403, "form")
+        if need.right is not None and not g.session.account.may(need.right):
+            refuse(403, "right")
+        if need.again and not g.session.is_proven:
+            back = request.full_path.rstrip("?") if request.method == "GET" else request.headers.get("Referer", "/")
+            return redirect("/again?" + urlencode({"to": back}), 303)
+        return None
+
+    def _is_our_form(endpoint: str | None) -> bool:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return False
+        if g.session is None:  # signing in: nobody's form, but from our own page
+            return request.headers.get("Origin", f"//{request.host}").partition("//")[2] == request.host
+        shown = request.headers.get("X-Form-Token") or request.form.get("form_token", "")
+        return hmac.compare_digest(shown.encode(), g.session.form_token.encode())
+
+    @app.after_request
+    def never_kept(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            response.headers["Cache-Control"] = "no-store"
+        return response

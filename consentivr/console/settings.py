@@ -1,0 +1,29 @@
+"""What the console is told about the house, by whoever builds it; it reads no configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consentivr.recordings import Places
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``hosts``: the names under which browsers reach us, as in the header Host; every other one is refused.
+
+    ``session_minutes``: after so long without a request somebody is signed out. ``purposes``: for which recordings may
+    be heard, of the works agreement. ``time_zone``: of the times that people read.
+    """
+
+    hosts: frozenset[str]
+    accounts_file: Path
+    places: Places
+    country: str | None = None
+    session_minutes: int = 30
+    purposes: Sequence[str] = ()
+    time_zone: str = "UTC"
+    queues: Sequence[str] = ()
+    """As mod_callcenter names them."""
+    lines: Sequence[str] = ()

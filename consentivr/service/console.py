@@ -1,0 +1,54 @@
+"""The console, built from the configuration."""
+
+from __future__ import annotations
+
+from consentivr.config import Configuration
+from consentivr.console import Books, Server, Settings, application
+from consentivr.ledger import Ledger
+from consentivr.ledger.searching import Searching
+from consentivr.service.build import CannotServe, open_ledger, places
+
+PATIENCE_S = 5.0
+"""A lock is waited for so long; 'serve' holds none for longer than a commit takes."""
+
+
+def settings(configuration: Configuration) -> Settings:
+    """What the console is told of the configuration."""
+    console = configuration.console
+    return Settings(
+        hosts=console.hosts,
+        accounts_file=console.accounts_file,
+        places=places(configuration),
+        country=configuration.numbers.country,
+        session_minutes=console.session_minutes,
+        purposes=console.purposes,
+        time_zone=str(configuration.privacy.time_zone),
+        queues=[queue.name for queue in configuration.queues.values()],
+        lines=list(configuration.lines),
+    )
+
+
+def books(configuration: Configuration) -> Books:
+    """The ledger for the console; nothing is opened yet."""
+
+    def read() -> Searching:
+        book = Searching(configuration.ledger.location, create=False, patience_s=PATIENCE_S, read_only=True)
+        book.country = configuration.numbers.country
+        return book
+
+    def write() -> Ledger:
+        return open_ledger(configuration, signs=True)
+
+    return Books(read, write)
+
+
+def server(configuration: Configuration) -> tuple[Server, Books]:
+    """What serves the pages, not started yet. Raises CannotServe with what to do."""
+    console = configuration.console
+    listen = console.socket or console.listen
+    if listen is None:
+        raise CannotServe("nothing says where the pages are: set console.listen or console.socket, and console.address")
+    shelf = books(configuration)
+    pair = (console.certificate, console.certificate_key)
+    certificate = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
+    return Server(application(settings(configuration), shelf), listen, certificate), shelf
