@@ -29,6 +29,9 @@ PARTS = ("nothing", "reload", "restart", "kill")
 LASTS_S = 8.0
 """So long after the answer a caller hangs up."""
 
+HEARS_S = 1.0
+"""So long a caller hears the question, then presses: late enough to count, however late the question came."""
+
 AGENTS = 12
 """Few, so that the switches are not what is measured: most callers wait in the queue until they hang up."""
 
@@ -74,7 +77,7 @@ def _part(stage: Stage, part: str, rate: float) -> list[Figure]:
     happens = gevent.spawn(_beside_calls, WHAT_HAPPENS[part], stage)
     number = 0
     while not happens.ready():
-        gevent.spawn(stage.call, LINE, f"+4930{number:07d}", LASTS_S, KEYS[number % 3])
+        gevent.spawn(callers.call, f"+4930{number:07d}")
         number += 1
         gevent.sleep(1 / rate)
     happens.get()
@@ -137,9 +140,16 @@ class Callers:
 
     def __init__(self, stage: Stage) -> None:
         self.seen: dict[str, Caller] = {}
+        self._stage = stage
+        self._legs: dict[str, str] = {}
+        """Of a number, on the switch outside."""
         self._connection = InboundConnection((ADDRESS, stage.switch.event_socket_port), Login(stage.switch.password))
         self._connection.connect("event json CHANNEL_CREATE CHANNEL_EXECUTE")
         self._greenlet = gevent.spawn(self._hear)
+
+    def call(self, number: str) -> None:
+        """One more, who presses a key when the question has been heard for a while."""
+        self._legs[number] = self._stage.call(LINE, number, LASTS_S, key="")
 
     def stop(self) -> None:
         """Hear no more."""
@@ -164,6 +174,8 @@ class Callers:
             self.seen[leg].queued = True
         elif event.get("Application") == "playback" and self.seen[leg].greeted is None:
             self.seen[leg].greeted = at
+        elif event.get("Application") == "play_and_get_digits" and (key := self.seen[leg].key):
+            gevent.spawn_later(HEARS_S, self._stage.outside.press, self._legs[number], key)
 
 
 def _rows(stage: Stage) -> dict[str, list[Entry]]:
