@@ -195,7 +195,7 @@ class Adopting:
                     self._learn(known, channel, rows.get(channel.visit, ()))
                 self._following.refresh({leg})
             else:
-                self.begin(channel, queue, member, (rows or {}).get(channel.visit, []), why=None)
+                self.begin(channel, queue, member, None if rows is None else rows.get(channel.visit, []), why=None)
             if rows is None:
                 self._following.beside(self._read_again, channel, seconds=AGAIN_SECONDS)
             self._tell_kept(leg)
@@ -233,9 +233,13 @@ class Adopting:
         for kept in self._kept.pop(leg, ()):
             kept()
 
-    def begin(self, channel: Channel, queue: str, member: str | None, rows: list[Entry], why: str | None) -> Visit:
-        """Follow a visit whose rows are known; ``why`` it had to be taken up late, if so."""
-        following = self._following
+    def begin(
+        self, channel: Channel, queue: str, member: str | None, known: list[Entry] | None, why: str | None
+    ) -> Visit:
+        """Follow a visit whose rows are ``known``, None while they cannot be read; ``why`` it had to be taken up late,
+        if so.
+        """
+        following, rows = self._following, known or []
         began = rows[0].at if rows else datetime.now(timezone.utc)
         house = following.house_at(began.timestamp())
         line = house.lines.get(channel.line)
@@ -257,7 +261,7 @@ class Adopting:
             if row.turn == Turn.AGENT_ANSWERED and row.evidence.get("agent"):
                 agreed = bool(row.evidence.get("agent_agreed"))
                 following.people.agent_noted(row.evidence["agent_uuid"], row.evidence["agent"], row.queue, agreed)
-        if why is None and not told.arrived and not following.ledger.is_behind(channel.visit):
+        if known is not None and why is None and not told.arrived and not following.ledger.is_behind(channel.visit):
             why = "no row says that it arrived"  # were we to die now as well, the next one finds the visit by this row
         if why is not None:
             adopted = Adopted(why, *following.switch_name)

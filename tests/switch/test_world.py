@@ -249,8 +249,7 @@ def test_intercept(world: World) -> None:
 def test_conference(world: World, recorded: bool) -> None:
     call = talk(world)
     world.conference(call, recorded=recorded)
-    gevent.sleep(0.5)
-    assert world.heard_by(call.phone) == {"1001"}
+    eventually(lambda: world.heard_by(call.phone) == {"1001"})
     files = [path for path in world.elsewhere if "conference" in path.name]
     assert bool(files) is recorded
 

@@ -286,6 +286,21 @@ def test_who_has_agreed_by_the_channels_word_alone_is_not_recorded(desk: Desk, d
     assert desk.incidents[0][0] == "forbidden_recording"
 
 
+def test_of_rows_that_cannot_be_read_nothing_is_said(desk: Desk) -> None:
+    """Seen under load: 'no row says that it arrived', of a visit whose rows only came too late."""
+    desk.ledger.entries += rows(GIVEN)
+    desk.has(CALLER, variables=desk.calls())
+    desk.ledger.down = True
+    desk.following.adopting.take_up(Channel(CALLER, desk.calls().get), QUEUE, "a member")
+    desk.passes(0.1)
+    visit = desk.following.visits[CALLER]
+    assert (visit.state.durable, desk.ledger.turns()) == (False, ["arrived", "decision"])
+    desk.ledger.down = False
+    desk.passes(3)
+    assert (visit.state.decision, visit.state.durable) == (ConsentDecision.GIVEN, True)
+    assert not desk.ledger.said("adopted")
+
+
 def test_who_was_followed_before_the_decision_is_judged_when_it_is_read(desk: Desk) -> None:
     """The recorder begins with the talk, before the row was looked for."""
     visit = desk.follows(decision=None)
