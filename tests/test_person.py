@@ -180,6 +180,40 @@ def test_the_letter_of_a_call_recorded_by_law(ledger: Ledger, folder: Path) -> N
     assert "WpHG § 83; Art. 6 Abs. 1 lit. c DSGVO" in text
 
 
+# --- erased, and seen before -----------------------------------------------------------------
+
+
+def test_what_would_be_erased_is_what_is(ledger: Ledger, folder: Path) -> None:
+    """Also where one visit on hold keeps the number of another, a file is gone, and one is out of reach."""
+    paths = [conversation(ledger, folder, number) for number in range(4)]
+    custody.hold(ledger, VISITS[1], "lawsuit")
+    about = CallRef(UUIDS[1], VISITS[9], "support", QUEUE, "permanent_opt_out")
+    ledger.append([row_of(about, "decision", {"decision": "refused", "reason": "objection_key"}, AT)])
+    paths[2].unlink()
+    elsewhere = folder.parent / "elsewhere.wav"
+    elsewhere.write_bytes(b"RIFF")
+    third = CallRef(UUIDS[3], VISITS[3], "support", QUEUE, "permanent_opt_out")
+    ledger.append([row_of(third, "recording_started", {"path": str(elsewhere)}, AT)])
+    would = custody.would_erase(ledger, Places(folder), UUIDS[:4])
+    assert all(path.exists() for path in (paths[0], paths[1], paths[3])), "nothing was done"
+    assert ledger.channels_of(NUMBER) == UUIDS[:4]
+    done = custody.erase_calls(ledger, Places(folder), UUIDS[:4], "request")
+    assert done == would
+    assert (done.calls, done.recordings, done.gone, done.held) == (3, 2, 1, [VISITS[1]])
+    assert [call.number for call in done.becomes if call.call.call == VISITS[9]] == [False]
+    assert list(done.left) == [VISITS[3]]
+
+
+def test_what_would_be_taken_back_is_what_is(ledger: Ledger, folder: Path) -> None:
+    paths = [conversation(ledger, folder, number) for number in range(3)]
+    custody.hold(ledger, VISITS[1], "lawsuit")
+    found = custody.to_take_back(ledger, UUIDS[:3])
+    would = custody.would_withdraw(ledger, Places(folder), found.calls, kept_because={})
+    assert all(path.exists() for path in paths)
+    how = (Reason.BY_LETTER, "signature", date(2026, 11, 5))
+    assert custody.withdraw(ledger, Places(folder), found.calls, *how, kept_because={}) == would
+
+
 # --- a yes taken back ------------------------------------------------------------------------
 
 
@@ -322,9 +356,12 @@ def test_a_confirmation_names_what_is_still_there(tmp_path: Path) -> None:
         conversation(ledger, folder, 1)
         calls = [summarize(rows) for rows in ledger.rows_of(UUIDS[:2])]
     second = replace(calls[1], channel_uuid=UUIDS[0], visit=VISITS[2])
-    said = Confirmation(
-        NUMBER, None, CONTROLLER, "en", [*calls, second], held=[VISITS[2]], left={VISITS[1]: [True], VISITS[0]: [False]}
-    ).render("txt")
+    became = [
+        custody.ErasedCall(calls[0], number=False, held=False, left={"a.wav": "Permission denied"}),
+        custody.ErasedCall(calls[1], number=True, held=False, left={"b.wav": "call x names it, and is on legal hold"}),
+        custody.ErasedCall(second, number=False, held=True),
+    ]
+    said = Confirmation(NUMBER, None, CONTROLLER, "en", became).render("txt")
     text = " ".join(said.split())
     assert "your number: it belongs to this call and to another" in text
     assert "a recording that also belongs to another call" in text
@@ -374,7 +411,7 @@ def test_what_another_queue_recorded_by_law_stays(ledger: Ledger, folder: Path) 
         return summarize(rows)
 
     done = custody.withdraw(ledger, Places(folder), [call()], Reason.BY_MAIL, "x", date(2026, 11, 5), kept_because={})
-    assert (done.erased, done.kept, done.left) == ([str(path)], [str(lawful)], {})
+    assert (done.erased, list(done.kept), done.left) == ([str(path)], [str(lawful)], {})
     assert not path.exists()
     assert [recording.path for recording in call().audio] == [str(lawful)]
     assert call().to_erase == ()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -18,20 +14,15 @@ from consentivr.cli.common import CONFIG, FILE, Refused, load_configuration, not
 from consentivr.cli.ledger.forgetting import erase_now
 from consentivr.cli.ledger.handing_over import new_file, say_left_out, signs
 from consentivr.config import Configuration
-from consentivr.core.consent import Reason
-from consentivr.core.evidence import CallSummary, summarize
-from consentivr.core.turn import Turn
-from consentivr.custody import ErasedPerson, is_held
-from consentivr.disclosure import LANGUAGES, Confirmation, Letter, hand_over
-from consentivr.files import read_secret
-from consentivr.ledger import Entry, Ledger, Search
+from consentivr.core.evidence import CallSummary
+from consentivr.custody import WAYS, ErasedCall, ErasedPerson, Withdrawal
+from consentivr.disclosure import LANGUAGES, Confirmation, Letter
+from consentivr.ledger import Ledger
 from consentivr.numbers import is_withheld
 
 LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), default="de", show_default=True)
 TO = click.option("--to", multiple=True, metavar="LINE", help="A line of the person's name and address; several times.")
 YES = click.option("--yes", is_flag=True, help="Do it. Without: show what would be done.")
-
-_HOW = {"letter": Reason.BY_LETTER, "mail": Reason.BY_MAIL, "word": Reason.BY_WORD}
 
 
 @click.group()
@@ -86,18 +77,14 @@ def export_(number: str, config_path: Path, language: str, to: tuple[str, ...], 
     The data verify on their own: 'ledger verify --export FILE'. Recordings hold other people's voices too: look at what
     you hand over (art. 15(4)).
     """
-    from consentivr.service import build
-
     configuration = load_configuration(config_path)
     with opened(configuration, signs=signs(configuration)) as book:
         letter = _letter(configuration, book, number, language, to, enclosed=True)
         if not letter.calls:
             nothing("there is nothing to hand over: 'report' writes the letter that says so")
-        letters = {"letter.html": letter.render("html"), "letter.txt": letter.render("txt")}
         book.sign()
-        places = build.places(configuration)
         with new_file(out) as file:
-            done = hand_over(book, Search(caller=number), "json", file, places, audio=True, letters=letters)
+            done = letter.write_archive(file)
     click.echo(f"{len(letter.calls)} call(s), {done.recordings} recording(s): {out}")
     say_left_out(done)
 
@@ -119,6 +106,7 @@ def erase(
     The letter says what is gone, and what is left and why (art. 12(3), 12(4)). Only now can it be written: afterwards
     nobody finds these calls by the number.
     """
+    from consentivr import custody
     from consentivr.service import build
 
     if out is not None and not yes:
@@ -127,27 +115,25 @@ def erase(
     configuration = load_configuration(config_path)
     with opened(configuration, signs=yes) as book:
         controller = None if out is None else build.controller(configuration)
-        calls = [call for call, _ in _calls(book, number)]
+        channels = book.channels_of(number)
         if not yes:
-            if not calls:
+            if not channels:
                 nothing("nothing to erase")
-            _preview(calls, [_erasing(call) for call in calls])
+            would = custody.would_erase(book, build.places(configuration), channels).becomes
+            _preview([erased.call for erased in would], [_erasing(erased) for erased in would])
             click.echo("Nothing was erased: '--yes' does it.")
             return
         if out is None or form is None or controller is None:
-            good = _erase(book, configuration, calls, why)[1]
+            good = _erase(book, configuration, channels, why)[1]
         else:
             with new_file(out) as file:
-                done, good = _erase(book, configuration, calls, why)
-                left = {call: [is_held(said) for said in files.values()] for call, files in done.left.items()}
-                letter = Confirmation(
-                    number, book.country, controller, language, calls, held=done.held, left=left, to=to
-                )
+                done, good = _erase(book, configuration, channels, why)
+                letter = Confirmation(number, book.country, controller, language, done.becomes, to=to)
                 file.write(letter.render(form).encode())
             click.echo(f"written: {out}; it holds the number: send it, and keep no copy longer than you must prove it")
             if controller.recipients:
                 click.echo(f"tell those who got data of it (art. 19): {'; '.join(controller.recipients)}")
-    if not good or (out is None and not calls):
+    if not good or (out is None and not channels):
         sys.exit(1)
 
 
@@ -157,29 +143,30 @@ def _form_of(out: Path) -> Literal["html", "txt"]:
     return "txt" if out.suffix == ".txt" else "html"
 
 
-def _erase(
-    book: Ledger, configuration: Configuration, calls: Sequence[CallSummary], why: str
-) -> tuple[ErasedPerson, bool]:
+def _erase(book: Ledger, configuration: Configuration, channels: Sequence[str], why: str) -> tuple[ErasedPerson, bool]:
     """What was done, and whether nothing is left to be done."""
-    if not calls:
+    if not channels:
         # An erasure that was killed has left what it erased in the database's files.
         left = book.overwrite_freed()
         click.echo(left or "nothing to erase; what was erased before is overwritten", err=True)
         return ErasedPerson(), left is None
-    channels = list(dict.fromkeys(call.channel_uuid for call in calls))
     done, overwritten = erase_now(book, configuration, channels, why)
     return done, done.is_complete and overwritten
 
 
-def _erasing(call: CallSummary) -> str:
-    if call.held:
+def _erasing(erased: ErasedCall) -> str:
+    if erased.held:
         return "kept, with the number: legal hold (art. 17(3)(e))"
-    return f"number and {len(call.audio)} recording(s) erased" if call.audio else "number erased"
+    count = erased.recordings + erased.gone
+    gone = (["number"] if erased.number else []) + ([f"{count} recording(s)"] if count else [])
+    stays = [] if erased.number else ["number kept: another visit of this channel is on legal hold"]
+    stays += [f"left: {shown(path)}: {shown(why)}" for path, why in erased.left.items()]
+    return "; ".join([f"{' and '.join(gone)} erased" if gone else "nothing erased", *stays])
 
 
 @person.command("withdraw")
 @CONFIG
-@click.option("--by", "how", type=click.Choice(list(_HOW)), required=True, help="How the person said it.")
+@click.option("--by", "how", type=click.Choice(list(WAYS)), required=True, help="How the person said it.")
 @click.option("--identity", required=True, help="How you made sure who said it; goes into the rows, no personal data.")
 @click.option("--on", "day", type=click.DateTime(formats=["%Y-%m-%d"]), help="When it reached you.  [default: today]")
 @YES
@@ -191,31 +178,30 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
     """
     from consentivr import custody
     from consentivr.service import build
+    from consentivr.service.wishing import wish
 
     if not identity.strip():
         raise Refused("--identity must say how you made sure who said it")
     configuration = load_configuration(config_path)
-    kept = {queue.name: why for queue in configuration.queues.values() if (why := queue.recording.kept_because)}
+    kept, places = build.kept_because(configuration), build.places(configuration)
     with opened(configuration, signs=True) as book:
-        calls = _calls(book, number)
-        given = [(call, rows) for call, rows in calls if call.decision == "given"]
-        live = [call for call, rows in given if _is_under_way(rows)]
-        half_done = [call for call, _ in calls if call.decision == "withdrawn" and call.to_erase]
-        over = [call for call, _ in calls if call in half_done or (call.decision == "given" and call not in live)]
-        if not given and not half_done:
+        found = custody.to_take_back(book, book.channels_of(number))
+        live = {call.call: call for call in found.live}
+        if not found.calls:
             nothing("there is no yes to take back")
         if not yes:
-            _preview([*over, *live], [_withdrawing(call, kept, live) for call in [*over, *live]])
+            would = custody.would_withdraw(book, places, found.calls, kept_because=kept)
+            _preview(found.calls, [_withdrawing(call, would, live) for call in found.calls])
             click.echo("Nothing was taken back: '--yes' does it.")
             return
-        unreached = {call.call: said for call in live if (said := _stop(configuration, call.channel_uuid)) is not None}
-        stopped = [call for call in live if call.call not in unreached]
+        unreached = custody.stop_live(found.live, lambda channel: wish(configuration, channel, "withdraw"))
+        stopped = [call for name, call in live.items() if name not in unreached]
         on = (day or datetime.now().astimezone()).date()
         done = custody.withdraw(
             book,
-            build.places(configuration),
-            [*over, *stopped],
-            _HOW[how],
+            places,
+            [*found.over, *stopped],
+            custody.WAYS[how],
             identity.strip(),
             on,
             kept_because=kept,
@@ -223,8 +209,8 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
         )
         left = book.overwrite_freed() if done.erased else None
     click.echo(f"taken back: {len(done.calls)} call(s), {len(done.erased)} recording(s) erased")
-    for path in done.kept:
-        click.echo(f"kept: {shown(path)}: recorded by law, whatever was agreed to")
+    for path, why in done.kept.items():
+        click.echo(f"kept: {shown(path)}: {shown(why)}")
     for path, why in done.left.items():
         click.echo(f"left: {shown(path)}: {shown(why)}", err=True)
     for call_name, why in unreached.items():
@@ -239,46 +225,17 @@ def withdraw(number: str, config_path: Path, how: str, identity: str, day: datet
         sys.exit(1)
 
 
-def _withdrawing(call: CallSummary, kept: Mapping[str, str], live: Sequence[CallSummary]) -> str:
+def _withdrawing(call: CallSummary, would: Withdrawal, live: Collection[str]) -> str:
     said = "taken back" if call.decision == "given" else "taken back already"
-    if call in live:
+    if call.call in live:
         said = "under way: stopped, and " + said
-    if call.queue in kept and call.audio:
-        return f"{said}; {len(call.audio)} recording(s) kept: {kept[call.queue]}"
-    if call.audio and call.held:
-        return f"{said}; {len(call.audio)} recording(s) kept: legal hold (art. 17(3)(e))"
-    return f"{said}; {len(call.audio)} recording(s) erased" if call.audio else said
-
-
-def _is_under_way(rows: Sequence[Entry]) -> bool:
-    """As far as the ledger knows. What 0.1.0 wrote names no visit, and is over."""
-    return rows[-1].visit is not None and not any(row.turn == Turn.CALL_ENDED for row in rows)
-
-
-def _stop(configuration: Configuration, channel_uuid: str) -> str | None:
-    """Let ``serve`` withdraw a call under way; None when it was seen to record no more, else why not."""
-    http = configuration.http
-    if http.listen is None or http.token_file is None:
-        return "'serve' cannot be told without http.listen and http.token_file"
-    wish = json.dumps({"wish": "withdraw"}).encode()
-    url = f"http://{http.listen}/v1/calls/{urllib.parse.quote(channel_uuid)}/recording"
-    try:
-        headers = {
-            "Authorization": f"Bearer {read_secret(http.token_file)}",
-            "Content-Type": "application/json",
-        }
-        asked = urllib.request.Request(url, wish, headers)
-        with urllib.request.urlopen(asked, timeout=10):  # noqa: S310
-            return None
-    except urllib.error.HTTPError as error:
-        said = {404: "'serve' does not follow it (any more)", 504: "the switch has not confirmed that it stopped"}
-        return said.get(error.code, f"'serve' answers {error.code}")
-    except OSError as error:
-        return f"'serve' cannot be reached: {getattr(error, 'reason', error)}"
-
-
-def _calls(book: Ledger, number: str) -> list[tuple[CallSummary, list[Entry]]]:
-    return [(summarize(rows), rows) for rows in book.rows_of(book.channels_of(number))]
+    paths = [recording.path for recording in call.audio]
+    if erased := sum(path in would.erased for path in paths):
+        said += f"; {erased} recording(s) erased"
+    for path in paths:
+        if why := would.kept.get(path) or would.left.get(path):
+            said += f"; 1 recording(s) kept: {why}"
+    return said
 
 
 def _preview(calls: Sequence[CallSummary], becomes: Sequence[str]) -> None:

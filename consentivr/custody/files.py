@@ -75,11 +75,9 @@ def erase_files(
                     done.left[place] = "it is there"
                 else:
                     done.gone.append(recording)
-            elif dry_run:
-                places.file_of(place)
-                done.erased.append(recording)
             else:
-                (done.erased if places.erase(place) else done.gone).append(recording)
+                erase = places.would_erase if dry_run else places.erase
+                (done.erased if erase(place) else done.gone).append(recording)
         except (OSError, ValueError) as error:
             done.left[place] = getattr(error, "strerror", None) or str(error)
     return done

@@ -7,6 +7,7 @@ from pathlib import Path
 from consentivr.core.evidence import CallSummary, summarize
 from consentivr.core.turn import Turn
 from consentivr.ledger import Ledger, Search
+from consentivr.ledger.searching import Searching
 
 
 def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
@@ -25,7 +26,7 @@ def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
 class Holds:
     """The calls on legal hold and their files: what a held call names is not erased for another one's sake."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Searching) -> None:
         self._holders: dict[Path, str] = {}
         self.channels: set[str] = set()
         """Of which something is held."""

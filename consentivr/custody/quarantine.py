@@ -14,6 +14,7 @@ from consentivr.core.turn import Turn
 from consentivr.custody.holds import Holds
 from consentivr.custody.sealing import seal
 from consentivr.ledger import NO_CALL, CallRef, Ledger, Search
+from consentivr.ledger.searching import Searching
 from consentivr.recordings import QUARANTINE, Elsewhere, Places, recording_path
 
 NOT_ROWED = "no row names it"
@@ -43,7 +44,7 @@ class Quarantined:
         return self.about.visit or self.about.channel_uuid
 
 
-def quarantined(ledger: Ledger, places: Places) -> list[Quarantined]:
+def quarantined(ledger: Searching, places: Places) -> list[Quarantined]:
     """Every file that lies in quarantine, oldest first. Raises LedgerError."""
     root = places.folder / QUARANTINE
     found = {}

@@ -14,8 +14,9 @@ from typing import IO, TextIO
 
 from consentivr.core.evidence import Recording, summarize
 from consentivr.disclosure.vcon import vcon
-from consentivr.ledger import Ledger, Search, jws
+from consentivr.ledger import Search, jws
 from consentivr.ledger.export import IN_ARCHIVE, RECORDINGS, write_csv, write_json
+from consentivr.ledger.searching import Searching
 from consentivr.recordings import Places
 
 
@@ -33,7 +34,7 @@ class HandedOver:
 
 
 def hand_over(
-    ledger: Ledger,
+    ledger: Searching,
     search: Search,
     form: str,
     out: IO[bytes],
@@ -101,7 +102,7 @@ def _text(out: IO[bytes], write: Callable[[TextIO], int]) -> HandedOver:
     return HandedOver(rows)
 
 
-def _vcon(ledger: Ledger, search: Search, out: IO[bytes], places: Places, *, audio: bool) -> HandedOver:
+def _vcon(ledger: Searching, search: Search, out: IO[bytes], places: Places, *, audio: bool) -> HandedOver:
     visits = ledger.visits(search)
     if len(visits) > 1:
         raise ValueError(f"a vCon holds one call, and these are {len(visits)}: name one with --channel")
@@ -126,6 +127,6 @@ def _vcon(ledger: Ledger, search: Search, out: IO[bytes], places: Places, *, aud
     return HandedOver(len(rows), len(contents), left_out)
 
 
-def _audio_of(ledger: Ledger, search: Search) -> Iterator[Recording]:
+def _audio_of(ledger: Searching, search: Search) -> Iterator[Recording]:
     for rows in ledger.rows_of_visits(ledger.visits(search)):
         yield from summarize(rows).audio

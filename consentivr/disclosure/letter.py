@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from consentivr.core.evidence import CallSummary, Recording, summarize
 from consentivr.core.foreign import is_name
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.turn import Turn
+from consentivr.disclosure.export import HandedOver, hand_over
 from consentivr.disclosure.paper import Controller, Paper, Section, plural
-from consentivr.ledger import Entry, Ledger
+from consentivr.ledger import Entry, Search
 from consentivr.ledger.export import RECORDINGS
+from consentivr.ledger.searching import Searching
 from consentivr.recordings import Elsewhere, Places
 
 
@@ -25,7 +27,7 @@ class Letter(Paper):
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Searching,
         number: str,
         controller: Controller,
         places: Places,
@@ -37,10 +39,19 @@ class Letter(Paper):
         """``enclosed``: data and recordings go with it. Raises LedgerError."""
         super().__init__(number, ledger.country, controller, language, to)
         self._ledger = ledger
+        self._search = Search(caller=number)
         self._places = places
         self._enclosed = enclosed
         visits = ledger.rows_of(ledger.channels_of(number))
         self.calls = sorted(((summarize(rows), rows) for rows in visits), key=lambda call: call[0].started_at)
+
+    def write_archive(self, out: IO[bytes]) -> HandedOver:
+        """The letter, the data and the recordings, in one archive (zip) that verifies on its own (art. 15(3), 20).
+
+        Signed when the ledger signs: sign its chain before. Raises NothingThere, LedgerError, OSError.
+        """
+        letters = {"letter.html": self.render("html"), "letter.txt": self.render("txt")}
+        return hand_over(self._ledger, self._search, "json", out, self._places, audio=True, letters=letters)
 
     # --- what it says ------------------------------------------------------------------------
 

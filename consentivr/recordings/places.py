@@ -36,12 +36,20 @@ class Places:
         """Erase the file of that name. False when it was not there; raises Elsewhere, and OSError, also when the whole
         folder is not there: its disk may not be mounted, and then nothing is known of the file.
         """
-        file = self.file_of(path)
-        roots = [root for root in (self.folder, *self.former, *self.others) if file.is_relative_to(root.resolve())]
-        if roots and not any(root.is_dir() for root in roots):
-            raise FileNotFoundError(f"the folder {roots[0]} is not there")
+        file = self._file_there(path)
         try:
             file.unlink()
         except FileNotFoundError:
             return False
         return True
+
+    def would_erase(self, path: str) -> bool:
+        """What ``erase`` would say, as far as that can be told without it."""
+        return self._file_there(path).exists()
+
+    def _file_there(self, path: str) -> Path:
+        file = self.file_of(path)
+        roots = [root for root in (self.folder, *self.former, *self.others) if file.is_relative_to(root.resolve())]
+        if roots and not any(root.is_dir() for root in roots):
+            raise FileNotFoundError(f"the folder {roots[0]} is not there")
+        return file

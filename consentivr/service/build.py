@@ -186,6 +186,12 @@ def places(configuration: Configuration) -> Places:
     return Places(recordings.folder, recordings.former_folders, configuration.watch.erase_below)
 
 
+def kept_because(configuration: Configuration) -> dict[str, str]:
+    """By queue, why what was recorded stays although the yes was taken back, where a ground is stated."""
+    queues = configuration.queues.values()
+    return {queue.name: why for queue in queues if (why := queue.recording.kept_because)}
+
+
 def retain(
     configuration: Configuration, *, dry_run: bool = False, progress: Callable[[str], None] = lambda what: None
 ) -> Report:
