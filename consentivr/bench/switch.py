@@ -20,9 +20,6 @@ from consentivr.bench.waits import STEPS, Moments
 
 PARTS = ("cost", "waits", "memory")
 
-MEDIA_S = 8.0
-"""How long each call of the cost lasts, in seconds."""
-
 IN_THE_QUEUE_S = 4.0
 """So long after its answer a call whose waits are measured is hung up: it is in the queue then."""
 
@@ -32,11 +29,14 @@ COST_BUDGET = 0.10
 
 @dataclass(frozen=True)
 class Wanted:
-    """``rounds`` of ``calls`` at ``rate`` a second; ``waits`` calls each way; ``held`` talks."""
+    """``rounds`` of ``calls`` at ``rate`` a second, each of ``lasts_s`` seconds; ``waits`` calls each way; ``held``
+    talks.
+    """
 
     parts: Sequence[str] = PARTS
     calls: int = 150
     rate: float = 6.0
+    lasts_s: float = 8.0
     rounds: int = 3
     waits: int = 15
     held: int = 200
@@ -46,7 +46,7 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
     """Measure. Raises FileNotFoundError without a FreeSWITCH, RuntimeError when a call does not go as it should."""
     figures: list[Figure] = []
     if "cost" in wanted.parts:
-        figures += _on_stage(int(wanted.rate * MEDIA_S * 2) + 4, lambda stage: _cost(stage, wanted, tell))
+        figures += _on_stage(int(wanted.rate * wanted.lasts_s * 2) + 4, lambda stage: _cost(stage, wanted, tell))
     if "waits" in wanted.parts:
         figures += _on_stage(4, lambda stage: _waits(stage, wanted, tell), fine_clock=True)
     if "memory" in wanted.parts:
@@ -68,12 +68,12 @@ def _on_stage(
 
 
 def _cost(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
-    tell(f"cost: {wanted.calls} calls at {wanted.rate:g} a second, {wanted.rounds} rounds")
-    _calls(stage, min(10, wanted.calls), wanted.rate)  # whoever comes first pays for what is loaded late
+    tell(f"cost: {wanted.calls} calls of {wanted.lasts_s:g} s at {wanted.rate:g} a second, {wanted.rounds} rounds")
+    _calls(stage, wanted, min(10, wanted.calls))  # whoever comes first pays for what is loaded late
     ours, theirs, loads = [], [], []
     for number in range(wanted.rounds):
         before = used_s(stage.serve.pid), used_s(stage.switch.pid), stage.recorded()
-        _calls(stage, wanted.calls, wanted.rate)
+        _calls(stage, wanted, wanted.calls)
         application = used_s(stage.serve.pid) - before[0]
         switch = used_s(stage.switch.pid) - before[1]
         recorded = stage.recorded() - before[2]
@@ -83,7 +83,7 @@ def _cost(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[Fig
         theirs.append(1000 * switch / wanted.calls)
         loads.append(load_average())
         tell(f"  round {number + 1}: {ours[-1]:.1f} ms a call beside {theirs[-1]:.1f}")
-    under = f"{wanted.calls} calls, {wanted.rate:g} a second"
+    under = f"{wanted.calls} calls of {wanted.lasts_s:g} s, {wanted.rate:g} a second"
     ratios = [mine / its for mine, its in zip(ours, theirs, strict=True)]
     return [
         *_spread("processor time a call, consentivr", under, ours, "ms"),
@@ -93,12 +93,12 @@ def _cost(stage: Stage, wanted: Wanted, tell: Callable[[str], None]) -> list[Fig
     ]
 
 
-def _calls(stage: Stage, calls: int, rate: float) -> None:
+def _calls(stage: Stage, wanted: Wanted, calls: int) -> None:
     """Place them and wait until the last has ended."""
     for number in range(calls):
-        gevent.spawn(stage.call, LINE, f"+4930{number:07d}", MEDIA_S)
-        gevent.sleep(1 / rate)
-    gevent.sleep(MEDIA_S)
+        gevent.spawn(stage.call, LINE, f"+4930{number:07d}", wanted.lasts_s)
+        gevent.sleep(1 / wanted.rate)
+    gevent.sleep(wanted.lasts_s)
     stage.wait_until_empty(60)
     gevent.sleep(1.0)  # the last rows, and the seal
 

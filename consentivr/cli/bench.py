@@ -110,6 +110,14 @@ def calls(print_json: bool, plot: Path | None, **wanted: Any) -> None:
 )
 @click.option("--calls", type=click.IntRange(1, 10_000), default=150, show_default=True, help="In each round.")
 @click.option("--rate", type=click.FloatRange(0.1, 100), default=6.0, show_default=True, help="Calls a second.")
+@click.option(
+    "--lasts",
+    "lasts_s",
+    type=click.FloatRange(5, 600),
+    default=8.0,
+    show_default=True,
+    help="Seconds of each call of the processor time.",
+)
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of the processor time.")
 @click.option("--waits", type=click.IntRange(1, 1000), default=15, show_default=True, help="Calls of each kind.")
 @click.option("--held", type=click.IntRange(1, 250), default=200, show_default=True, help="Talks for the memory.")
