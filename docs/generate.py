@@ -1,4 +1,5 @@
-"""Writes what comes from the code: the dialogue's diagram, the command line's help, the settings, a sample of them.
+"""Writes what comes from the code: the dialogue's diagram, the command line's help, the settings, a sample of them,
+who may do what at the console.
 
 Run ``.venv/bin/python docs/generate.py`` after a change to either; the tests compare.
 """
@@ -22,11 +23,13 @@ from consentivr.config import load
 from consentivr.config.model import Configuration
 from consentivr.config.sample import commented
 from consentivr.config.values import Section, written
+from consentivr.console.words import WORDS
 from consentivr.core import events as ev
 from consentivr.core.actions import Ask
 from consentivr.core.consent import AnswerOutcome, Attempt, ConsentDecision, Notice
 from consentivr.core.dialogue import step
 from consentivr.core.policy import LinePolicy, RecordingMode
+from consentivr.core.roles import RIGHTS, Role
 from consentivr.core.state import AskingState, Phase
 from consentivr.core.turns import Withheld
 from consentivr.core.verdict import Do, Permission, Verdict, verdict
@@ -275,10 +278,22 @@ def sample() -> str:
     return commented(load(DOCS.parent / "config" / "consentivr.yaml"))
 
 
+def console_page() -> str:
+    """docs/console.md: as it is, with who may do what."""
+    words = WORDS["en"]
+    lines = [f"| | {' | '.join(words[f'frame.{role.value}'] for role in Role)} |", "|---|" + "---|" * len(Role)]
+    for right, roles in RIGHTS.items():
+        cells = ["yes" if role in roles else "" for role in Role]
+        lines.append(f"| {words[f'rights.{right.value}']} | {' | '.join(cells)} |")
+    before, _, rest = (DOCS / "console.md").read_text(encoding="utf-8").partition("<!-- roles -->\n")
+    return "\n".join([f"{before}<!-- roles -->", *lines, f"<!-- end -->{rest.partition('<!-- end -->')[2]}"])
+
+
 PAGES = {
     "dialogue.md": dialogue_page,
     "commands.md": commands_page,
     "settings.md": settings_page,
+    "console.md": console_page,
     "../config/consentivr.yaml": sample,
 }
 

@@ -43,7 +43,9 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["dialogue.md", "commands.md", "settings.md", "../config/consentivr.yaml"])
+@pytest.mark.parametrize(
+    "name", ["dialogue.md", "commands.md", "settings.md", "console.md", "../config/consentivr.yaml"]
+)
 def test_what_is_generated_is_up_to_date(name: str) -> None:
     assert read(name) == generator().PAGES[name](), "run docs/generate.py"
 

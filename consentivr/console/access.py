@@ -11,6 +11,9 @@ from consentivr.core.roles import Account, Role
 from consentivr.core.turn import Turn
 from consentivr.ledger import CONSOLE, CallRef, Entry
 
+SHELL = "shell"
+"""The role in rows of whoever has no account: a user of the system."""
+
 NO_CALL_AT_ALL = CallRef(CONSOLE, None, "", "", "")
 
 
@@ -28,3 +31,17 @@ def note(books: Books, turn: Turn, about: CallRef | None = None, **evidence: Any
 def said_roles(account: Account) -> str:
     """As rows have them."""
     return "+".join(role.value for role in Role if role in account.roles)
+
+
+def account_changed(by: str, account: Account, what: str) -> Entry:
+    """Somebody has other roles, or another password: ``by`` a user of the system, at a shell. ``what`` was done."""
+    said = {
+        "by": by,
+        "role": SHELL,
+        "account": account.name,
+        "what": what,
+        "roles": sorted(role.value for role in account.roles),
+        "queues": sorted(account.queues),
+        "agent": account.agent,
+    }
+    return NO_CALL_AT_ALL.row(Turn.ACCOUNT_CHANGED, {name: value for name, value in said.items() if value is not None})

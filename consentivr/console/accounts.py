@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,13 @@ SHORTEST = 12
 """Characters of a password (NIST SP 800-63B wants 8 at least)."""
 
 LONGEST = 256
+
+AT_ONCE = 2
+"""Passwords that are proven at the same time: each takes 64 MiB and a processor meanwhile."""
+
+
+class AccountsUnreadable(OSError):
+    """Nobody can be known. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,46 +47,60 @@ class Accounts:
         self._seen: tuple[int, int, int] | None = None
         self._known: dict[str, Known] = {}
         self._lock = threading.Lock()
+        self._proving = threading.Semaphore(AT_ONCE)
         self._hasher = argon2.PasswordHasher()
         self._nobodys = self._hasher.hash("nobody's")
 
     def all(self) -> list[Known]:
-        """Everybody, by name. Raises OSError."""
+        """Everybody, by name. Raises AccountsUnreadable."""
         return [known for _, known in sorted(self._read().items())]
 
-    def of(self, name: str) -> Account | None:
-        """The account of that name; None when there is none, or it is closed. Raises OSError."""
-        known = self._read().get(name)
-        return None if known is None or known.disabled else known.account
+    def known(self, name: str) -> Known | None:
+        """What the file says of that name, also when it is closed. Raises AccountsUnreadable."""
+        return self._read().get(name)
 
-    def proven(self, name: str, password: str) -> Account | None:
-        """The account whose password this is; None for every reason alike, after the same work. Raises OSError."""
+    def proven(self, name: str, password: str) -> Known | None:
+        """The account whose password this is; None for every reason alike, after the same work.
+
+        Raises AccountsUnreadable.
+        """
         known = self._read().get(name)
         password_hash = known.password_hash if known else None
         try:
-            self._hasher.verify(password_hash or self._nobodys, password[:LONGEST])
+            with self._proving:
+                self._hasher.verify(password_hash or self._nobodys, password[:LONGEST])
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return None
-        return known.account if known and password_hash and not known.disabled else None
+        return known if known and password_hash and not known.disabled else None
 
     def put(self, account: Account, password: str | None = None) -> None:
-        """A new account, or other roles for one; with a password, that one from now on. Raises OSError, ValueError."""
-        if password is not None and not SHORTEST <= len(password) <= LONGEST:
-            raise ValueError(f"a password has {SHORTEST} to {LONGEST} characters")
+        """A new account, or other roles for one; with a password, that one from now on. What was closed is open again.
+
+        Raises OSError, ValueError.
+        """
+        if password is not None:
+            check_password(password)
         before = self._read().get(account.name)
         kept = before.password_hash if before else None
-        self._write(account.name, Known(account, self._hasher.hash(password) if password else kept))
+        self._write(Known(account, self._hasher.hash(password) if password is not None else kept))
 
-    def disable(self, name: str) -> bool:
-        """Whether there was one that was open. Raises OSError."""
-        known = self._read().get(name)
-        if known is None or known.disabled:
-            return False
-        self._write(name, Known(known.account, None, disabled=True))
-        return True
+    def disable(self, name: str) -> None:
+        """Close it: its password is forgotten. Raises OSError; KeyError when there is none."""
+        self._write(replace(self._read()[name], password_hash=None, disabled=True))
 
-    def _write(self, name: str, known: Known) -> None:
-        everybody = {**self._read(), name: known}
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Whoever else changes accounts waits meanwhile. Raises OSError."""
+        make_folder(self._path.parent)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _write(self, known: Known) -> None:
+        everybody = {**self._read(), known.account.name: known}
         make_folder(self._path.parent)
         replace_private(self._path, json.dumps([_written(one) for one in everybody.values()], indent=1).encode())
 
@@ -84,22 +108,31 @@ class Accounts:
         with self._lock:
             try:
                 found = self._path.stat()
+                seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+                if seen != self._seen:
+                    self._known = {one.account.name: one for one in map(_known, json.loads(read_private(self._path)))}
+                    self._seen = seen
             except FileNotFoundError:
                 return {}
-            seen = (found.st_mtime_ns, found.st_ino, found.st_size)
-            if seen != self._seen:
-                try:
-                    self._known = {one.account.name: one for one in map(_known, json.loads(read_private(self._path)))}
-                except (ValueError, KeyError, TypeError) as error:
-                    raise OSError(f"{self._path} holds no accounts: {error}; restore it from the backup") from None
-                self._seen = seen
+            except OSError as error:
+                raise AccountsUnreadable(str(error)) from None
+            except (ValueError, KeyError, TypeError) as error:
+                raise AccountsUnreadable(
+                    f"{self._path} holds no accounts: {error}; restore it from the backup"
+                ) from None
             return self._known
+
+
+def check_password(password: str) -> None:
+    """Raises ValueError when it cannot be one."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise ValueError(f"a password has {SHORTEST} to {LONGEST} characters")
 
 
 def account(name: str, roles: Iterable[str], queues: Iterable[str] = (), agent: str | None = None) -> Account:
     """Of its parts as they are written. Raises ValueError."""
-    if not (1 <= len(name) <= 80 and name.isprintable() and not name.isspace()):
-        raise ValueError("an account's name has 1 to 80 characters that can be seen")
+    if not (1 <= len(name) <= 80 and name.isprintable() and name == name.strip()):
+        raise ValueError("an account's name has 1 to 80 characters that can be seen, and none of the ends is a blank")
     return Account(name, frozenset(map(Role, roles)), frozenset(queues), agent)
 
 

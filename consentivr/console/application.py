@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from consentivr.console import calls, signin
-from consentivr.console.accounts import Accounts
+from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.guard import guard, needs
 from consentivr.console.sessions import Sessions
@@ -93,6 +93,11 @@ def application(settings: Settings, books: Books) -> Flask:
         log.error("the console cannot use the ledger", why=str(error))
         return told("frame.no_ledger", 503)
 
+    @app.errorhandler(AccountsUnreadable)
+    def no_accounts(error: AccountsUnreadable) -> Response:
+        log.error("the console cannot read who may sign in", why=str(error))
+        return told("frame.no_accounts", 503)
+
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         log.exception("the console failed", endpoint=request.endpoint)
@@ -103,7 +108,7 @@ def application(settings: Settings, books: Books) -> Flask:
             return make_response({"error": WORDS["en"][word]}, code)
         return make_response(render_template("told.html", word=word), code)
 
-    guard(app, settings, sessions)
+    guard(app, settings, accounts, sessions)
     return app
 
 

@@ -14,7 +14,8 @@ from flask import Flask, Response, abort, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from consentivr import metrics
-from consentivr.console.sessions import Sessions
+from consentivr.console.accounts import Accounts
+from consentivr.console.sessions import Session, Sessions
 from consentivr.console.settings import Settings
 from consentivr.core.roles import Right
 
@@ -56,7 +57,7 @@ def needs(right: Right | None, *, again: bool = False) -> Callable[[View], View]
     return mark
 
 
-def guard(app: Flask, settings: Settings, sessions: Sessions) -> None:
+def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions) -> None:
     """Put it before every view of the application, which is complete."""
     app.view_functions["static"] = needs(None)(app.view_functions["static"])
     wanted: dict[str, Needs] = {}
@@ -79,7 +80,7 @@ def guard(app: Flask, settings: Settings, sessions: Sessions) -> None:
         if need is None:
             # Nobody learns without a session which addresses there are.
             need = Needs(Right.SEE_TODAY)
-        g.session = sessions.of(request.cookies.get(COOKIE, ""))
+        g.session = _of_this_browser()
         if need.right is None and request.method in ("GET", "HEAD"):
             return None
         if g.session is None and need.right is not None:
@@ -87,7 +88,7 @@ def guard(app: Flask, settings: Settings, sessions: Sessions) -> None:
             if request.method in ("GET", "HEAD") and not request.path.endswith((".json", ".csv")):
                 return redirect("/sign-in?" + urlencode({"to": request.full_path.rstrip("?")}))
             abort(401, "session")
-        if request.method not in ("GET", "HEAD") and not _is_our_form(request.endpoint):
+        if request.method not in ("GET", "HEAD") and not _is_our_form():
             refuse(403, "form")
         if need.right is not None and not g.session.account.may(need.right):
             refuse(403, "right")
@@ -96,11 +97,21 @@ def guard(app: Flask, settings: Settings, sessions: Sessions) -> None:
             return redirect("/again?" + urlencode({"to": back}), 303)
         return None
 
-    def _is_our_form(endpoint: str | None) -> bool:
+    def _of_this_browser() -> Session | None:
+        name = request.cookies.get(COOKIE, "")
+        session = sessions.of(name)
+        if session is not None and accounts.known(session.account.name) != session.known:
+            sessions.end(name)
+            return None
+        return session
+
+    def _is_our_form() -> bool:
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return False
+        if request.headers.get("Origin", f"https://{request.host}") != f"https://{request.host}":
+            return False
         if g.session is None:  # signing in: nobody's form, but from our own page
-            return request.headers.get("Origin", f"//{request.host}").partition("//")[2] == request.host
+            return True
         shown = request.headers.get("X-Form-Token") or request.form.get("form_token", "")
         return hmac.compare_digest(shown.encode(), g.session.form_token.encode())
 

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from consentivr.console.accounts import Known
 from consentivr.core.roles import Account
 
 LONGEST_S = 12 * 3600
@@ -23,6 +24,8 @@ class Session:
     """One browser of somebody who signed in. Times are of ``time.monotonic``."""
 
     account: Account
+    known: Known | None
+    """What the accounts file said of that name when the session began: once it says something else, it is over."""
     by: str
     """How: 'password', 'oidc', 'proxy'."""
     began: float
@@ -46,7 +49,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def begin(self, account: Account, by: str) -> str:
+    def begin(self, account: Account, known: Known | None, by: str) -> str:
         """The new session's name, for the cookie."""
         now, name = time.monotonic(), secrets.token_urlsafe(32)
         with self._lock:
@@ -54,7 +57,7 @@ class Sessions:
                 del self._sessions[old]
             while len(self._sessions) >= MOST:
                 del self._sessions[next(iter(self._sessions))]
-            self._sessions[name] = Session(account, by, now, now, now)
+            self._sessions[name] = Session(account, known, by, now, now, now)
         return name
 
     def of(self, name: str) -> Session | None:
@@ -73,11 +76,13 @@ class Sessions:
         with self._lock:
             self._sessions.pop(name, None)
 
-    def end_of(self, account: str) -> None:
-        """Everything of somebody whose account was changed."""
+    def renew(self, name: str) -> str:
+        """Somebody was proven once more: the same session, under another name. Raises KeyError when it is over."""
+        new = secrets.token_urlsafe(32)
         with self._lock:
-            for name in [key for key, session in self._sessions.items() if session.account.name == account]:
-                del self._sessions[name]
+            session = self._sessions[new] = self._sessions.pop(name)
+            session.proven = time.monotonic()
+        return new
 
     def _is_over(self, session: Session, now: float) -> bool:
         return now - session.seen > self._idle_s or now - session.began > LONGEST_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import urlsplit
 
 from flask import Blueprint, g, make_response, redirect, render_template, request
@@ -29,6 +28,11 @@ def blueprint(settings: Settings, books: Books, accounts: Accounts, sessions: Se
     """The pages of it."""
     pages = Blueprint("signin", __name__)
 
+    def led(to: str, session: str) -> AnyResponse:
+        response = redirect(to, 303)
+        response.set_cookie(COOKIE, session, path="/", secure=True, httponly=True, samesite="Strict")
+        return response
+
     @pages.get("/sign-in")
     @needs(None)
     def form() -> str:
@@ -38,14 +42,12 @@ def blueprint(settings: Settings, books: Books, accounts: Accounts, sessions: Se
     @needs(None)
     def sign_in() -> AnyResponse:
         to = inside(request.form.get("to", "/"))
-        account = accounts.proven(request.form.get("account", ""), request.form.get("password", ""))
-        if account is None:
+        known = accounts.proven(request.form.get("account", ""), request.form.get("password", ""))
+        if known is None:
             return make_response(render_template("signin.html", to=to, wrong=True), 403)
-        books.append([access.row(account, Turn.SIGNED_IN, how="password")])
-        response = redirect(to, 303)
-        name = sessions.begin(account, "password")
-        response.set_cookie(COOKIE, name, path="/", secure=True, httponly=True, samesite="Strict")
-        return response
+        books.append([access.row(known.account, Turn.SIGNED_IN, how="password")])
+        sessions.end(request.cookies.get(COOKIE, ""))
+        return led(to, sessions.begin(known.account, known, "password"))
 
     @pages.get("/again")
     @needs(Right.SEE_TODAY)
@@ -58,8 +60,7 @@ def blueprint(settings: Settings, books: Books, accounts: Accounts, sessions: Se
         to = inside(request.form.get("to", "/"))
         if accounts.proven(g.session.account.name, request.form.get("password", "")) is None:
             return make_response(render_template("again.html", to=to, wrong=True), 403)
-        g.session.proven = time.monotonic()
-        return redirect(to, 303)
+        return led(to, sessions.renew(request.cookies.get(COOKIE, "")))
 
     @pages.post("/sign-out")
     @needs(Right.SEE_TODAY)

@@ -78,7 +78,8 @@ class Turn(str, Enum):
     SIGN_IN_FAILED = "sign_in_failed"
     """Evidence ``why``, ``times`` (so often since the row before)."""
     ACCOUNT_CHANGED = "account_changed"
-    """Somebody has other roles from now on; evidence ``account``, ``roles``, ``queues``, ``agent``."""
+    """Evidence ``account``, ``what`` (added, role, password, disabled); what it has from now on: ``roles``, ``queues``,
+    ``agent``."""
     PERSON_LOOKED_FOR = "person_looked_for"
     """Somebody searched for a number; evidence ``found``, the number of calls, and ``why``."""
     PERSON_SHOWN = "person_shown"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -13,6 +15,7 @@ from werkzeug.test import TestResponse
 from consentivr.console import Books, Settings, application
 from consentivr.console.accounts import Accounts, account
 from consentivr.core.roles import Account
+from consentivr.files import replace_private
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
 from consentivr.recordings import Places
@@ -77,13 +80,23 @@ class Browser:
         return self.client.post(address, data=data, base_url=f"https://{HOST}")
 
 
+@cache
+def everybodys_accounts() -> bytes:
+    """The file of them. Argon2id takes its time, so it is made once."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "accounts"
+        accounts = Accounts(file)
+        for person in PEOPLE.values():
+            accounts.put(person, PASSWORD)
+        return file.read_bytes()
+
+
 @contextmanager
 def console(folder: Path, location: str | Path, **changes: Any) -> Iterator[Any]:
     """A function that makes a browser of somebody, who is signed in; of nobody without a role."""
     told = settings(folder, **changes)
     accounts = Accounts(told.accounts_file)
-    for person in PEOPLE.values():
-        accounts.put(person, PASSWORD)
+    replace_private(told.accounts_file, everybodys_accounts())
     shelf = books(location)
     app = application(told, shelf)
 

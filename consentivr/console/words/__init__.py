@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from consentivr.console.words import calls, frame, signin
+from consentivr.console.words import calls, frame, rights, signin
 from consentivr.disclosure import WORDS as SAID
 
-SCREENS: tuple[ModuleType, ...] = (frame, signin, calls)
+SCREENS: tuple[ModuleType, ...] = (frame, signin, rights, calls)
 
 LANGUAGES = ("en", "de")
 
