@@ -472,8 +472,8 @@ def test_the_queue_where_the_talk_is_decides() -> None:
 )
 def test_p2_how_much_must_be_heard(question: str, enough: float) -> None:
     made = loads(GOOD.replace("Dürfen wir", json.dumps(question, ensure_ascii=False)))
-    assert made.enough_of("support") == pytest.approx(enough)
-    assert policy(made, 10_000).min_heard_ms == int(10_000 * made.enough_of("support"))
+    assert made.asked("support").enough == pytest.approx(enough)
+    assert policy(made, 10_000).min_heard_ms == int(10_000 * made.asked("support").enough)
     assert "|" not in made.sound_files()["de", "question"], "the mark is not spoken"
     assert "|" not in made.announcements_of("support")[Announcement.QUESTION][1]
 
@@ -514,7 +514,7 @@ def test_our_wording_tells_both_keys_and_the_way_back_before_the_yes(language: s
     made = loads(f"language: {language}\n" + GOOD.partition("announcements:")[0])
     assert made.question_text("support") == announcing.ours(language)[Announcement.QUESTION]
     assert made.question_text("support").endswith("|"), "heard to its end"
-    assert made.untold_of("support") == []
+    assert made.asked("support").untold == []
     assert set(announcing.ours(language)) == set(Announcement), "nothing is left unsaid"
 
 
@@ -611,7 +611,7 @@ def test_details_tell_controller_retention_rights_and_where_to_read_more(languag
     assert stem == "question-3"
     assert next(wording.places(asked, language, "3"), None), "the question tells of it"
     assert made.question_text("support").index("|") < made.question_text("support").index("3")
-    assert made.untold_of("support") == []
+    assert made.asked("support").untold == []
     assert made.line_policy("support", 1000).details_key == "3"
 
 
@@ -694,3 +694,55 @@ def test_nothing_in_any_place_is_a_mistake_or_a_default() -> None:
         section[path[-1]] = None
         with contextlib.suppress(ValidationError):
             Configuration.model_validate(changed)
+
+
+# --- two wordings on trial -------------------------------------------------------------------
+
+TRIED = "Zur Schulung aufzeichnen? Ja: 1. Nein: 9. Widerruf mit Stern 9.| Danke."
+
+
+def on_trial(**changes: str) -> str:
+    trial = {"name": "short", "question": f'"{TRIED}"', "until": "2027-03-31", **changes}
+    written_so = ", ".join(f"{name}: {value}" for name, value in trial.items() if value)
+    return GOOD.replace("queue: support}", f"queue: support, trial: {{{written_so}}}}}", 1)
+
+
+def test_a_second_wording_has_a_file_and_a_beginning_of_its_own() -> None:
+    made = loads(on_trial())
+    tried = made.tried("support")
+    assert tried is not None
+    assert (tried.heard, tried.untold) == (TRIED.partition("|")[0], [])
+    assert made.sound_files()["de", "support-question-short"] == TRIED.replace("|", "")
+    assert made.heard_files()["de", "support-question-short"] == tried.heard
+    assert made.sound_files()["de", "question"] == "Dürfen wir", "and the line's own is as before"
+    assert made.line_policy("support", 6500, None, tried).min_heard_ms == int(6500 * tried.enough)
+    assert made.lines["support"].trial == made.changed().lines["support"].trial, "written and read again"
+    assert made.lines["support"].trial.calls == 1500  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "problem"),
+    [
+        ({"question": "Dürfen wir"}, "question", "it is the wording that the line has"),
+        ({"question": '"Ja: 1. Widerruf mit Stern 9.|"'}, "question", "may agree before the key 9 was named"),
+        ({"question": '"Ja: 1. Nein: 9.| Widerruf mit Stern 9."'}, "question", "may agree before the key *9 was named"),
+        ({"calls": "50"}, "calls", "greater than or equal to 100"),
+        ({"until": "31.3.2027"}, "until", "is not a day"),
+        ({"until": ""}, "until", "is missing"),
+        ({"name": "Kurz!"}, "name", "must be a small letter"),
+        ({"language": "en"}, "language", "unknown key"),
+    ],
+)
+def test_mistakes_in_a_trial_are_told(changes: dict[str, str], key: str, problem: str) -> None:
+    found = [one for one in mistakes(on_trial(**changes)) if one.key == f"lines.support.trial.{key}"]
+    assert any(problem in one.problem for one in found), mistakes(on_trial(**changes))
+
+
+def test_a_trial_needs_a_question_and_a_name_of_its_own() -> None:
+    off = on_trial().replace("{name: support@default}", "{name: support@default, recording: {mode: off}}")
+    assert "asks nobody" in mistakes(off)[0].problem
+    line = next(line for line in on_trial().splitlines() if "support:" in line)
+    twice = on_trial().replace(line, line + "\n" + line.replace("support:", "sales:", 1).replace("5000", "5001"))
+    assert "has a trial of this name" in mistakes(twice)[0].problem
+    details = on_trial() + "question: {details_key: 3}\n"
+    assert any("the key 3 tells more" in one.problem for one in mistakes(details))

@@ -49,6 +49,7 @@ class Channel:
         line = lines.get(headers.get("Caller-Destination-Number", ""))
         if line is None:
             raise RemoteProtocolError("no line has this destination number: render and reload the dialplan")
+        line = line.asking(uuid)
         rate = headers.get("Channel-Read-Codec-Rate", "")
         number = caller_id_number(headers)
         language = chosen(line.language, line.spoken, line.languages, headers.get(f"variable_{LANGUAGE}", ""), number)
@@ -99,7 +100,8 @@ class Channel:
         sound = self.sounds.get(Announcement.QUESTION if asks else Announcement.TOLD)
         if sound is None:
             return None
-        return Notice(sound.notice.digest, sound.duration_ms, sound.language, self.chosen.by, self.chosen.wanted)
+        said = sound.notice.digest, sound.duration_ms, sound.language
+        return Notice(*said, self.chosen.by, self.chosen.wanted, self.line.on_trial)
 
     @property
     def recording_path(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from consentivr.asking.languages import NEITHER, Languages
 from consentivr.core.callers import WhoseNumber
+from consentivr.core.consent import OnTrial, Variant
 from consentivr.core.policy import Announcement, LinePolicy
+from consentivr.core.trial import variant_of
 from consentivr.prompts import Spoken
 
 GREETING_TIMEOUT_MS = 1500
@@ -34,6 +36,21 @@ class Line:
     languages: Languages = NEITHER
     further: Mapping[str, Line] = field(default_factory=dict)
     """The same line in its further languages."""
+    on_trial: OnTrial | None = None
+    """Which of two wordings its question is, while they are compared,"""
+    other: Line | None = None
+    """and the line with the second one, as the first has it."""
+
+    def tried(self, trial: str, second: Line) -> Line:
+        """The same line while the wording of ``second`` is on trial."""
+        other = replace(second, on_trial=OnTrial(trial, Variant.B))
+        return replace(self, on_trial=OnTrial(trial, Variant.A), other=other)
+
+    def asking(self, channel_uuid: str) -> Line:
+        """As this caller meets it: with one of two wordings from the first question to the last."""
+        if self.on_trial is None or self.other is None:
+            return self
+        return self.other if variant_of(self.on_trial.trial, channel_uuid) is Variant.B else self
 
     def speaking(self, language: str | None) -> Line | None:
         """The same line in another language, or its own; None where it lacks that."""

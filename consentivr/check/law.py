@@ -40,7 +40,7 @@ def _question(configuration: Configuration, name: str, language: str) -> Iterato
     what = f"question of line {name}" if own else f"question of line {name} in {language}"
     setting, see = f"announcements.{language}.question", "see docs/announcements.md"
     question = configuration.question_of(name)
-    untold = configuration.untold_of(name, language)
+    untold = configuration.asked(name, language).untold
     if not untold:
         yield _found(what, Level.GOOD, f"names both keys, and the way back ({question.withdrawal_keys})")
     for key in untold:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from consentivr.config import announcing
+from consentivr.config import announcing, wording
 from consentivr.config.model import Configuration
 from consentivr.core.policy import Announcement, RecordingMode
 
@@ -34,6 +34,12 @@ def _same_twice(configuration: Configuration) -> Iterator[_Found]:
         if queue.name in names:
             yield ("queues", key, "name"), f"queue '{names[queue.name]}' has this name already", ""
         names.setdefault(queue.name, key)
+    trials: dict[str, str] = {}
+    for key, line in configuration.lines.items():
+        if line.trial is not None and line.trial.name in trials:
+            yield ("lines", key, "trial", "name"), f"line '{trials[line.trial.name]}' has a trial of this name", ""
+        elif line.trial is not None:
+            trials[line.trial.name] = key
 
 
 def _line(configuration: Configuration, name: str) -> Iterator[_Found]:
@@ -53,6 +59,7 @@ def _line(configuration: Configuration, name: str) -> Iterator[_Found]:
             said = f"its queue records by law, but {its} has no announcement 'told'"
             yield ("lines", name), said, "the caller must be told"
         yield from _details(configuration, name, language)
+    yield from _trial(configuration, name)
 
 
 def _languages(configuration: Configuration, name: str) -> Iterator[_Found]:
@@ -83,3 +90,20 @@ def _details(configuration: Configuration, name: str, language: str) -> Iterator
         where = "the queue's 'retention'" if fact.endswith("_days") else "'privacy'"
         hint = f"set it in {where}" if fact in announcing.FACTS else f"known: {', '.join(announcing.FACTS)}"
         yield ("lines", name), f"'details' tells {{{fact}}}, which is not said", hint
+
+
+def _trial(configuration: Configuration, name: str) -> Iterator[_Found]:
+    """The second wording is put to callers, is another one, and tells what must be told before a yes."""
+    line, tried = configuration.lines[name], configuration.tried(name)
+    if tried is None:
+        return
+    place = ("lines", name, "trial", "question")
+    if not configuration.queues[line.queue].recording.mode.asks:
+        yield ("lines", name, "trial"), f"its queue '{line.queue}' asks nobody", ""
+    if wording.spoken(tried.text) == wording.spoken(configuration.question_text(name)):
+        yield place, "it is the wording that the line has", ""
+    for key in tried.untold:
+        yield place, f"a caller may agree before the key {key} was named", "see docs/announcements.md"
+    details = configuration.question_of(name).details_key
+    if details is not None and next(wording.places(wording.spoken(tried.text), tried.language, details), None) is None:
+        yield place, f"it does not say that the key {details} tells more", ""

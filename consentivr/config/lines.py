@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from consentivr.config.values import (
+    Day,
     Key,
     KeySequence,
     Language,
@@ -89,6 +90,27 @@ class LineLanguage(FurtherLanguage):
     )
 
 
+class Trial(Section):
+    """A second wording of a line's question, in the line's own language, which half of its callers hear."""
+
+    name: Name = Field(
+        ..., description="Used once: another trial has another name. Who hears which wording follows from it."
+    )
+    question: SpokenText = Field(
+        ...,
+        description="The second wording, with the mark |, both keys and the way back as in 'announcements'. Its file "
+        "is called <line>-question-<name>.wav.",
+    )
+    calls: Whole = Field(
+        1500,
+        ge=100,
+        le=1_000_000,
+        description="The trial ends when each wording was asked so often. For how small a difference how many are "
+        "needed: docs/announcements.md.",
+    )
+    until: Day = Field(..., description="Its last day, however often they were asked until then: YYYY-MM-DD.")
+
+
 class LineConfiguration(Section):
     """One number that callers dial."""
 
@@ -105,6 +127,20 @@ class LineConfiguration(Section):
         default_factory=dict,
         description="Wordings of this line's own; their files are called <line>-<announcement>.wav.",
         examples=[{"welcome": "Guten Tag beim Support."}],
+    )
+    trial: Trial | None = Field(
+        None,
+        description="Two wordings of the question, to see which one is understood better. It begins when the data "
+        "protection officer has approved it at the console, and not before.",
+        examples=[
+            {
+                "name": "keys_first",
+                "question": "Eins für Ja, neun für Nein: Dürfen wir dieses Gespräch zur Qualitätssicherung "
+                "aufzeichnen? Widerruf jederzeit mit Stern und neun.|",
+                "calls": 1500,
+                "until": "2027-03-31",
+            }
+        ],
     )
 
 

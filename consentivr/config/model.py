@@ -17,6 +17,7 @@ from consentivr.config.lines import FurtherLanguage, LineConfiguration, Question
 from consentivr.config.queues import QueueConfiguration, Talks
 from consentivr.config.service import Check, FreeSwitch, Http, Service, Switch, Watch
 from consentivr.config.values import Language, Name, Section, SpokenText
+from consentivr.config.wording import Asked
 from consentivr.core.policy import Announcement, LinePolicy, TalkPolicy
 
 SAMPLE_RATES = (8000, 16000)
@@ -78,10 +79,11 @@ class Configuration(Section):
     )
 
     def line_policy(
-        self, line_name: str, question_ms: int, heard_ms: int | None = None, language: str | None = None
+        self, line_name: str, question_ms: int, heard_ms: int | None = None, asked: Asked | None = None
     ) -> LinePolicy:
-        """How callers of a line are asked. In milliseconds, ``question_ms`` is how long its question lasts, and
-        ``heard_ms`` after how much of it a caller knows what is asked, if that was measured."""
+        """How callers of a line are asked, in its own language unless ``asked`` is another question. In milliseconds,
+        ``question_ms`` is how long that lasts, and ``heard_ms`` after how much of it a caller knows what is asked, if
+        it was measured."""
         recording = self.queues[self.lines[line_name].queue].recording
         question = self.question_of(line_name)
         talk = self.talk_policy(line_name, self.lines[line_name].queue)
@@ -95,7 +97,7 @@ class Configuration(Section):
             objection_key=question.objection_key,
             details_key=question.details_key,
             max_attempts=question.attempts,
-            min_heard_ms=int(question_ms * self.enough_of(line_name, language)) if least is None else least,
+            min_heard_ms=int(question_ms * (asked or self.asked(line_name)).enough) if least is None else least,
             starts_at_answer=talk.starts_at_answer,
         )
 
@@ -122,32 +124,37 @@ class Configuration(Section):
 
     # --- what is said, in a line's own language unless another one is named ----------------------
 
-    def heard_of(self, line_name: str, language: str | None = None) -> str:
-        """The beginning of the question after which a caller knows what is asked (promise P2): ``wording.heard``."""
-        question, spoken = self.question_of(line_name), language or self.language_of(line_name)
-        keys = (question.consent_key, question.objection_key)
-        return wording.heard(self.question_text(line_name, spoken), spoken, keys, question.withdrawal_keys)
+    def asked(self, line_name: str, language: str | None = None) -> Asked:
+        """A line's question."""
+        return self._asked(line_name, self.question_text(line_name, language), language or self.language_of(line_name))
 
-    def enough_of(self, line_name: str, language: str | None = None) -> float:
-        """Its share of the question's letters, of 1: how long it lasts where nobody has measured it."""
-        text = wording.spoken(self.question_text(line_name, language))
-        return len(self.heard_of(line_name, language)) / max(1, len(text))
+    def tried(self, line_name: str) -> Asked | None:
+        """The second wording of it, in the line's own language, where there is one on trial."""
+        trial = self.lines[line_name].trial
+        return None if trial is None else self._asked(line_name, trial.question, self.language_of(line_name))
+
+    def _asked(self, line_name: str, text: str, language: str) -> Asked:
+        question = self.question_of(line_name)
+        return Asked(text, language, (question.consent_key, question.objection_key), question.withdrawal_keys)
+
+    def tried_file(self, line_name: str) -> tuple[str, str] | None:
+        """The file's stem and the text of the second wording, as ``announcements_of`` has the first."""
+        trial = self.lines[line_name].trial
+        stem = f"{line_name}-{Announcement.QUESTION.value}"
+        return None if trial is None else (f"{stem}-{trial.name}", wording.spoken(trial.question))
 
     def heard_files(self) -> dict[tuple[str, str], str]:
-        """The same for each question's file, (language, file's stem); where lines differ in their keys the longest."""
+        """What must be heard (``Asked.heard``) of each question's file, (language, file's stem); where lines differ in
+        their keys the longest."""
         files: dict[tuple[str, str], str] = {}
         for name in self.lines:
             for language in self.spoken_on(name):
                 if Announcement.QUESTION in (said := self.announcements_of(name, language)):
                     file = language, said[Announcement.QUESTION][0]
-                    files[file] = max(files.get(file, ""), self.heard_of(name, language), key=len)
+                    files[file] = max(files.get(file, ""), self.asked(name, language).heard, key=len)
+            if (tried := self.tried(name)) and (made := self.tried_file(name)):
+                files[tried.language, made[0]] = tried.heard
         return files
-
-    def untold_of(self, line_name: str, language: str | None = None) -> list[str]:
-        """The keys that its question does not name before a yes counts: ``wording.untold``."""
-        question, spoken = self.question_of(line_name), language or self.language_of(line_name)
-        keys = (question.consent_key, question.objection_key)
-        return wording.untold(self.question_text(line_name, spoken), spoken, keys, question.withdrawal_keys)
 
     def question_text(self, line_name: str, language: str | None = None) -> str:
         """What a line's callers are asked, with the mark; empty where there is no question."""
@@ -232,6 +239,8 @@ class Configuration(Section):
             for language in self.spoken_on(name):
                 for stem, text in self.announcements_of(name, language).values():
                     files[language, stem] = text
+            if tried := self.tried_file(name):
+                files[self.language_of(name), tried[0]] = tried[1]
         if self.agents.line is not None:
             for announcement, text in self.agents.line.announcements.items():
                 files[self.agents.line.language or self.language, f"agents-{announcement.value}"] = text

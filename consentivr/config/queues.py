@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from consentivr.config.values import Day, Number, Section, SwitchText, SwitchWord, Truth, Whole
+from consentivr.config.values import Number, PastDay, Section, SwitchText, SwitchWord, Truth, Whole
 from consentivr.core.policy import Outsiders, RecordingMode, Taps, WhileHeld
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.statutes import Confirmation, refusal
@@ -95,7 +95,7 @@ class Recording(Section):
         "the day, into every decision row.",
         examples=["A. Adler, data protection officer"],
     )
-    confirmed_on: Day | None = Field(None, description="The day of that: YYYY-MM-DD.", examples=["2026-11-01"])
+    confirmed_on: PastDay | None = Field(None, description="The day of that: YYYY-MM-DD.", examples=["2026-11-01"])
 
     @model_validator(mode="after")
     def _every_goes_with_every_nth(self) -> Recording:

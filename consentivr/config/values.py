@@ -147,9 +147,13 @@ def _time_of_day(text: str) -> time:
 
 def _day(text: str) -> date:
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc).date()
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc).date()
     except ValueError:
         raise ValueError("is not a day, such as 2026-11-28") from None
+
+
+def _past_day(text: str) -> date:
+    day = _day(text)
     if day > datetime.now(timezone.utc).date():
         raise ValueError("is a day that has not come yet")
     return day
@@ -168,6 +172,7 @@ File = Annotated[Path, _Read(_file)]
 SwitchPath = Annotated[Path, _Read(_switch_path)]
 TimeOfDay = Annotated[time, _Read(_time_of_day)]
 Day = Annotated[date, _Read(_day)]
+PastDay = Annotated[date, _Read(_past_day)]
 TimeZone = Annotated[zoneinfo.ZoneInfo, _Read(_time_zone)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 ENOUGH = "|"
 """In a question's text: here the caller knows what is asked. It is not spoken."""
@@ -33,6 +34,30 @@ _STAR_AND_HASH = {
 }
 _BETWEEN = r"[\s,-]*(?:[^\W\d]{1,5}[\s,]+){0,3}"
 """Between star and a key: "Stern und dann die 9"."""
+
+
+class Asked(NamedTuple):
+    """A question as it is put in one language: its text, with the mark, and the keys that it must name."""
+
+    text: str
+    language: str
+    keys: tuple[str, str]
+    withdrawal_keys: str
+
+    @property
+    def heard(self) -> str:
+        """The beginning of it after which a caller knows what is asked (promise P2)."""
+        return heard(self.text, self.language, self.keys, self.withdrawal_keys)
+
+    @property
+    def enough(self) -> float:
+        """Its share of the question's letters, of 1: how long it lasts where nobody has measured it."""
+        return len(self.heard) / max(1, len(spoken(self.text)))
+
+    @property
+    def untold(self) -> list[str]:
+        """The keys that are not named before a yes counts."""
+        return untold(self.text, self.language, self.keys, self.withdrawal_keys)
 
 
 def spoken(text: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 
 class ConsentDecision(str, Enum):
@@ -133,6 +134,20 @@ class Consent:
         return self.attempts[-1].heard_ms if self.attempts else None
 
 
+class Variant(str, Enum):
+    """Of two wordings on trial (``core.trial``): the line's own, and the other one."""
+
+    A = "a"
+    B = "b"
+
+
+class OnTrial(NamedTuple):
+    """Which one a caller hears, in the trial of this name."""
+
+    trial: str
+    variant: Variant
+
+
 @dataclass(frozen=True)
 class Notice:
     """The wording that this caller is asked or told with: digest (``NoticeVersion``), length, language and why it.
@@ -145,3 +160,4 @@ class Notice:
     language: str
     by: LanguageBy = LanguageBy.LINE
     wanted: str | None = None
+    on_trial: OnTrial | None = None

@@ -116,6 +116,8 @@ class Decided(Row):
             told |= {"notice": notice.digest, "notice_ms": notice.duration_ms, "language": notice.language}
             told |= {"language_by": notice.by.value} if notice.by is not LanguageBy.LINE else {}
             told |= {"language_wanted": notice.wanted} if notice.wanted is not None else {}
+            if notice.on_trial is not None:
+                told |= {"trial": notice.on_trial.trial, "variant": notice.on_trial.variant.value}
         return told | (self.confirmed.evidence() if self.confirmed else {})
 
 

@@ -204,7 +204,8 @@ def _line(configuration: Configuration, name: str) -> LineFacts:
         consent_key=question.consent_key,
         objection_key=question.objection_key,
         withdrawal_keys=question.withdrawal_keys,
-        told_before=mode.asks and not any(configuration.untold_of(name, one) for one in configuration.spoken_on(name)),
+        told_before=mode.asks
+        and not any(configuration.asked(name, one).untold for one in configuration.spoken_on(name)),
         further=tuple(
             (one, wording.spoken(configuration.question_text(name, one))) for one in configuration.spoken_on(name)[1:]
         ),

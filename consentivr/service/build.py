@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from pydantic import BaseModel
 from consentivr.asking import Languages, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
+from consentivr.config.wording import Asked
 from consentivr.core.enrolling import AgentAnnouncement
-from consentivr.core.policy import FOR_AGENTS, Announcement
+from consentivr.core.policy import FOR_AGENTS, Announcement, LinePolicy
+from consentivr.core.trial import Plan
 from consentivr.custody import Pins, Report, Retention
 from consentivr.disclosure import Controller
 from consentivr.enrolling import AgentLine
@@ -217,12 +219,22 @@ FIXED = ("service", "ledger", "http", "switches", "recordings")
 
 
 @dataclass(frozen=True)
+class Tried:
+    """A line with its second wording, and what must have been approved before it is asked."""
+
+    plan: Plan
+    line: Line
+
+
+@dataclass(frozen=True)
 class Rules:
     """How callers are asked and what follows: what a service that runs can take anew, for new calls."""
 
     configuration: Configuration
     lines: dict[str, Line]
     """By the number that callers dial."""
+    tried: dict[str, Tried]
+    """Second wordings, by the same: whether they are asked the ledger says."""
     agents_line: AgentLine | None
     pins: Pins | None
     house: House
@@ -230,8 +242,9 @@ class Rules:
 
     @property
     def _spoken(self) -> list[Line]:
-        """Every line, in each of its languages."""
-        return [spoken for line in self.lines.values() for spoken in (line, *line.further.values())]
+        """Every line, in each of its languages and wordings."""
+        tried = [second.line for second in self.tried.values()]
+        return [spoken for line in self.lines.values() for spoken in (line, *line.further.values())] + tried
 
     @property
     def sounds(self) -> list[Spoken]:
@@ -261,6 +274,7 @@ def rules(configuration: Configuration) -> Rules:
     return Rules(
         configuration,
         lines,
+        build_tried(configuration, lines),
         agents_line(configuration),
         Pins(agents.pins_file) if agents else None,
         house(configuration, lines),
@@ -325,10 +339,9 @@ def _line(configuration: Configuration, template: DialplanLine, language: str) -
             except AudioProblem as problem:
                 problems.append(str(problem))
     question = configuration.question_of(name)
-    heard_ms = _heard_ms(sounds, configuration.heard_of(name, language))
     line = Line(
         name=name,
-        policy=configuration.line_policy(name, _question_ms(sounds), heard_ms, language),
+        policy=_policy(configuration, name, configuration.asked(name, language), sounds),
         queue_name=template.queue.name,
         context=configuration.freeswitch.context,
         fallback=template.fallback,
@@ -341,6 +354,60 @@ def _line(configuration: Configuration, template: DialplanLine, language: str) -
         language=language,
     )
     return line, problems
+
+
+def _policy(
+    configuration: Configuration, name: str, asked: Asked, sounds: Mapping[int, Mapping[Announcement, Spoken]]
+) -> LinePolicy:
+    return configuration.line_policy(name, _question_ms(sounds), _heard_ms(sounds, asked.heard), asked)
+
+
+def build_tried(configuration: Configuration, lines: dict[str, Line]) -> dict[str, Tried]:
+    """The lines with their second wordings, by the number that callers dial; ``lines`` as ``build_lines`` made them.
+
+    One that cannot be heard is left out: callers are asked as if there were none.
+    """
+    tried = {}
+    for number, line in lines.items():
+        asked = configuration.tried(line.name)
+        if asked is None:
+            continue
+        try:
+            plan, second = _plan(configuration, line.name)
+        except AudioProblem as problem:
+            log.error("a trial is left out: nobody is asked with its wording", line=line.name, why=str(problem))
+            continue
+        sounds = {rate: {**said, Announcement.QUESTION: second[rate]} for rate, said in line.sounds.items()}
+        policy = _policy(configuration, line.name, asked, sounds)
+        tried[number] = Tried(plan, replace(line, sounds=sounds, policy=policy))
+    return tried
+
+
+def plans(configuration: Configuration) -> tuple[list[Plan], list[str]]:
+    """What an approval would fix of each trial of the configuration; and why there is none for some."""
+    found, problems = [], []
+    for name, line in configuration.lines.items():
+        if line.trial is not None:
+            try:
+                found.append(_plan(configuration, name)[0])
+            except AudioProblem as problem:
+                problems.append(str(problem))
+    return found, problems
+
+
+def _plan(configuration: Configuration, name: str) -> tuple[Plan, dict[int, Spoken]]:
+    """Of the trial of a line, and the second wording by sample rate. Raises AudioProblem."""
+    trial, own = configuration.lines[name].trial, configuration.announcements_of(name)[Announcement.QUESTION]
+    other = configuration.tried_file(name)
+    assert trial is not None
+    assert other is not None
+    folder, language = sounds_folder(configuration), configuration.language_of(name)
+    first, second = (
+        {rate: inspect(folder, language, rate, stem, text) for rate in SAMPLE_RATES} for stem, text in (own, other)
+    )
+    a, b = (tuple(said[rate].notice.digest for rate in SAMPLE_RATES) for said in (first, second))
+    queue = configuration.queues[configuration.lines[name].queue].name
+    return Plan(trial.name, name, queue, language, a, b, trial.calls, trial.until), second
 
 
 def _languages(configuration: Configuration, name: str) -> Languages:
@@ -371,7 +438,7 @@ def agents_line(configuration: Configuration) -> AgentLine | None:
     return AgentLine(line.number, line.agree_key, line.decline_key, sounds)
 
 
-def _question_ms(sounds: dict[int, dict[Announcement, Spoken]]) -> int:
+def _question_ms(sounds: Mapping[int, Mapping[Announcement, Spoken]]) -> int:
     """Of the longest, in milliseconds."""
     return max(
         (said[Announcement.QUESTION].duration_ms for said in sounds.values() if Announcement.QUESTION in said),
@@ -379,7 +446,7 @@ def _question_ms(sounds: dict[int, dict[Announcement, Spoken]]) -> int:
     )
 
 
-def _heard_ms(sounds: dict[int, dict[Announcement, Spoken]], heard: str) -> int | None:
+def _heard_ms(sounds: Mapping[int, Mapping[Announcement, Spoken]], heard: str) -> int | None:
     """Of the beginning of the question that must be heard, in milliseconds, where 'prompts build' has measured it."""
     asked = [said[Announcement.QUESTION] for said in sounds.values() if Announcement.QUESTION in said]
     if not all(written_for(Path(sound.path), sound.text, heard) for sound in asked):

@@ -68,6 +68,8 @@ def sounds(configuration: Configuration) -> Iterator[Finding]:
     """One line for all that are well, and one for each that is not."""
     folder = sounds_folder(configuration)
     heard, well, longest, needed = configuration.heard_files(), 0, 0, _needed(configuration)
+    files = ((configuration.language_of(name), configuration.tried_file(name)) for name in configuration.lines)
+    tried = {(language, made[0]) for language, made in files if made}
     for (language, stem), text in sorted(configuration.sound_files().items()):
         for rate in SAMPLE_RATES:
             what = f"sound {language}/{rate}/{stem}"
@@ -77,6 +79,8 @@ def sounds(configuration: Configuration) -> Iterator[Finding]:
                 mend = "run 'consentivr prompts build'"
                 if (language, stem) in needed:
                     yield bad(what, str(problem), mend, "sounds.folder")
+                elif (language, stem) in tried:
+                    yield warning(what, f"{problem}; until then nobody is asked with it", mend, "sounds.folder")
                 else:
                     said = f"{problem}; until then who wants '{language}' is asked in the line's own language"
                     yield warning(what, said, mend, "sounds.folder")

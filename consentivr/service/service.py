@@ -42,6 +42,7 @@ from consentivr.service.build import (
 from consentivr.service.check import connected, wanted_of
 from consentivr.service.here import too_few
 from consentivr.service.surroundings import Surroundings
+from consentivr.service.trials import Trials
 from consentivr.switch import VISIT
 from consentivr.threads import Worker
 from consentivr.watch import Alarm, Lease, Watch
@@ -91,6 +92,8 @@ class Application:
             post_to=configuration.ledger.post_checkpoints_to,
             stamper=authority,
         )
+        self._trials = Trials(configuration.ledger.location, self.ledger)
+        self._trials.take(self._rules)
         self._secret = dialplan_secret(configuration)
         self._asked: dict[str, Call] = {}
         wanted = configuration.service.max_connections
@@ -191,6 +194,7 @@ class Application:
         large_blocks_go_back()
         self._days.start()
         self._surroundings.start()
+        self._trials.start()
         self._listen()
         for watch in self._watches:
             watch.start()
@@ -234,6 +238,7 @@ class Application:
             log.error("configuration not taken: the one before goes on", why=str(error), exc_info=not foreseen)
             return
         self._rules, self._reload_failed = found, None
+        self._trials.take(found)
         for watch in self._watches:
             watch.take(found.house)
         for switch, lookout in zip(configuration.switches, self._lookouts, strict=True):
@@ -319,6 +324,7 @@ class Application:
         for watch in self._watches:
             watch.stop()
         self._surroundings.stop()
+        self._trials.stop()
         self._sealer.stop()
         self._alarm.stop(ALARM_SECONDS)
         self.ledger.stop()
@@ -328,12 +334,11 @@ class Application:
         headers = session.connect(CONNECT_SECONDS)
         if self._secret is not None:
             proof.check(self._secret, headers)
-        rules = self._rules
-        agents = rules.agents_line
+        agents = self._rules.agents_line
         if agents is not None and headers.get("Caller-Destination-Number") == agents.number:
             Enrolment(session, agents, self._check_pin, self.ledger, self._commit_timeout).run(headers)
             return
-        call = Call(session, rules.lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched)
+        call = Call(session, self._trials.lines, self.ledger, self._commit_timeout, self._may_ask, self._is_watched)
         call.run(headers, self._asked)
 
     def _check_pin(self, number: str, pin: str) -> tuple[Proof, str]:
@@ -405,13 +410,14 @@ class Application:
             wrong["stopping"] = "it was told to end"
         return wrong
 
-    def _parts(self) -> list[tuple[str, LedgerWriter | Lookout | Sealer | Surroundings | Watch]]:
+    def _parts(self) -> list[tuple[str, LedgerWriter | Lookout | Sealer | Surroundings | Trials | Watch]]:
         """What must go on as long as we serve."""
         watches = [(f"the watch of {watch.name}", watch) for watch in self._watches]
         return [
             ("the ledger", self.ledger),
             ("sealing", self._sealer),
             ("looking around", self._surroundings),
+            ("looking at trials", self._trials),
             *watches,
             *((f"looking at {lookout.address}", lookout) for lookout in self._lookouts),
         ]

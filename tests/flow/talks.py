@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import gevent
 import yaml
+from structlog.testing import capture_logs
 
 from consentivr.config import Configuration, loads
 from consentivr.lab.caller import Caller
@@ -195,6 +196,21 @@ class Talks(Laboratory):
 
     def foreign(self, name: str = "foreign") -> Path:
         return self.elsewhere / f"{name}.wav"
+
+
+def written(made: Talks, **sections: Any) -> Path:
+    """The configuration in force, with other values."""
+    path = made.folder / "consentivr.yaml"
+    data = changed(made.configuration, **sections).model_dump(mode="json", exclude_none=True)
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def reload(made: Talks, path: Path) -> list[MutableMapping[str, Any]]:
+    """What the log says of it."""
+    with capture_logs() as log:
+        made.application.reload(path)
+    return log
 
 
 def press(channel: Channel, keys: str, *, agent: bool = False) -> None:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
 from consentivr.config import Configuration
 from consentivr.lab.caller import Caller
 from consentivr.service.build import CannotServe
 from consentivr.service.service import Application
-from tests.flow.talks import YES, Talks, changed, press
+from tests.flow.talks import YES, Talks, changed, press, reload, written
 from tests.waiting import until
 
 Make = Callable[..., Talks]
-
-
-def written(made: Talks, **sections: Any) -> Path:
-    """The configuration in force, with other values."""
-    path = made.folder / "consentivr.yaml"
-    data = changed(made.configuration, **sections).model_dump(mode="json", exclude_none=True)
-    path.write_text(yaml.safe_dump(data))
-    return path
-
-
-def reload(made: Talks, path: Path) -> list[MutableMapping[str, Any]]:
-    """What the log says of it."""
-    with capture_logs() as log:
-        made.application.reload(path)
-    return log
 
 
 def measured(name: str) -> float | None:
