@@ -117,7 +117,7 @@ def reserved_numbers() -> list[str]:
     """Telephone numbers that nobody has (Bundesnetzagentur, for films; Ofcom; 555-01xx)."""
     areas = ("3023125", "4066969", "6990009", "8999998")
     german = [f"+49{area}{n:03d}" for area in areas for n in range(1000)]
-    mobile = [f"+4917604069{n:04d}" for n in range(100)]
+    mobile = [f"+49176040690{n:02d}" for n in range(100)]
     others = [*(f"+447700900{n:03d}" for n in range(1000)), *(f"+1202555{n:04d}" for n in range(100, 200))]
     return [*german, *mobile, *others]
 

@@ -1,0 +1,64 @@
+"""The console as people meet it: Chromium, and 'consentivr console' in a process of its own, over a year of calls.
+
+Skipped without Chromium; CONSENTIVR_REQUIRE_BROWSER=1 fails instead. CONSENTIVR_CALLS: so many calls (125000 is what a
+busy house has).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from consentivr.lab.console import Console
+from consentivr.lab.history import History
+from tests.console.browser.screens import WIDE, Someone
+from tests.console.people import PEOPLE
+
+CALLS = int(os.environ.get("CONSENTIVR_CALLS", "3000"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        if os.environ.get("CONSENTIVR_REQUIRE_BROWSER") == "1":
+            pytest.fail("there is no chromium on this machine, and CONSENTIVR_REQUIRE_BROWSER wants it")
+        pytest.skip("no chromium on this machine: nobody looked at the console's pages (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    folder = tmp_path_factory.mktemp("console")
+    history = History(CALLS, datetime.now(timezone.utc), folder=folder / "recordings")
+    with Console(folder, history, PEOPLE.values()) as console:
+        yield console
+
+
+@pytest.fixture
+def someone(chromium: Browser, served: Console) -> Iterator[Callable[..., Someone]]:
+    """A browser of somebody: ``someone("officer")`` is signed in; of nobody without a role."""
+    contexts = []
+
+    def open_one(role: str | None = None, **how: Any) -> Someone:
+        told = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **how}
+        context = chromium.new_context(base_url=served.address, ignore_https_errors=True, **told)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        who = Someone(context.new_page())
+        if role is not None:
+            who.sign_in(PEOPLE[role].name)
+        return who
+
+    yield open_one
+    for context in contexts:
+        context.close()

@@ -1,0 +1,78 @@
+"""Somebody before a browser: where one can go from here, and whether everybody could."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from consentivr.lab.console import PASSWORD
+
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
+"""Of a screen, in pixels."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+_AXE = Axe()
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+class Someone:
+    """One page, and what is heard of the browser's console: a page that complains there has a fault."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+
+    def _said(self, message: object) -> None:
+        kind, text = message.type, message.text  # type: ignore[attr-defined]
+        if kind in ("error", "warning") and "favicon" not in text:
+            self.complaints.append(f"{self.page.url}: {text}")
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> None:
+        self.page.goto("/sign-in")
+        self.page.get_by_label("Account").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url(lambda address: "/sign-in" not in address)
+
+    def screens(self, most: int = 60) -> Iterator[str]:
+        """Goes to every kind of page that links lead to from here: one address of each kind, with the page open."""
+        seen, waiting = set(), ["/"]
+        while waiting and most:
+            address = waiting.pop(0)
+            if kind_of(address) in seen:
+                continue
+            seen.add(kind_of(address))
+            self.page.goto(address)
+            most -= 1
+            seen.add(kind_of(urlsplit(self.page.url).path))
+            yield address
+            links = self.page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+            waiting += [link for link in links if link.startswith("/") and not _is_file(link)]
+
+    def is_accessible(self) -> None:
+        """axe-core finds nothing on the page that is open."""
+        found = _AXE.run(self.page, options=_RULES).response["violations"]
+        told = [f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
+        assert told == [], f"{self.page.url}\n" + "\n".join(told)
+
+    def fits(self) -> None:
+        """Nothing but tables leads out of the page on the right."""
+        beyond = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert beyond <= 0, f"{self.page.url} is {beyond} px wider than the screen"
+
+
+def kind_of(address: str) -> str:
+    """The same for pages that are made alike."""
+    return re.sub(r"/\d+(?=/|$)", "/N", _UUID.sub("ID", urlsplit(address).path)).rstrip("/") or "/"
+
+
+def _is_file(link: str) -> bool:
+    path = urlsplit(link).path
+    return path.startswith("/static/") or path.rpartition(".")[2] in ("json", "csv", "zip", "wav", "html", "txt")
