@@ -145,6 +145,7 @@ def test_check_writable_leaves_nothing(location: Location) -> None:
 # --- schema ----------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_make_what_the_program_expects(location: Location) -> None:
     assert ScriptDirectory.from_config(migrations()).get_current_head() == SCHEMA
     with opened(location) as ledger, ledger.engine.connect() as connection:

@@ -156,6 +156,7 @@ def run(config_path: Path, print_json: bool, dry_run: bool) -> None:
             click.echo(f"{len(said[name]):7} {words}")
             for what in said[name] if name in _NAMED else ():
                 click.echo(f"          {shown(what)}")
+        click.echo(f"{report.accesses_erased:7} rows of the access log erased")
         for left in filter(None, (report.left, report.beyond)):
             click.echo(left)
     if report.needs_attention:

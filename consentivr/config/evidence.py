@@ -114,6 +114,13 @@ class RetentionSection(Section):
     quarantine_days: Whole = Field(
         90, ge=0, le=36_500, description="Days until a file in quarantine is erased (GDPR art. 5(1)(e))."
     )
+    access_days: Whole = Field(
+        365,
+        ge=1,
+        le=36_500,
+        description="Days until rows of the access log that are about no call are erased. The others go with their "
+        "call's.",
+    )
 
 
 class Privacy(Section):

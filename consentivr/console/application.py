@@ -12,12 +12,13 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import calls, signin
+from consentivr.console import access_log, calls, signin
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.guard import guard, needs
 from consentivr.console.sessions import Sessions
 from consentivr.console.settings import Settings
+from consentivr.console.verifying import Verifying
 from consentivr.console.words import LANGUAGES, WORDS
 from consentivr.core.roles import Right
 from consentivr.ledger import LedgerError
@@ -26,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
 
-MENU: Sequence[tuple[str, str, Sequence[Right]]] = (("calls", "/calls", (Right.SEE_CALLS,)),)
+MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
+    ("calls", "/calls", (Right.SEE_CALLS,)),
+    ("access", "/access", (Right.SEE_OWN_ACCESS,)),
+)
 """Each page's word, its address, and the rights of which one leads there."""
 
 
@@ -39,9 +43,11 @@ def application(settings: Settings, books: Books) -> Flask:
     zone = ZoneInfo(settings.time_zone)
     sessions = Sessions(settings.session_minutes * 60)
     accounts = Accounts(settings.accounts_file)
+    verifying = Verifying(settings.chain)
 
     app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
     app.register_blueprint(calls.blueprint(settings, books))
+    app.register_blueprint(access_log.blueprint(settings, books, verifying))
 
     @app.template_filter("moment")
     def moment(value: datetime | None) -> str:

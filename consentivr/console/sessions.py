@@ -35,6 +35,9 @@ class Session:
     shown: dict[str, float] = field(default_factory=dict)
     """Calls whose number and agents this one asked to see, and until when."""
 
+    log_open_until: float = 0.0
+    """Until when everybody's rows of the access log are open to this one, who said why."""
+
     @property
     def is_proven(self) -> bool:
         """Whether the password, or the provider, was asked a moment ago."""

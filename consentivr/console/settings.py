@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from consentivr.ledger import HeadFile
 from consentivr.recordings import Places
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What tells whether the ledger is whole: where it is, its head as it is kept elsewhere, and our public key (PEM),
+    where checkpoints are signed.
+    """
+
+    location: str
+    head_file: HeadFile
+    public_key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -27,3 +39,4 @@ class Settings:
     queues: Sequence[str] = ()
     """As mod_callcenter names them."""
     lines: Sequence[str] = ()
+    chain: Chain | None = None

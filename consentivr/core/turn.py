@@ -96,6 +96,8 @@ class Turn(str, Enum):
     """Evidence ``request``, ``path``, ``heard_s``."""
     HANDED_OVER = "handed_over"
     """A sheet, a letter, a list left the console; evidence ``what``."""
+    ACCESS_OPENED = "access_opened"
+    """Somebody opened everybody's rows of the access log; evidence ``why``."""
     INCIDENT_ASSESSED = "incident_assessed"
     """Evidence ``row`` (its position), ``risk``, ``why`` (GDPR art. 33)."""
     OBJECTED = "objected"
@@ -118,6 +120,7 @@ ACCESS = frozenset(
         Turn.RECORDING_PLAYED,
         Turn.RECORDING_HEARD,
         Turn.HANDED_OVER,
+        Turn.ACCESS_OPENED,
         Turn.INCIDENT_ASSESSED,
         Turn.OBJECTED,
         Turn.TRIAL_BEGUN,

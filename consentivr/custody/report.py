@@ -16,6 +16,8 @@ class Report:
     calls_erased: list[str] = field(default_factory=list)
     agents_forgotten: list[str] = field(default_factory=list)
     rows_erased: int = 0
+    accesses_erased: int = 0
+    """Of them, rows of the access log that were about no call."""
     held: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)

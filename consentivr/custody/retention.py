@@ -38,14 +38,16 @@ class Retention:
         terms: Mapping[str, RetentionTerms],
         *,
         quarantine_days: int | None = None,
+        access_days: int | None = None,
         dry_run: bool = False,
         at: datetime | None = None,
         progress: Callable[[str], None] = lambda what: None,
     ) -> None:
         """``terms`` by the queue's name in the ledger; ``quarantine_days`` until what lies in quarantine is erased, or
-        None; ``at`` instead of the time now.
+        None; ``access_days`` until the access log's rows of no call are, or None; ``at`` instead of the time now.
         """
         self._quarantine_days = quarantine_days
+        self._access_days = access_days
         self._ledger = ledger
         self._places = places
         self._terms = terms
@@ -67,6 +69,7 @@ class Retention:
             self._erase_rows(queue, terms)
             self._erase_audio(queue, terms)
         self._erase_register()
+        self._erase_accesses()
         self._progress("recordings")
         accounting = Accounting(self._ledger, self._places, self.report, self._holds, self._gone, self._now)
         self._erase_quarantine()
@@ -141,6 +144,18 @@ class Retention:
         if self.report.agents_forgotten and not self.report.dry_run:
             why = {"why": "retention: no call of these agents is left"}
             self.report.rows_erased += self._ledger.erase_register(self.report.agents_forgotten, why)
+
+    def _erase_accesses(self) -> None:
+        if self._access_days is None:
+            return
+        until = self._now - timedelta(days=self._access_days)
+        if self.report.dry_run:
+            self.report.accesses_erased = self._ledger.count_accesses(until)
+            return
+        self.report.accesses_erased = self._ledger.erase_accesses(
+            until, {"why": f"retention: {self._access_days} days"}
+        )
+        self.report.rows_erased += self.report.accesses_erased
 
     def _erase_audio(self, queue: str, terms: RetentionTerms) -> None:
         if terms.audio_days is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from consentivr.core.turn import Turn
 from consentivr.ledger import foreign
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
-from consentivr.ledger.entry import NO_CALL, REGISTER, CallRef, Entry
+from consentivr.ledger.entry import CONSOLE, NO_CALL, REGISTER, CallRef, Entry, as_text
 from consentivr.ledger.schema import ERASED, callers, entries
 from consentivr.ledger.searching import Searching, counted, portions
 
@@ -72,15 +73,32 @@ class Erasing:
                 self._appending.extend(connection, receipts, {})
         return len(positions)
 
+    def accesses(self, until: datetime, evidence: dict[str, Any]) -> int:
+        """Erase the access log's rows of no call before ``until``; one receipt names the rows. Returns their number."""
+        with self._ledger.writing() as connection:
+            positions = self.accesses_before(connection, until)
+            self._rows_of_no_call(connection, positions, evidence)
+        return len(positions)
+
+    @staticmethod
+    def accesses_before(connection: sa.Connection, until: datetime) -> list[int]:
+        """The positions of what ``accesses`` would erase."""
+        theirs = (entries.c.channel_uuid == CONSOLE, entries.c.at < as_text(until))
+        return list(connection.execute(sa.select(entries.c.position).where(*theirs)).scalars())
+
+    def _rows_of_no_call(self, connection: sa.Connection, positions: Sequence[int], evidence: dict[str, Any]) -> None:
+        for some in portions(positions):
+            connection.execute(entries.update().where(entries.c.position.in_(some)).values(ERASED))
+        if positions:
+            said = {**evidence, "calls": 0, "rows": chain.to_ranges(positions)}
+            self._appending.extend(connection, [CallRef(NO_CALL, None, "", "", "").row(Turn.ROWS_ERASED, said)], {})
+
     def register(self, agents: Sequence[str], evidence: dict[str, Any]) -> int:
         """Erase what the register says of agents; one receipt names the rows. Returns their number."""
         theirs = (entries.c.channel_uuid == REGISTER, entries.c.agent.in_(agents))
         with self._ledger.writing() as connection:
             positions = list(connection.execute(sa.select(entries.c.position).where(*theirs)).scalars())
-            if positions:
-                connection.execute(entries.update().where(entries.c.position.in_(positions)).values(ERASED))
-                said = {**evidence, "calls": 0, "rows": chain.to_ranges(positions)}
-                self._appending.extend(connection, [CallRef(NO_CALL, None, "", "", "").row(Turn.ROWS_ERASED, said)], {})
+            self._rows_of_no_call(connection, positions, evidence)
         return len(positions)
 
     def overwrite_freed(self) -> str | None:

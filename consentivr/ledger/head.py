@@ -13,6 +13,7 @@ from consentivr.core.turn import Turn
 from consentivr.files import make_folder, read_private, replace_private
 from consentivr.ledger.entry import NO_CALL, CallRef
 from consentivr.ledger.errors import LedgerError, NoLedger
+from consentivr.ledger.searching import Searching
 from consentivr.ledger.signing import SignedCheckpoint, Signer
 from consentivr.ledger.store import Ledger
 
@@ -43,7 +44,7 @@ class HeadFile:
                 "owned by the user that runs consentivr, or see ledger.head_file"
             ) from None
 
-    def missing_in(self, ledger: Ledger) -> str | None:
+    def missing_in(self, ledger: Searching) -> str | None:
         """What of it a ledger does not hold. Raises LedgerError."""
         kept = self.read()
         if kept is None or kept.position == 0:

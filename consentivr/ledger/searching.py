@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from consentivr.core.chain import Link, Ranges
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.turn import Turn
 from consentivr.ledger import foreign
+from consentivr.ledger.appending import end_of_chain, hash_at
 from consentivr.ledger.counting import count
 from consentivr.ledger.entry import (
     ENTRY_COLUMNS,
@@ -23,6 +24,7 @@ from consentivr.ledger.entry import (
     as_text,
     entry_of,
     hashed,
+    now,
     tally_name,
 )
 from consentivr.ledger.errors import LedgerError
@@ -30,6 +32,8 @@ from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, foreign_files, notices, tallies
 from consentivr.ledger.search import EVERYTHING, Search, conditions, order, spelled
 from consentivr.ledger.signing import SignedCheckpoint, Signer
+
+Name = TypeVar("Name", str, int)
 
 _ROWS_AT_ONCE = 1000
 _NAMES_AT_ONCE = 500
@@ -258,6 +262,16 @@ class Searching(Opened):
             rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.position, checkpoints.c.key_id))
             return [SignedCheckpoint(**row._mapping) for row in rows]
 
+    def head(self) -> SignedCheckpoint:
+        """What the chain is now, unsigned. Raises LedgerError."""
+        with self.reading() as connection:
+            return SignedCheckpoint(*end_of_chain(self.database, connection), as_text(now()), "", "")
+
+    def hash_at(self, position: int) -> str | None:
+        """The hash of the row there; None where there is none. Raises LedgerError."""
+        with self.reading() as connection:
+            return hash_at(connection, position)
+
     def stored(self) -> tuple[int, int]:
         """The numbers under which the first and the last row are stored; (0, 0) without any."""
         with self.reading() as connection:
@@ -381,7 +395,7 @@ def _apart(rows: Iterable[Entry]) -> list[list[Entry]]:
     return list(calls.values())
 
 
-def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+def portions(names: Sequence[Name]) -> Iterator[Sequence[Name]]:
     """Not more of them than go into one statement."""
     return (names[start : start + _NAMES_AT_ONCE] for start in range(0, len(names), _NAMES_AT_ONCE))
 

@@ -62,6 +62,16 @@ class Verifier:
             keys.append(key)
         return cls(keys)
 
+    @classmethod
+    def of_pem(cls, *keys: bytes) -> Verifier:
+        """Of Ed25519 keys that were read before. Raises ValueError."""
+        loaded = [serialization.load_pem_public_key(key) for key in keys]
+        return cls(key for key in loaded if isinstance(key, Ed25519PublicKey))
+
+    def knows(self, key_id: str) -> bool:
+        """Whether that one is among them."""
+        return key_id in self._keys
+
     def holds(self, checkpoint: SignedCheckpoint) -> bool:
         """Whether the signature is by one of the keys, over just this checkpoint."""
         try:

@@ -7,13 +7,14 @@ Everything here blocks and belongs into a worker thread (``writer``) or into the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from consentivr.core.consent import NoticeVersion
-from consentivr.ledger.appending import Appended, Appending, end_of_chain, hash_at
+from consentivr.ledger.appending import Appended, Appending
 from consentivr.ledger.copying import copy
-from consentivr.ledger.entry import Entry, as_text, now
+from consentivr.ledger.entry import Entry
 from consentivr.ledger.erasing import Erasing
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.searching import Searching
@@ -61,16 +62,6 @@ class Ledger(Searching):
         """Keep the wording that decisions refer to by its digest; whether it is new."""
         return self._appending.add_notice(notice)
 
-    def head(self) -> SignedCheckpoint:
-        """What the chain is now, unsigned. Raises LedgerError."""
-        with self.reading() as connection:
-            return SignedCheckpoint(*end_of_chain(self.database, connection), as_text(now()), "", "")
-
-    def hash_at(self, position: int) -> str | None:
-        """The hash of the row there; None where there is none. Raises LedgerError."""
-        with self.reading() as connection:
-            return hash_at(connection, position)
-
     def check_writable(self) -> None:
         """Raises LedgerError unless a row could be written now. Leaves nothing behind."""
         self._appending.check_writable()
@@ -97,6 +88,17 @@ class Ledger(Searching):
         Only of whom no call is left: the others' recordings rest on it.
         """
         return self._erasing.register(agents, evidence)
+
+    def erase_accesses(self, until: datetime, evidence: dict[str, Any]) -> int:
+        """Erase the rows of the access log before ``until`` that are about no call, with a receipt; returns how many.
+        Raises LedgerUnavailable.
+        """
+        return self._erasing.accesses(until, evidence)
+
+    def count_accesses(self, until: datetime) -> int:
+        """How many ``erase_accesses`` would erase. Raises LedgerError."""
+        with self.reading() as connection:
+            return len(self._erasing.accesses_before(connection, until))
 
     def overwrite_freed(self) -> str | None:
         """Overwrite what was erased where the database kept it; else what the operator must do for that."""

@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -102,18 +102,22 @@ class Kept:
         return Kept([*self.noted, *stamps.good], self.signed)
 
 
-def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) -> Verified:
+def verify_ledger(
+    ledger: Searching, verifier: Verifier, kept: Kept = Kept(), progress: Callable[[int], None] | None = None
+) -> Verified:
     """Verify the whole chain, against its own checkpoints and what was ``kept``. Raises LedgerError.
 
-    Memory does not grow with the chain.
+    Memory does not grow with the chain. With ``progress``, which is told of the number of rows now and then, it takes
+    one processor at most.
     """
     own = ledger.checkpoints()
     signed = [*own, *kept.signed]
     good, forged = verifier.check(signed) if verifier else ([known.checkpoint for known in signed], [])
     checkpoints = [*kept.noted, *good]
-    end = _if_whole(ledger, checkpoints)
+    end = _if_whole(ledger, checkpoints) if progress is None else None
     if end is None:
-        end = Counted(ledger.links())
+        links = ledger.links()
+        end = Counted(links if progress is None else _told(links, progress))
         end.findings = chain.verify(end, checkpoints)
     said = Verified(end.rows, end.findings + forged, backwards=end.backwards)
     said.checkpoint = f"{end.last.position}:{end.last.hash}"
@@ -123,6 +127,13 @@ def verify_ledger(ledger: Searching, verifier: Verifier, kept: Kept = Kept()) ->
     said.findings += end.foreign.wrong(ledger.foreign_files())
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
+
+
+def _told(links: Iterable[Link], progress: Callable[[int], None]) -> Iterator[Link]:
+    for number, row in enumerate(links):
+        if number % TOLD_EACH == 0:
+            progress(number)
+        yield row
 
 
 def _verify_notices(ledger: Searching) -> list[Finding]:
@@ -230,6 +241,9 @@ def _seconds(earlier: str, later: str) -> float:
     except (TypeError, ValueError):
         return 0.0
 
+
+TOLD_EACH = 1000
+"""Rows, of a verification that tells how far it is."""
 
 SIDE_BY_SIDE_ROWS = 100_000
 """So many rows are worth starting processes for."""

@@ -205,6 +205,7 @@ def retain(
             places(configuration),
             {queue.name: queue.retention.terms() for queue in configuration.queues.values()},
             quarantine_days=configuration.retention.quarantine_days,
+            access_days=configuration.retention.access_days,
             dry_run=dry_run,
             progress=progress,
         ).run()

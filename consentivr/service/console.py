@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from consentivr.config import Configuration
-from consentivr.console import Books, Server, Settings, application
+from consentivr.console import Books, Chain, Server, Settings, application
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
-from consentivr.service.build import CannotServe, open_ledger, places
+from consentivr.service.build import CannotServe, head_file, open_ledger, places, signer
 
 PATIENCE_S = 5.0
 """A lock is waited for so long; 'serve' holds none for longer than a commit takes."""
@@ -25,7 +25,13 @@ def settings(configuration: Configuration) -> Settings:
         time_zone=str(configuration.privacy.time_zone),
         queues=[queue.name for queue in configuration.queues.values()],
         lines=list(configuration.lines),
+        chain=Chain(configuration.ledger.location, head_file(configuration), _public_key(configuration)),
     )
+
+
+def _public_key(configuration: Configuration) -> bytes | None:
+    key = signer(configuration)
+    return None if key is None else key.public_pem.encode("ascii")
 
 
 def books(configuration: Configuration) -> Books:
