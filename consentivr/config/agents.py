@@ -109,6 +109,12 @@ class Agents(Section):
     )
     statistics: Statistics = Field(default_factory=Statistics)
     line: AgentsLine | None = Field(None, description="Without it agents cannot agree by phone.")
+    document_file: File | None = Field(
+        None,
+        description="A text (UTF-8) that agents agree to at the console; its SHA-256 stands in the register. Without "
+        "it: the wording of 'line'.",
+        examples=["/etc/consentivr/agents-agreement.txt"],
+    )
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Agents:

@@ -7,6 +7,6 @@ read-only connections; what it writes are rows, durable before what they tell of
 from consentivr.console.application import application
 from consentivr.console.books import Books
 from consentivr.console.server import Server
-from consentivr.console.settings import Chain, Settings
+from consentivr.console.settings import Chain, Settings, Wording
 
-__all__ = ["Books", "Chain", "Server", "Settings", "application"]
+__all__ = ["Books", "Chain", "Server", "Settings", "Wording", "application"]

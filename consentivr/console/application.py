@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, calls, signin
+from consentivr.console import access_log, calls, mine, signin
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.guard import guard, needs
@@ -30,6 +30,7 @@ MAX_BODY_BYTES = 64 * 1024
 MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("calls", "/calls", (Right.SEE_CALLS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
+    ("mine", "/mine", (Right.AGREE,)),
 )
 """Each page's word, its address, and the rights of which one leads there."""
 
@@ -48,6 +49,7 @@ def application(settings: Settings, books: Books) -> Flask:
     app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
     app.register_blueprint(calls.blueprint(settings, books))
     app.register_blueprint(access_log.blueprint(settings, books, verifying))
+    app.register_blueprint(mine.blueprint(settings, books))
 
     @app.template_filter("moment")
     def moment(value: datetime | None) -> str:

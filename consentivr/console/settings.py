@@ -22,6 +22,15 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """A text that agents agree to; ``is_spoken``: it is the one of the agents' line, which the ledger knows."""
+
+    text: str
+    language: str
+    is_spoken: bool
+
+
+@dataclass(frozen=True)
 class Settings:
     """``hosts``: the names under which browsers reach us, as in the header Host; every other one is refused.
 
@@ -40,3 +49,7 @@ class Settings:
     """As mod_callcenter names them."""
     lines: Sequence[str] = ()
     chain: Chain | None = None
+    wording: Wording | None = None
+    """What agents agree to at the console."""
+    must_agree: bool = True
+    """Whether only talks with agents who did are recorded."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from consentivr.config import Configuration
-from consentivr.console import Books, Chain, Server, Settings, application
+from consentivr.console import Books, Chain, Server, Settings, Wording, application
+from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
 from consentivr.service.build import CannotServe, head_file, open_ledger, places, signer
@@ -26,7 +27,24 @@ def settings(configuration: Configuration) -> Settings:
         queues=[queue.name for queue in configuration.queues.values()],
         lines=list(configuration.lines),
         chain=Chain(configuration.ledger.location, head_file(configuration), _public_key(configuration)),
+        wording=_wording(configuration),
+        must_agree=configuration.agents.must_agree,
     )
+
+
+def _wording(configuration: Configuration) -> Wording | None:
+    """What agents agree to. Raises CannotServe."""
+    agents = configuration.agents
+    if agents.document_file is not None:
+        try:
+            text = agents.document_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotServe(f"{agents.document_file} cannot be read: {error}; see agents.document_file") from None
+        return Wording(text, configuration.language, is_spoken=False) if text else None
+    if agents.line is None:
+        return None
+    text = agents.line.announcements[AgentAnnouncement.WORDING]
+    return Wording(text, agents.line.language or configuration.language, is_spoken=True)
 
 
 def _public_key(configuration: Configuration) -> bytes | None:
