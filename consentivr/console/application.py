@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, calls, mine, signin
+from consentivr.console import access_log, calls, mine, signin, trials
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.guard import guard, needs
@@ -29,6 +29,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("calls", "/calls", (Right.SEE_CALLS,)),
+    ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
     ("mine", "/mine", (Right.AGREE,)),
 )
@@ -50,6 +51,7 @@ def application(settings: Settings, books: Books) -> Flask:
     app.register_blueprint(calls.blueprint(settings, books))
     app.register_blueprint(access_log.blueprint(settings, books, verifying))
     app.register_blueprint(mine.blueprint(settings, books))
+    app.register_blueprint(trials.blueprint(settings, books))
 
     @app.template_filter("moment")
     def moment(value: datetime | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from consentivr.core.consent import Variant
+from consentivr.core.trial import Plan
 from consentivr.ledger import HeadFile
 from consentivr.recordings import Places
 
@@ -31,6 +33,17 @@ class Wording:
 
 
 @dataclass(frozen=True)
+class PlannedTrial:
+    """A trial of the configuration. ``kept_days``: so long the first rows of its calls are kept; None for ever.
+    ``sounds``: a file of each wording.
+    """
+
+    plan: Plan
+    kept_days: int | None
+    sounds: Mapping[Variant, Path]
+
+
+@dataclass(frozen=True)
 class Settings:
     """``hosts``: the names under which browsers reach us, as in the header Host; every other one is refused.
 
@@ -53,3 +66,5 @@ class Settings:
     """What agents agree to at the console."""
     must_agree: bool = True
     """Whether only talks with agents who did are recorded."""
+    trials: Callable[[], tuple[Sequence[PlannedTrial], Sequence[str]]] = lambda: ((), ())
+    """Those of the configuration, with the sounds as they are now; and the lines of whose trial one is missing."""

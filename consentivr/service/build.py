@@ -17,6 +17,7 @@ from consentivr.asking import Languages, Line
 from consentivr.config import Configuration
 from consentivr.config.model import SAMPLE_RATES
 from consentivr.config.wording import Asked
+from consentivr.core.consent import Variant
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.core.policy import FOR_AGENTS, Announcement, LinePolicy
 from consentivr.core.trial import Plan
@@ -374,7 +375,7 @@ def build_tried(configuration: Configuration, lines: dict[str, Line]) -> dict[st
         if asked is None:
             continue
         try:
-            plan, second = _plan(configuration, line.name)
+            plan, _, second = _plan(configuration, line.name)
         except AudioProblem as problem:
             log.error("a trial is left out: nobody is asked with its wording", line=line.name, why=str(problem))
             continue
@@ -384,20 +385,24 @@ def build_tried(configuration: Configuration, lines: dict[str, Line]) -> dict[st
     return tried
 
 
-def plans(configuration: Configuration) -> tuple[list[Plan], list[str]]:
-    """What an approval would fix of each trial of the configuration; and why there is none for some."""
-    found, problems = [], []
+def planned(configuration: Configuration) -> tuple[list[tuple[Plan, dict[Variant, Path]]], list[str]]:
+    """What an approval would fix of each trial of the configuration, with a file to hear each wording; and the lines of
+    whose trial a sound is missing or says something else."""
+    found, silent = [], []
     for name, line in configuration.lines.items():
         if line.trial is not None:
             try:
-                found.append(_plan(configuration, name)[0])
-            except AudioProblem as problem:
-                problems.append(str(problem))
-    return found, problems
+                plan, first, second = _plan(configuration, name)
+            except AudioProblem:
+                silent.append(name)
+            else:
+                both = zip(Variant, (first, second), strict=True)
+                found.append((plan, {variant: Path(said[SAMPLE_RATES[0]].path) for variant, said in both}))
+    return found, silent
 
 
-def _plan(configuration: Configuration, name: str) -> tuple[Plan, dict[int, Spoken]]:
-    """Of the trial of a line, and the second wording by sample rate. Raises AudioProblem."""
+def _plan(configuration: Configuration, name: str) -> tuple[Plan, dict[int, Spoken], dict[int, Spoken]]:
+    """Of the trial of a line, and both wordings by sample rate. Raises AudioProblem."""
     trial, own = configuration.lines[name].trial, configuration.announcements_of(name)[Announcement.QUESTION]
     other = configuration.tried_file(name)
     assert trial is not None
@@ -408,7 +413,7 @@ def _plan(configuration: Configuration, name: str) -> tuple[Plan, dict[int, Spok
     )
     a, b = (tuple(said[rate].notice.digest for rate in SAMPLE_RATES) for said in (first, second))
     queue = configuration.queues[configuration.lines[name].queue].name
-    return Plan(trial.name, name, queue, language, a, b, trial.calls, trial.until), second
+    return Plan(trial.name, name, queue, language, a, b, trial.calls, trial.until), first, second
 
 
 def _languages(configuration: Configuration, name: str) -> Languages:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from consentivr.config import Configuration
 from consentivr.console import Books, Chain, Server, Settings, Wording, application
+from consentivr.console.settings import PlannedTrial
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
-from consentivr.service.build import CannotServe, head_file, open_ledger, places, signer
+from consentivr.service.build import CannotServe, head_file, open_ledger, places, planned, signer
 
 PATIENCE_S = 5.0
 """A lock is waited for so long; 'serve' holds none for longer than a commit takes."""
@@ -29,6 +32,7 @@ def settings(configuration: Configuration) -> Settings:
         chain=Chain(configuration.ledger.location, head_file(configuration), _public_key(configuration)),
         wording=_wording(configuration),
         must_agree=configuration.agents.must_agree,
+        trials=partial(trials, configuration),
     )
 
 
@@ -50,6 +54,17 @@ def _wording(configuration: Configuration) -> Wording | None:
 def _public_key(configuration: Configuration) -> bytes | None:
     key = signer(configuration)
     return None if key is None else key.public_pem.encode("ascii")
+
+
+def trials(configuration: Configuration) -> tuple[list[PlannedTrial], list[str]]:
+    """What there is to approve, and the lines of whose trial a sound is missing."""
+    found, silent = planned(configuration)
+    made = []
+    for plan, sounds in found:
+        terms = configuration.queues[configuration.lines[plan.line].queue].retention.terms()
+        kept = (terms.rows_from_days, configuration.retention.access_days)
+        made.append(PlannedTrial(plan, min((days for days in kept if days is not None), default=None), sounds))
+    return made, silent
 
 
 def books(configuration: Configuration) -> Books:

@@ -24,7 +24,7 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
 from consentivr.ledger import CONSOLE, CallRef, Ledger, Search
 from consentivr.ledger import trials as ledger_trials
-from consentivr.service.build import plans
+from consentivr.service.build import planned
 from tests.flow.talks import Talks, reload, written
 from tests.ledgers import opened, whole
 from tests.waiting import until
@@ -67,8 +67,8 @@ def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 def plan_of(made: Talks) -> Plan:
-    ((plan,), problems) = plans(made.configuration)
-    assert problems == []
+    (((plan, _),), silent) = planned(made.configuration)
+    assert silent == []
     return plan
 
 
