@@ -6,7 +6,8 @@ read-only connections; what it writes are rows, durable before what they tell of
 
 from consentivr.console.application import application
 from consentivr.console.books import Books
+from consentivr.console.folding import Folding
 from consentivr.console.server import Server
 from consentivr.console.settings import Chain, Settings, Wording
 
-__all__ = ["Books", "Chain", "Server", "Settings", "Wording", "application"]
+__all__ = ["Books", "Chain", "Folding", "Server", "Settings", "Wording", "application"]

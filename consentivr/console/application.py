@@ -12,12 +12,14 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, calls, mine, signin, trials
+from consentivr.console import access_log, calls, mine, numbers, signin, trials
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
+from consentivr.console.folding import Folding
 from consentivr.console.guard import guard, needs
 from consentivr.console.sessions import Sessions
 from consentivr.console.settings import Settings
+from consentivr.console.spoken import spoken
 from consentivr.console.verifying import Verifying
 from consentivr.console.words import LANGUAGES, WORDS
 from consentivr.core.roles import Right
@@ -30,14 +32,18 @@ MAX_BODY_BYTES = 64 * 1024
 MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("calls", "/calls", (Right.SEE_CALLS,)),
     ("trials", "/trials", (Right.SEE_NUMBERS,)),
+    ("numbers", "/numbers", (Right.SEE_NUMBERS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
     ("mine", "/mine", (Right.AGREE,)),
 )
 """Each page's word, its address, and the rights of which one leads there."""
 
 
-def application(settings: Settings, books: Books) -> Flask:
-    """Everything that browsers are served. Raises TypeError when a view does not say which right it needs."""
+def application(settings: Settings, books: Books, folding: Folding | None = None) -> Flask:
+    """Everything that browsers are served. Raises TypeError when a view does not say which right it needs.
+
+    ``folding`` counts for Numbers beside the pages; without, it is done when they are asked for.
+    """
     app = Flask("consentivr.console")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.jinja_env.undefined = StrictUndefined
@@ -52,6 +58,7 @@ def application(settings: Settings, books: Books) -> Flask:
     app.register_blueprint(access_log.blueprint(settings, books, verifying))
     app.register_blueprint(mine.blueprint(settings, books))
     app.register_blueprint(trials.blueprint(settings, books))
+    app.register_blueprint(numbers.blueprint(settings, books, folding or Folding(books, settings.time_zone)))
 
     @app.template_filter("moment")
     def moment(value: datetime | None) -> str:
@@ -120,9 +127,3 @@ def application(settings: Settings, books: Books) -> Flask:
 
     guard(app, settings, accounts, sessions)
     return app
-
-
-def spoken() -> str:
-    """The language of this page: chosen before, else the browser's."""
-    chosen = request.cookies.get("language")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]

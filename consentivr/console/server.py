@@ -10,6 +10,8 @@ from typing import Any
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server as WSGIServer
 
+from consentivr.console.folding import Folding
+
 THREADS = 32
 """Slow browsers each hold one while they send and take."""
 
@@ -20,17 +22,22 @@ PATIENCE_S = 10
 class Server:
     """Serves ``application`` on an address, or below the path of a Unix socket. Port 0 takes a free one.
 
-    ``certificate``: chain and key, each a file (PEM).
+    ``certificate``: chain and key, each a file (PEM). ``folding`` works beside it.
     """
 
     def __init__(
-        self, application: Any, listen: tuple[str, int] | Path, certificate: tuple[Path, Path] | None = None
+        self,
+        application: Any,
+        listen: tuple[str, int] | Path,
+        certificate: tuple[Path, Path] | None = None,
+        folding: Folding | None = None,
     ) -> None:
         bind: Any = str(listen) if isinstance(listen, Path) else listen
         self._server = WSGIServer(bind, application, numthreads=THREADS, timeout=PATIENCE_S, server_name="consentivr")
         self._server.max_request_header_size = 16 * 1024
         if certificate is not None:
             self._server.ssl_adapter = BuiltinSSLAdapter(str(certificate[0]), str(certificate[1]))
+        self._folding = folding
         self._socket = listen if isinstance(listen, Path) else None
         self._thread: threading.Thread | None = None
 
@@ -44,6 +51,8 @@ class Server:
                 os.umask(before)
         self._thread = threading.Thread(target=self._server.serve, name="console", daemon=True)
         self._thread.start()
+        if self._folding is not None:
+            self._folding.start()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -52,6 +61,8 @@ class Server:
 
     def stop(self) -> None:
         """Close; requests under way are answered."""
+        if self._folding is not None:
+            self._folding.stop()
         self._server.stop()
         if self._thread is not None:
             self._thread.join(timeout=10)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from consentivr.core.consent import Variant
+from consentivr.core.retention import RetentionTerms
 from consentivr.core.trial import Plan
 from consentivr.ledger import HeadFile
 from consentivr.recordings import Places
@@ -68,3 +69,5 @@ class Settings:
     """Whether only talks with agents who did are recorded."""
     trials: Callable[[], tuple[Sequence[PlannedTrial], Sequence[str]]] = lambda: ((), ())
     """Those of the configuration, with the sounds as they are now; and the lines of whose trial one is missing."""
+    terms: Mapping[str, RetentionTerms] = field(default_factory=dict)
+    """Of each queue, by the same name."""

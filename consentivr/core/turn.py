@@ -128,3 +128,13 @@ ACCESS = frozenset(
     }
 )
 """The access log: each row says ``by`` (the account) and ``role``."""
+
+INCIDENTS = (
+    Turn.FORBIDDEN_RECORDING,
+    Turn.COMMAND_FAILED,
+    Turn.TAPPED,
+    Turn.QUARANTINED,
+    Turn.UNWATCHED,
+    Turn.RECORDING_DIFFERS,
+)
+"""The turns that somebody should look at: also what was lost or altered is a breach (GDPR art. 4(12))."""

@@ -7,18 +7,8 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from consentivr.core.turn import Turn
+from consentivr.core.turn import INCIDENTS
 from consentivr.ledger import Entry, Ledger, Search
-
-INCIDENTS = (
-    Turn.FORBIDDEN_RECORDING,
-    Turn.COMMAND_FAILED,
-    Turn.TAPPED,
-    Turn.QUARANTINED,
-    Turn.UNWATCHED,
-    Turn.RECORDING_DIFFERS,
-)
-"""The turns that somebody should look at: also what was lost or altered is a breach (GDPR art. 4(12))."""
 
 
 def happened(ledger: Ledger, search: Search) -> list[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from consentivr.config import Configuration
-from consentivr.console import Books, Chain, Server, Settings, Wording, application
+from consentivr.console import Books, Chain, Folding, Server, Settings, Wording, application
 from consentivr.console.settings import PlannedTrial
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.ledger import Ledger
@@ -33,6 +33,7 @@ def settings(configuration: Configuration) -> Settings:
         wording=_wording(configuration),
         must_agree=configuration.agents.must_agree,
         trials=partial(trials, configuration),
+        terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
     )
 
 
@@ -90,4 +91,6 @@ def server(configuration: Configuration) -> tuple[Server, Books]:
     shelf = books(configuration)
     pair = (console.certificate, console.certificate_key)
     certificate = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
-    return Server(application(settings(configuration), shelf), listen, certificate), shelf
+    told = settings(configuration)
+    folding = Folding(shelf, told.time_zone)
+    return Server(application(told, shelf, folding), listen, certificate, folding), shelf

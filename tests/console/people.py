@@ -12,7 +12,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from consentivr.console import Books, Settings, application
+from consentivr.console import Books, Folding, Settings, application
 from consentivr.console.accounts import Accounts, account
 from consentivr.core.roles import Account
 from consentivr.files import replace_private
@@ -92,13 +92,13 @@ def everybodys_accounts() -> bytes:
 
 
 @contextmanager
-def console(folder: Path, location: str | Path, **changes: Any) -> Iterator[Any]:
+def console(folder: Path, location: str | Path, *, folding: Folding | None = None, **changes: Any) -> Iterator[Any]:
     """A function that makes a browser of somebody, who is signed in; of nobody without a role."""
     told = settings(folder, **changes)
     accounts = Accounts(told.accounts_file)
     replace_private(told.accounts_file, everybodys_accounts())
     shelf = books(location)
-    app = application(told, shelf)
+    app = application(told, shelf, folding)
 
     def browser(role: str | None = None) -> Browser:
         made = Browser(app.test_client())

@@ -1,0 +1,220 @@
+"""Numbers: eight charts of many calls, each with its table, for a range of days; nothing of anybody, of no agent.
+
+What is told, and why nothing can be worked out of fewer than twenty calls: ``core.statistics``, ``core.figures``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, g, make_response, render_template, request
+
+from consentivr.console import charts, drawn
+from consentivr.console.books import Books
+from consentivr.console.folding import Folded, Folding
+from consentivr.console.guard import needs
+from consentivr.console.settings import Settings
+from consentivr.console.spoken import spoken
+from consentivr.console.tables import Table, answer, table_at
+from consentivr.console.words import WORDS
+from consentivr.core import figures
+from consentivr.core.consent import NoticeVersion
+from consentivr.core.roles import Account, Right, Role
+from consentivr.core.statistics import Block, TooFew
+
+RANGES = ("weeks", "week", "month", "quarter", "own")
+"""The last thirteen weeks; this week, month, quarter; from one day to another."""
+
+
+class WrongRange(ValueError):
+    """Of a range in the address; its text is the word that says so."""
+
+
+@dataclass(frozen=True)
+class Days:
+    """From one day to another, both included; ``kind`` is one of ``RANGES``."""
+
+    kind: str
+    since: date
+    until: date
+
+
+def days_of(wanted: Mapping[str, str], today: date) -> Days:
+    """Of an address. Raises WrongRange."""
+    kind = wanted.get("range", RANGES[0])
+    if kind == "own":
+        try:
+            since, until = (date.fromisoformat(wanted.get(name, "")) for name in ("from", "to"))
+        except ValueError:
+            raise WrongRange("numbers.wrong_day") from None
+        if since > until:
+            raise WrongRange("numbers.wrong_order")
+        return Days(kind, since, until)
+    begins = {
+        "weeks": today - timedelta(weeks=13) + timedelta(1),
+        "week": today - timedelta(today.weekday()),
+        "month": today.replace(day=1),
+        "quarter": today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1),
+    }
+    if kind not in begins:
+        raise WrongRange("numbers.wrong_range")
+    return Days(kind, begins[kind], today)
+
+
+def covers(account: Account, queue: str) -> bool:
+    """Whether somebody is told of a queue. Figures have no people, so that administrators are told of all."""
+    return account.scope.covers(queue, None) or Role.ADMIN in account.roles
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a chart is made of: what was folded, as far as somebody is told of it."""
+
+    folded: Folded
+    blocks: Sequence[Block]
+    """Of the range."""
+    changed: Sequence[figures.Change]
+    notices: Mapping[str, NoticeVersion]
+    days: Days
+    by: str
+    account: Account
+    terms: Mapping[str, Any]
+
+
+def _stock(told: Told) -> list[figures.Stock]:
+    kept = {key: counts for key, counts in told.folded.kept.items() if covers(told.account, key[0])}
+    stray = told.folded.stray if told.account.scope.everything or Role.ADMIN in told.account.roles else 0
+    return figures.stock(kept, told.terms, told.folded.today, stray)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One of the eight: how its rows are made, of which type they are, and how they are drawn."""
+
+    name: str
+    rows: Callable[[Told], Sequence[Any]]
+    row: type
+    draw: Callable[[drawn.Saying, Sequence[Any]], Sequence[charts.Drawing]]
+
+    @property
+    def columns(self) -> list[str]:
+        """Of its table."""
+        return [field.name for field in fields(self.row)]
+
+
+CHARTS = {
+    chart.name: chart
+    for chart in (
+        Chart(
+            "yes",
+            lambda told: figures.yes_rates(told.blocks, told.by, told.changed),
+            figures.YesRate,
+            drawn.yes,
+        ),
+        Chart("hours", lambda told: figures.hours(told.blocks), figures.Hour, drawn.hours),
+        Chart("way", lambda told: figures.funnel(told.blocks), figures.Step, drawn.way),
+        Chart("cost", lambda told: figures.costs(told.blocks), figures.Cost, drawn.cost),
+        Chart("leaving", lambda told: figures.leaving(told.blocks, told.notices), figures.Part, drawn.leaving),
+        Chart("wording", lambda told: figures.wordings(told.blocks), figures.Wording, drawn.wording),
+        Chart("guard", lambda told: figures.guarded(told.blocks), figures.Guarded, drawn.guard),
+        Chart("stock", _stock, figures.Stock, drawn.stock),
+    )
+}
+"""In the order of the page."""
+
+
+def blueprint(settings: Settings, books: Books, folding: Folding) -> Blueprint:
+    """The pages of it."""
+    pages = Blueprint("numbers", __name__)
+
+    @pages.get("/numbers")
+    @needs(Right.SEE_NUMBERS)
+    def numbers() -> Any:
+        return shown(list(CHARTS))
+
+    @table_at(pages, "/numbers/<name>")
+    @needs(Right.SEE_NUMBERS)
+    def one(name: str, form: str) -> Any:
+        if name not in CHARTS:
+            abort(404)
+        if form == "html":
+            return shown([name])
+        try:
+            told = telling()
+        except WrongRange:
+            abort(400, "range")
+        if told is None:
+            abort(503, "counting")
+        chart = CHARTS[name]
+        rows = [_plain(row) for row in chart.rows(told)]
+        return answer(form, Table(chart.columns, rows), "numbers.html")
+
+    def telling() -> Told | None:
+        """Raises WrongRange."""
+        folded, account = folding.current(), g.session.account
+        if folded is None:
+            return None
+        days = days_of(request.args, folded.today)
+        queue, by = request.args.get("queue", ""), request.args.get("by", "queue")
+        theirs = [
+            block for block in folded.blocks if covers(account, block.group.queue) and queue in ("", block.group.queue)
+        ]
+        with books.reading() as book:
+            notices = book.notices()
+        return Told(
+            folded,
+            [block for block in theirs if days.since <= block.until <= days.until],
+            figures.changes(theirs),
+            notices,
+            days,
+            by if by in figures.BY else "queue",
+            account,
+            settings.terms,
+        )
+
+    def shown(names: Sequence[str]) -> Any:
+        language = spoken()
+        saying = drawn.Saying(WORDS[language].__getitem__, language)
+        wrong, told, made = None, None, []
+        try:
+            told = telling()
+        except WrongRange as error:
+            wrong = str(error)
+        if told is not None:
+            for name in names:
+                rows = CHARTS[name].rows(told)
+                table = drawn.TABLES[name](saying, rows)
+                made.append((name, CHARTS[name].draw(saying, rows) if rows else (), table))
+        few = [] if told is None else _too_few(told)
+        page = render_template(
+            "numbers.html",
+            charts=made,
+            alone=len(names) == 1,
+            wrong=wrong,
+            told=told,
+            few=len(few),
+            queues=sorted(queue for queue in settings.queues if covers(g.session.account, queue)),
+            ranges=RANGES,
+            by=tuple(figures.BY),
+            wanted=request.args,
+            saying=saying,
+            query=request.query_string.decode("ascii", "replace"),
+        )
+        return make_response(page, 400 if wrong else 200)
+
+    return pages
+
+
+def _too_few(told: Told) -> list[TooFew]:
+    return [
+        one
+        for one in told.folded.too_few
+        if covers(told.account, one.group.queue) and told.days.since <= one.until <= told.days.until
+    ]
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(row).items()}
