@@ -43,6 +43,7 @@ from consentivr.core.turns import CONSENT_BASIS, Arrived, Decided, NoticeAdded, 
 from consentivr.core.verdict import Do, Verdict, VerdictReason
 from consentivr.custody import AgreedTo, agreement, withdrawal
 from consentivr.ledger import CONSOLE, NO_CALL, CallRef, Entry, Ledger
+from consentivr.ledger.entry import as_text
 from consentivr.recordings import fingerprint, recording_stem
 from consentivr.resources import shipped
 
@@ -377,17 +378,32 @@ class History:
             self._heard(told, path, seal["sha256"], at + timedelta(days=1))
 
     def _heard(self, told: _Call, path: str, sha256: str | None, at: datetime) -> None:
-        """Somebody listened: asked, allowed by a second person, played."""
-        request = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
-        who = {"by": "sven", "role": "supervisor", "request": request}
-        told.add(at, Turn.LISTENING_REQUESTED, {**who, "purpose": "training"})
-        decided = {"by": "olga", "role": "officer", "request": request}
-        allowed = self._chance.random() < 0.8
-        told.add(at + timedelta(minutes=20), Turn.LISTENING_DECIDED, {**decided, "approved": allowed})
-        if allowed:
-            played = {**who, "path": path, "sha256": sha256, "purpose": "training", "agent": told.agent}
-            told.add(at + timedelta(minutes=25), Turn.RECORDING_PLAYED, played)
-            told.add(at + timedelta(minutes=28), Turn.RECORDING_HEARD, {**who, "path": path, "heard_s": 140})
+        """Somebody listened: asked and allowed by a second person, or alone; then it was played."""
+        request, playing = (str(uuid.UUID(int=self._chance.getrandbits(128), version=4)) for _ in range(2))
+        alone = self._chance.random() < 0.1
+        who = {"by": "olga", "role": "officer"} if alone else {"by": "sven", "role": "supervisor"}
+        asked = {**who, "request": request, "purpose": "training"}
+
+        def named(turn: Turn, moment: datetime, evidence: dict[str, Any]) -> None:
+            told.add(moment, turn, evidence)
+            told.entries[-1].submission = f"{turn.value}-{request}"
+
+        if alone:
+            until = as_text(at + timedelta(minutes=15))
+            named(Turn.GLASS_BROKEN, at, {**asked, "why": "the police asked for it today", "until": until})
+        else:
+            named(Turn.LISTENING_REQUESTED, at, asked)
+            at += timedelta(minutes=20)
+            decided = {"by": "carl", "role": "council", "request": request}
+            if self._chance.random() < 0.2:
+                return named(Turn.LISTENING_DECIDED, at, {**decided, "approved": False})
+            until = as_text(at + timedelta(days=3))
+            named(Turn.LISTENING_DECIDED, at, {**decided, "approved": True, "until": until})
+        played = {**asked, "path": path, "sha256": sha256, "agent": told.agent, "playing": playing}
+        told.add(at + timedelta(minutes=5), Turn.RECORDING_PLAYED, played | ({} if alone else {"second": "carl"}))
+        heard = {**who, "request": request, "path": path, "playing": playing, "heard_s": 140.0, "counted_by": "player"}
+        told.add(at + timedelta(minutes=8), Turn.RECORDING_HEARD, heard)
+        return None
 
     def _wording(self, language: str, at: datetime) -> NoticeVersion:
         text = WORDINGS[language][at >= self._changes]
