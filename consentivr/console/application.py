@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, calls, mine, numbers, signin, trials
+from consentivr.console import access_log, call, calls, mine, numbers, signin, trials
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.folding import Folding
@@ -55,13 +55,16 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
 
     app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
     app.register_blueprint(calls.blueprint(settings, books))
+    app.register_blueprint(call.blueprint(settings, books, spoken))
     app.register_blueprint(access_log.blueprint(settings, books, verifying))
     app.register_blueprint(mine.blueprint(settings, books))
     app.register_blueprint(trials.blueprint(settings, books))
     app.register_blueprint(numbers.blueprint(settings, books, folding or Folding(books, settings.time_zone)))
 
     @app.template_filter("moment")
-    def moment(value: datetime | None) -> str:
+    def moment(value: datetime | str | None) -> str:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value) if value else None
         return "" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
     @app.context_processor
@@ -75,6 +78,7 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
         ]
         return {
             "say": WORDS[language].__getitem__,
+            "known": (lambda word: WORDS[language].get(word, word)),
             "language": language,
             "session": session,
             "menu": menu,

@@ -9,7 +9,8 @@ from pathlib import Path
 from consentivr.core.consent import Variant
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.trial import Plan
-from consentivr.ledger import HeadFile
+from consentivr.custody.withdrawing import Stop
+from consentivr.ledger import HeadFile, Verifier
 from consentivr.recordings import Places
 
 
@@ -22,6 +23,11 @@ class Chain:
     location: str
     head_file: HeadFile
     public_key: bytes | None = None
+
+    @property
+    def verifier(self) -> Verifier:
+        """For our signatures; of nobody's without a key. Raises LedgerError."""
+        return Verifier([]) if self.public_key is None else Verifier.of_pem(self.public_key)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,10 @@ class Settings:
     queues: Sequence[str] = ()
     """As mod_callcenter names them."""
     lines: Sequence[str] = ()
+    kept_because: Mapping[str, str] = field(default_factory=dict)
+    """By queue, why what was recorded stays although the yes was taken back, where a ground is stated."""
+    stop: Stop = lambda channel: "no 'serve' is known here"
+    """Takes the yes of a channel under way back."""
     chain: Chain | None = None
     wording: Wording | None = None
     """What agents agree to at the console."""

@@ -52,7 +52,9 @@ def answer(form: str, table: Table, template: str, **more: Any) -> Response | st
         writer.writerow(table.columns)
         for row in table.rows:
             writer.writerow([_cell(row.get(name)) for name in table.columns])
-        return Response(text.getvalue(), content_type="text/csv; charset=utf-8; header=present")
+        following = _address_of(table)
+        link = {"Link": f"<{following}>; rel=next"} if following else {}
+        return Response(text.getvalue(), headers=link, content_type="text/csv; charset=utf-8; header=present")
     return render_template(
         template, table=table, next_page=_address_of(table), as_json=_other("json"), as_csv=_other("csv"), **more
     )

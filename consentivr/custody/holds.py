@@ -10,14 +10,14 @@ from consentivr.ledger import Ledger, Search
 from consentivr.ledger.searching import Searching
 
 
-def hold(ledger: Ledger, name: str, why: str, *, release: bool = False) -> bool:
+def hold(ledger: Ledger, name: str, why: str, *, release: bool = False, by: str | None = None) -> bool:
     """Put a visit, or every visit of a channel, under a legal hold, or release it. False when there is no such
-    call, or nothing to do. Raises LedgerError for receipts and registers, which are no calls.
+    call, or nothing to do. ``by``: the account of the console where it was said. Raises LedgerError for receipts and
+    registers, which are no calls.
     """
     turn = Turn.HOLD_RELEASED if release else Turn.HOLD
-    rows = [
-        rows[-1].about.row(turn, {"why": why}) for rows in ledger.calls_named(name) if summarize(rows).held is release
-    ]
+    said = {"why": why} | ({} if by is None else {"by": by})
+    rows = [rows[-1].about.row(turn, said) for rows in ledger.calls_named(name) if summarize(rows).held is release]
     if rows:
         ledger.append(rows)
     return bool(rows)

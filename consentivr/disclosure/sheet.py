@@ -14,12 +14,13 @@ from consentivr.core.evidence import summarize
 from consentivr.core.turn import Turn
 from consentivr.disclosure.telling import told
 from consentivr.disclosure.words import WORDS
-from consentivr.ledger import Entry, Ledger, Verifier
+from consentivr.ledger import Entry, Verifier
+from consentivr.ledger.searching import Searching
 from consentivr.ledger.verification import verify_call
 from consentivr.recordings import Places
 
 
-def evidence_sheet(ledger: Ledger, rows: Sequence[Entry], places: Places, verifier: Verifier, language: str) -> str:
+def evidence_sheet(ledger: Searching, rows: Sequence[Entry], places: Places, verifier: Verifier, language: str) -> str:
     """The evidence of one call, of which these are the rows, verified as it is made.
 
     An HTML page without anything from outside. ``places`` are where recordings lie. Raises LedgerError.

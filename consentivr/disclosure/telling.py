@@ -18,6 +18,8 @@ _PREFIX = {
     "legal_basis": "",
     "language_by": "language_by_",
     "outcome": "outcome_",
+    "role": "role_",
+    "what": "what_",
     "why": "because_",
 }
 """How the words for the values of a member are named."""

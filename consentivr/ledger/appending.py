@@ -18,6 +18,7 @@ from consentivr.ledger import foreign
 from consentivr.ledger.databases import Database, DatabaseError
 from consentivr.ledger.entry import CHAINED, NO_CALL, CallRef, Entry, as_text, chained, now, storable, tally_name
 from consentivr.ledger.errors import LedgerError, LedgerUnavailable
+from consentivr.ledger.listing import Listing
 from consentivr.ledger.opening import Opened
 from consentivr.ledger.schema import callers, checkpoints, entries, evidence_text, notices, tallies
 from consentivr.ledger.signing import SignedCheckpoint, Signer
@@ -64,6 +65,7 @@ class Appending:
         self._add_entries = str(entries.insert().inline().compile(opened.engine, column_keys=CHAINED))
         new = self._database.insert(callers).from_select(list(_PERSON), sa.select(*_PERSON.values()).where(_NOT_ERASED))
         self._add_callers = str(new.on_conflict_do_nothing().compile(opened.engine))
+        self._listing = Listing(opened)
         self._their_keys = _THEIR_KEYS.format(self._database.among("channel_uuid"))
 
     def append(self, batch: Sequence[Entry]) -> Appended:
@@ -126,6 +128,7 @@ class Appending:
             previous = rows[-1]["hash"]
         if rows:
             self._database.run(connection, self._add_entries, rows)
+            self._listing.follow(connection, batch, first + 1)
         self._end = (position, previous)
         if self._signer and position // CHECKPOINT_ROWS > first // CHECKPOINT_ROWS:
             return self._sign(connection, position, previous)

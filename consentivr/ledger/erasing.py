@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consentivr.core import chain
 from consentivr.core.turn import Turn
-from consentivr.ledger import foreign
+from consentivr.ledger import foreign, listing
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
 from consentivr.ledger.entry import CONSOLE, NO_CALL, REGISTER, CallRef, Entry, as_text
@@ -60,6 +60,7 @@ class Erasing:
                     channels.add(row.channel_uuid)
                 counts |= {name: max(count, counts.get(name, 0)) for name, count in counted(connection, of_calls)}
                 connection.execute(entries.update().where(of_calls).values(ERASED))
+                listing.forget(connection, some)
                 bound = (entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None))
                 left = sa.exists().where(*bound)
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))

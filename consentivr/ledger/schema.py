@@ -10,7 +10,7 @@ from sqlalchemy.sql.expression import FunctionElement
 
 from consentivr.core import turn as turns
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The newest migration: the schema that this program writes."""
 
 
@@ -97,6 +97,25 @@ foreign_files = sa.Table(
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False, doc="of the commitment; erased with the path"),
     comment="Names that other recorders gave their files, apart from the rows so that they can be forgotten.",
+)
+
+listed = sa.Table(
+    "listed",
+    metadata,
+    sa.Column("at", sa.Text, primary_key=True, doc="when the caller arrived; as in 'entry'"),
+    sa.Column("position", _big, primary_key=True, autoincrement=False, doc="of the decision"),
+    sa.Column("call", sa.Text, nullable=False, unique=True),
+    sa.Column("queue", sa.Text, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("language", sa.Text),
+    sa.Column("decision", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("notice", sa.Text),
+    sa.Column("held", sa.Boolean, nullable=False),
+    sa.Column("masked", sa.Boolean, nullable=False),
+    sa.Column("unsealed", sa.Boolean, nullable=False),
+    comment="A line of each call that was decided, for lists: it says nothing that rows do not.",
+    sqlite_with_rowid=False,
 )
 
 notices = sa.Table(

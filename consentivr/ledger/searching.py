@@ -262,6 +262,13 @@ class Searching(Opened):
             rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.position, checkpoints.c.key_id))
             return [SignedCheckpoint(**row._mapping) for row in rows]
 
+    def checkpoint_from(self, position: int) -> SignedCheckpoint | None:
+        """The first one that covers the row there."""
+        query = sa.select(checkpoints).where(checkpoints.c.position >= position)
+        with self.reading() as connection:
+            found = connection.execute(query.order_by(checkpoints.c.position, checkpoints.c.key_id).limit(1)).first()
+        return SignedCheckpoint(**found._mapping) if found else None
+
     def head(self) -> SignedCheckpoint:
         """What the chain is now, unsigned. Raises LedgerError."""
         with self.reading() as connection:

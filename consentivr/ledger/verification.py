@@ -470,7 +470,7 @@ def verify_call(ledger: Searching, call: CallSummary, places: Places, verifier: 
     """Verify the rows of one call, and its recordings. Raises LedgerError."""
     links = list(ledger.links(Search(visit=call.call)))
     first, last = links[0], links[-1]
-    signed = next((known for known in ledger.checkpoints() if known.position >= last.position), None)
+    signed = ledger.checkpoint_from(last.position)
     findings = chain.verify_excerpt(links)
     if signed is not None and not (
         (not verifier or verifier.holds(signed))

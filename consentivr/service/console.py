@@ -10,7 +10,8 @@ from consentivr.console.settings import PlannedTrial
 from consentivr.core.enrolling import AgentAnnouncement
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
-from consentivr.service.build import CannotServe, head_file, open_ledger, places, planned, signer
+from consentivr.service.build import CannotServe, head_file, kept_because, open_ledger, places, planned, signer
+from consentivr.service.wishing import wish
 
 PATIENCE_S = 5.0
 """A lock is waited for so long; 'serve' holds none for longer than a commit takes."""
@@ -29,6 +30,8 @@ def settings(configuration: Configuration) -> Settings:
         time_zone=str(configuration.privacy.time_zone),
         queues=[queue.name for queue in configuration.queues.values()],
         lines=list(configuration.lines),
+        kept_because=kept_because(configuration),
+        stop=lambda channel: wish(configuration, channel, "withdraw"),
         chain=Chain(configuration.ledger.location, head_file(configuration), _public_key(configuration)),
         wording=_wording(configuration),
         must_agree=configuration.agents.must_agree,

@@ -1,0 +1,150 @@
+"""Lists of calls: what a line says is what its call's rows say, and pages stay where they are."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from consentivr.core.evidence import summarize
+from consentivr.core.roles import Scope
+from consentivr.ledger import Entry, Ledger
+from consentivr.ledger.listing import Listed, Place, newest
+from consentivr.ledger.schema import listed
+from tests.ledgers import UUIDS, entry, opened, sql
+
+ALL = Listed()
+EVERYTHING = Scope(everything=True)
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+
+
+def call(number: int, decision: str = "given", **more: str) -> Entry:
+    said = {"decision": decision, "reason": "consent_key", "language": "de", "notice": "ab", **more}
+    return replace(entry(number, **said), at=NOON + timedelta(seconds=number))
+
+
+def pages(ledger: Ledger, wanted: Listed = ALL, scope: Scope = EVERYTHING, limit: int = 3) -> Iterator[list[str]]:
+    after: Place | None = None
+    while True:
+        found, after = newest(ledger, wanted, scope, limit, after)
+        yield found
+        if after is None:
+            return
+
+
+def named(ledger: Ledger, wanted: Listed = ALL, scope: Scope = EVERYTHING) -> list[int]:
+    return [UUIDS.index(name) for page in pages(ledger, wanted, scope) for name in page]
+
+
+def a_life(chance: random.Random, number: int) -> list[Entry]:
+    """What may follow a decision, in an order that can be."""
+    rows = [call(number, chance.choice(["given", "refused", "not_obtained"]))]
+    for path in [f"/r/{number}-{n}.wav" for n in range(chance.randrange(3))]:
+        rows.append(entry(number, "recording_started", path=path))
+        sealed = {"path": path, "sha256": "ab"} if chance.random() < 0.7 else {"path": path, "why": "not there"}
+        rows += [entry(number, "recording_sealed", **sealed)] if chance.random() < 0.8 else []
+        rows += [entry(number, "recording_erased", path=path)] if chance.random() < 0.2 else []
+    for turn, evidence in (
+        ("recording_masked", {"why": "on_hold", "parties": [], "paths": []}),
+        ("withdrawn", {"erase": True}),
+        ("agreed_late", {"keys": "*1"}),
+        ("hold", {"why": "court"}),
+        ("hold_released", {"why": "over"}),
+        ("audio_erased", {"why": "due"}),
+    ):
+        rows += [entry(number, turn, **evidence)] if chance.random() < 0.3 else []
+    return rows
+
+
+def lines(ledger: Ledger) -> dict[str, tuple[object, ...]]:
+    with ledger.reading() as connection:
+        found = connection.execute(sa.select(listed)).all()
+    return {row.call: tuple(row) for row in found}
+
+
+def test_a_line_says_what_the_rows_say_now_and_after_an_upgrade(location: str | Path) -> None:
+    chance = random.Random(14)
+    with opened(location) as ledger:
+        for number in range(200):
+            life = a_life(chance, number)
+            cut = chance.randrange(len(life) + 1)
+            ledger.append(life[:cut])
+            ledger.append(life[cut:])
+        before = lines(ledger)
+        for name, line in before.items():
+            told = summarize(ledger.call(name))
+            missing = any(one.permitted and one.sha256 is None for one in told.audio)
+            assert line[6:8] == (told.decision, told.reason)
+            assert line[9:] == (told.held, bool(told.masked), missing), name
+    with sql(location) as connection:
+        connection.execute("DROP TABLE listed")
+        connection.execute("UPDATE alembic_version SET version_num = '0006'")
+    assert Ledger.upgrade(location)[0] == "0006"
+    with opened(location) as ledger:
+        assert lines(ledger) == before
+
+
+def test_pages_stay_where_they_are_while_calls_come_in(ledger: Ledger) -> None:
+    ledger.append([call(number) for number in range(7)])
+    turned = pages(ledger)
+    seen = [next(turned)]
+    ledger.append([call(number) for number in range(7, 12)])
+    seen += list(turned)
+    assert [UUIDS.index(name) for page in seen for name in page] == [6, 5, 4, 3, 2, 1, 0]
+
+
+def test_calls_of_one_moment_are_each_on_one_page(ledger: Ledger) -> None:
+    ledger.append([replace(call(number), at=NOON) for number in range(8)])
+    assert named(ledger) == [7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def test_each_filter_and_all_of_them_find_what_fits(ledger: Ledger) -> None:
+    ledger.append([call(0), call(1, "refused"), call(2, language="en"), call(3, reason="silence"), call(4, notice="x")])
+    ledger.append([entry(0, "hold", why="court"), entry(2, "recording_masked", why="on_hold", parties=[], paths=[])])
+    ledger.append([replace(call(5), queue="sales@default", line="sales")])
+    assert named(ledger, Listed(decision="refused")) == [1]
+    assert named(ledger, Listed(language="en")) == [2]
+    assert named(ledger, Listed(reason="silence")) == [3]
+    assert named(ledger, Listed(notice="x")) == [4]
+    assert named(ledger, Listed(held=True)) == [0]
+    assert named(ledger, Listed(masked=True)) == [2]
+    assert named(ledger, Listed(unsealed=True)) == []
+    assert named(ledger, Listed(queue="sales@default", line="sales")) == [5]
+    assert named(ledger, Listed(queue="sales@default", line="support")) == []
+    assert named(ledger, Listed(since=NOON + timedelta(seconds=2), until=NOON + timedelta(seconds=4))) == [3, 2]
+
+
+def test_a_call_is_where_its_caller_arrived(ledger: Ledger) -> None:
+    early = (NOON - timedelta(hours=1)).isoformat(timespec="milliseconds")
+    ledger.append([call(0), call(1, arrived_at=early), call(2, arrived_at="yesterday")])
+    assert named(ledger) == [2, 0, 1]
+    assert named(ledger, Listed(until=NOON - timedelta(hours=1))) == []
+    assert named(ledger, Listed(since=NOON - timedelta(hours=1), until=NOON)) == [1]
+
+
+def test_nobody_finds_what_the_scope_does_not_cover(ledger: Ledger) -> None:
+    ledger.append([call(0), replace(call(1), queue="sales@default"), call(2)])
+    ledger.append([entry(2, "agent_answered", agent="1001@default"), entry(1, "call_ended", agent="1001@default")])
+    assert named(ledger, scope=Scope()) == []
+    assert named(ledger, scope=Scope(queues=frozenset({"sales@default"}))) == [1]
+    assert named(ledger, scope=Scope(agent="1001@default")) == [2, 1]
+    assert named(ledger, scope=Scope(queues=frozenset({"support@default"}), agent="1001@default")) == [2, 1, 0]
+
+
+def test_a_second_decision_makes_no_second_line(ledger: Ledger) -> None:
+    ledger.append([call(0), call(0, "refused")])
+    ledger.append([call(0, "refused")])
+    assert named(ledger, Listed(decision="given")) == [0]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_line_goes_with_the_rows(location: str | Path, number: int) -> None:
+    with opened(location) as ledger:
+        ledger.append([call(0), call(1)])
+        ledger.erase_rows([UUIDS[number]], {"why": "due"})
+        assert named(ledger) == [1 - number]
