@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +19,26 @@ NARROW = {"width": 390, "height": 844}
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 _AXE = Axe()
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+_PLACES = """
+const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, audio, [tabindex="0"]')]
+  .filter(one => !one.disabled && one.type !== 'hidden' && one.checkVisibility() && one.tabIndex >= 0);
+"""
+
+_FOCUSED = f"""() => {{ {_PLACES}
+  const one = document.activeElement;
+  if (!one || one === document.body) return {{ place: null, text: '' }};
+  const style = getComputedStyle(one);
+  return {{ place: all.indexOf(one), text: (one.innerText || one.value || '').trim(), what: one.outerHTML.slice(0, 120),
+    visible: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 }};
+}}"""
+
+_REACHABLE = f"""() => {{ {_PLACES}
+  const groups = new Set();
+  return all.filter(one => one.type !== 'radio' || !(groups.has(one.name) || !groups.add(one.name))).length;
+}}"""
+"""Of radio buttons, Tab leads to one."""
 
 
 class Someone:
@@ -55,6 +76,36 @@ class Someone:
             yield address
             links = self.page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
             waiting += [link for link in links if link.startswith("/") and not _is_file(link)]
+
+    def titles(self) -> list[str]:
+        """What the page is about: its headings, and those of its tables."""
+        return self.page.locator("h1, h2, h3, th[scope=col]").all_text_contents()
+
+    def focused(self) -> dict[str, Any]:
+        """What has the focus: its text, whether that is seen, and how far it is hidden."""
+        return dict(self.page.evaluate(_FOCUSED))
+
+    def tab_to(self, text: str, most: int = 400) -> None:
+        """Raises AssertionError when Tab does not lead to what says so."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if self.focused()["text"] == text:
+                return
+        raise AssertionError(f"{self.page.url}: Tab does not lead to '{text}'")
+
+    def can_tab_through(self, most: int = 400) -> None:
+        """Tab leads to everything that can be done here, never gets stuck, and always shows where one is."""
+        wanted = self.page.evaluate(_REACHABLE)
+        self.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+        met = set()
+        for _ in range(min(most, 3 * wanted + 10)):
+            self.page.keyboard.press("Tab")
+            here = self.focused()
+            if here["place"] is None:
+                break
+            assert here["visible"], f"{self.page.url}: nobody sees that the focus is on {here}"
+            met.add(here["place"])
+        assert len(met) >= min(most, wanted), f"{self.page.url}: Tab leads to {len(met)} of {wanted} places"
 
     def is_accessible(self) -> None:
         """axe-core finds nothing on the page that is open."""
