@@ -6,7 +6,7 @@ What is shown afterwards is which one was understood. Which one had more of a ye
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,18 +23,18 @@ from consentivr.console.tables import Table, answer, table_at
 from consentivr.core import chain
 from consentivr.core.consent import Variant
 from consentivr.core.roles import Right
-from consentivr.core.shares import Band, wilson
+from consentivr.core.shares import Band
+from consentivr.core.statistics import FEWEST, wilson
 from consentivr.core.trial import Count, Counts, Plan, Trial, Why
 from consentivr.core.turn import Turn
 from consentivr.ledger import trials as ledger_trials
 from consentivr.ledger.searching import Searching
 
-FEWEST = 20
-"""Of fewer calls no share is told."""
-
 LONGEST_REASON = 500
 
 COLUMNS = ("trial", "line", "state", "begun", "until", "calls", "asked_a", "asked_b")
+ASKED = ("wording", "asked", "calls")
+"""All that is told before the end, and of few calls."""
 RESULT = ("wording", "asked", "understood", "share", "low", "high", "cut_short", "again")
 
 
@@ -78,8 +78,11 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             for name in sorted({*known, *planned}, key=lambda name: (name in known, name))
         }
 
-    def one_of(book: Searching, name: str) -> Shown:
-        return all_of(book).get(name) or abort(404)
+    def one_of(book: Searching, name: str) -> tuple[Shown, str | None]:
+        """It, and why it cannot be approved."""
+        everything = all_of(book)
+        shown = everything.get(name) or abort(404)
+        return shown, _obstacle(shown, everything.values(), datetime.now(zone).date())
 
     @table_at(pages, "/trials")
     @needs(Right.SEE_NUMBERS)
@@ -92,17 +95,16 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     @needs(Right.SEE_NUMBERS)
     def one(form: str, name: str) -> Any:
         with books.reading() as book:
-            shown = one_of(book, name)
+            shown, obstacle = one_of(book, name)
             wordings = _wordings(book, shown)
-            obstacle = _obstacle(shown, all_of(book).values(), datetime.now(zone).date())
         more = {"trial": shown, "wordings": wordings, "obstacle": obstacle, "result": _result(shown)}
-        return answer(form, Table(RESULT, _results(shown)), "trials_one.html", **more)
+        return answer(form, _table(shown), "trials_one.html", **more)
 
     @pages.get("/trials/<name>/<any(a, b):variant>.wav")
     @needs(Right.SEE_NUMBERS)
     def sound(name: str, variant: str) -> Response:
         with books.reading() as book:
-            shown = one_of(book, name)
+            shown, _ = one_of(book, name)
         if shown.planned is None:
             abort(404)
         return send_file(shown.planned.sounds[Variant(variant)], mimetype="audio/wav", conditional=True)
@@ -111,16 +113,14 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     @needs(Right.APPROVE_TRIAL, again=True)
     def before_approving(name: str) -> str:
         with books.reading() as book:
-            shown = one_of(book, name)
-            obstacle = _obstacle(shown, all_of(book).values(), datetime.now(zone).date())
+            shown, obstacle = one_of(book, name)
             return _approve_page(book, shown, obstacle)
 
     @pages.post("/trials/<name>/approve")
     @needs(Right.APPROVE_TRIAL, again=True)
     def approve(name: str) -> AnyResponse:
         with books.writing() as book:
-            shown = one_of(book, name)
-            obstacle = _obstacle(shown, all_of(book).values(), datetime.now(zone).date())
+            shown, obstacle = one_of(book, name)
             if obstacle is None and request.form.get("plan") != _fingerprint(shown.plan):
                 obstacle = "changed"
             if obstacle is not None:
@@ -133,7 +133,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     def stop(name: str) -> AnyResponse:
         reason = " ".join(request.form.get("reason", "").split())[:LONGEST_REASON]
         with books.writing() as book:
-            shown = one_of(book, name)
+            shown, _ = one_of(book, name)
             if shown.begun is None or shown.begun.ended is not None:
                 return redirect(f"/trials/{name}", 303)
             if request.method == "GET" or not reason:
@@ -172,7 +172,7 @@ def _shown(book: Searching, planned: PlannedTrial | None, begun: Trial | None, t
     return Shown(begun.plan, state, same, begun, ledger_trials.asked(book, begun.plan, begun.begun_at))
 
 
-def _obstacle(shown: Shown, others: Any, today: date) -> str | None:
+def _obstacle(shown: Shown, others: Iterable[Shown], today: date) -> str | None:
     """Why it cannot be approved now; None when it can."""
     if shown.begun is not None:
         return "begun"
@@ -217,12 +217,19 @@ def _row(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _results(shown: Shown) -> list[dict[str, Any]]:
-    """Each wording's numbers; before the end, and of fewer than twenty, only how often it was asked."""
+def _told(shown: Shown) -> Counts | None:
+    """What may be told: it is over, and there are enough calls."""
     counts = shown.counts
-    if counts is None or min(counts.a.asked, counts.b.asked) < FEWEST:
-        return [{"wording": variant.value, "asked": shown.asked[variant]} for variant in Variant]
-    return [_shares("a", counts.a), _shares("b", counts.b)]
+    return None if counts is None or min(counts.a.asked, counts.b.asked) < FEWEST else counts
+
+
+def _table(shown: Shown) -> Table:
+    """A row for each wording."""
+    counts = _told(shown)
+    if counts is None:
+        plan, asked = shown.plan, shown.asked
+        return Table(ASKED, [{"wording": one.value, "asked": asked[one], "calls": plan.calls} for one in Variant])
+    return Table(RESULT, [_shares("a", counts.a), _shares("b", counts.b)])
 
 
 def _shares(wording: str, count: Count) -> dict[str, Any]:
@@ -259,8 +266,8 @@ class Result:
 
 
 def _result(shown: Shown) -> Result | None:
-    counts = shown.counts
-    if counts is None or min(counts.a.asked, counts.b.asked) < FEWEST:
+    counts = _told(shown)
+    if counts is None:
         return None
     by = counts.b.understood / counts.b.asked - counts.a.understood / counts.a.asked
     return Result(by, counts.understood, counts.answers_differ)

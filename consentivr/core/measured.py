@@ -102,7 +102,9 @@ def measure(rows: Sequence[Row], zone: tzinfo) -> Measured | None:
     tally.counts["taken_back"] = int(Turn.WITHDRAWN in turns and said.get("decision") == "given")
     tally.counts["late_yes"] = int(Turn.AGREED_LATE in turns)
     _kept_promises(tally, rows, turns, said, mode)
-    group = Group(decided.queue, decided.line, said.get("language") or "", decided.mode, said.get("notice") or "")
+    # Of a trial nobody shall see how its wordings are answered: its own result tells what there is to tell.
+    notice = "" if "trial" in said else said.get("notice") or ""
+    group = Group(decided.queue, decided.line, said.get("language") or "", decided.mode, notice)
     return Measured(at.date(), group, tally, _kept(rows, zone))
 
 

@@ -1,4 +1,4 @@
-"""Shares of counted calls, and how far chance alone may have moved them."""
+"""Two shares beside each other: how far they differ, how far chance may have moved that, how many calls tell."""
 
 from __future__ import annotations
 
@@ -6,25 +6,16 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
+from consentivr.core.statistics import wilson
+
 _Z95 = NormalDist().inv_cdf(0.975)
 
 
 class Band(NamedTuple):
-    """Where a share, or a difference of two, lies in 95 of 100 cases; of 1."""
+    """Where a difference lies in 95 of 100 cases; of 1."""
 
     low: float
     high: float
-
-
-def wilson(of_them: int, number: int) -> Band:
-    """The band of a share ``of_them / number`` (Wilson 1927); everything is possible of none."""
-    if number == 0:
-        return Band(0.0, 1.0)
-    share, z2 = of_them / number, _Z95**2
-    middle = share + z2 / (2 * number)
-    half = _Z95 * math.sqrt(share * (1 - share) / number + z2 / (4 * number**2))
-    whole = 1 + z2 / number
-    return Band(max(0.0, min(share, (middle - half) / whole)), min(1.0, max(share, (middle + half) / whole)))
 
 
 def difference(first: tuple[int, int], second: tuple[int, int]) -> Band:

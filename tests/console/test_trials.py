@@ -178,8 +178,8 @@ def test_before_the_end_only_how_many_is_told_wherever_one_looks(browser: Any, l
         (row,) = somebody.get("/trials.json").json["rows"]
         assert (row["state"], row["asked_a"], row["asked_b"]) == ("asked", 40, 30)
         assert somebody.get("/trials/short.json").json["rows"] == [
-            {"wording": "a", "asked": 40},
-            {"wording": "b", "asked": 30},
+            {"wording": "a", "asked": 40, "calls": 100},
+            {"wording": "b", "asked": 30, "calls": 100},
         ]
         assert "%" not in somebody.get("/trials/short").text.partition("<main")[2]
 
@@ -226,8 +226,8 @@ def test_of_few_calls_nothing_is_told(browser: Any, location: str | Path) -> Non
     append(location, begun(), ended(counted(plan(), decisions), Why.DAY_OVER))
     officer = browser("officer")
     assert officer.get("/trials/short.json").json["rows"] == [
-        {"wording": "a", "asked": 19},
-        {"wording": "b", "asked": 100},
+        {"wording": "a", "asked": 19, "calls": 100},
+        {"wording": "b", "asked": 100, "calls": 100},
     ]
     page = officer.get("/trials/short", headers={"Accept-Language": "en"}).text
     assert "Fewer than 20 calls" in page
