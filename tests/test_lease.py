@@ -29,12 +29,12 @@ WHAT = "watch a:8021"
 @pytest.fixture
 def holder(location: str | Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that has it."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(location)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "True\n"
-    yield process
-    process.kill()
-    process.wait()
+    command = [sys.executable, "-c", HOLDER, str(location)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        yield process
+        process.kill()
 
 
 def soon(is_so: Callable[[], bool], seconds: float = 5.0) -> bool:

@@ -98,8 +98,8 @@ class Load:
 
     def end(self) -> None:
         """Kill it."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # which closes its pipes, and waits
+            self._process.kill()
 
 
 class Server:

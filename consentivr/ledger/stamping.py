@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,8 +38,12 @@ def post(address: str, checkpoint: SignedCheckpoint) -> None:
 
 def _ask(address: str, content_type: str, body: bytes) -> bytes:
     request = urllib.request.Request(address, body, {"Content-Type": content_type})  # noqa: S310 - the model says http
-    with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:  # noqa: S310
-        return answer.read(_LONGEST)  # type: ignore[no-any-return]
+    try:
+        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:  # noqa: S310
+            return answer.read(_LONGEST)  # type: ignore[no-any-return]
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
 
 
 class Roots:

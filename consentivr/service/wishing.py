@@ -27,6 +27,7 @@ def wish(configuration: Configuration, channel_uuid: str, wanted: str) -> str | 
         with urllib.request.urlopen(asked, timeout=PATIENCE_S):  # noqa: S310
             return None
     except urllib.error.HTTPError as error:
+        error.close()
         return _SAID.get(error.code, f"'serve' answers {error.code}")
     except OSError as error:
         return f"'serve' cannot be reached: {getattr(error, 'reason', error)}"

@@ -11,6 +11,7 @@ import logging
 import re
 import resource
 import time
+from pathlib import Path
 
 import gevent
 import gevent.socket
@@ -28,6 +29,9 @@ from consentivr.esl.errors import (
 from consentivr.esl.server import OutboundServer
 from consentivr.esl.session import OutboundSession
 from tests.esl.peers import CONNECT_REPLY, OK, complete, connected, event, pair, within
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""greenswitch leaves its sockets to the garbage collector."""
 
 
 def bare_session() -> tuple[bare.OutboundSession, gevent.socket.socket]:
@@ -528,7 +532,7 @@ def test_q_ours_serves_a_burst_at_once_and_in_full() -> None:
 def test_q_the_accept_queue_is_deep() -> None:
     """Fill it while nobody accepts: connecting must not block (FREESWITCH.md, section 1)."""
     server = start(lambda session: session.connect())
-    deep = int(re.sub(r"\D", "", open("/proc/sys/net/core/somaxconn").read()))  # noqa: PTH123, SIM115
+    deep = int(Path("/proc/sys/net/core/somaxconn").read_text())
     server._server.stop_accepting()
     peers = []
     for _ in range(min(deep, 1000)):
