@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, call, calls, mine, numbers, signin, trials
+from consentivr.console import access_log, call, calls, listening, mine, numbers, signin, trials
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.folding import Folding
@@ -67,6 +67,20 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
             value = datetime.fromisoformat(value) if value else None
         return "" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
+    @app.template_filter("seconds")
+    def seconds(value: float | None) -> str:
+        return "" if value is None else f"{int(value) // 60}:{int(value) % 60:02d}"
+
+    def glass_broken() -> int:
+        """For who must see it; nothing when the ledger cannot tell, which the page itself says."""
+        session = g.get("session")
+        if session is None or not session.account.may(Right.SEE_GLASS_BROKEN):
+            return 0
+        try:
+            return listening.glass_broken(books)
+        except LedgerError:
+            return 0
+
     @app.context_processor
     def around() -> dict[str, object]:
         language = spoken()
@@ -85,6 +99,7 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
             "may": (lambda right: session is not None and session.account.may(Right(right))),
             "form_token": session.form_token if session else "",
             "time_zone": settings.time_zone,
+            "glass_broken": glass_broken,
         }
 
     @app.get("/")

@@ -24,6 +24,8 @@ class Books:
             self._free.put(None)
         self._writer: Ledger | None = None
         self._writing = threading.Lock()
+        self.before_close: list[Callable[[], None]] = []
+        """Who has rows to write then."""
 
     @contextmanager
     def reading(self) -> Iterator[Searching]:
@@ -60,7 +62,9 @@ class Books:
             book.append(rows)
 
     def close(self) -> None:
-        """Close every connection; nobody uses one any more."""
+        """Close every connection; nobody else uses one any more."""
+        for write_last in self.before_close:
+            write_last()
         with self._writing:
             if self._writer is not None:
                 self._writer.close()

@@ -37,6 +37,8 @@ class Right(str, Enum):
     APPROVE_LISTENING = "approve_listening"
     BREAK_GLASS = "break_glass"
     """Listen at once and alone; the works council is told."""
+    SEE_GLASS_BROKEN = "see_glass_broken"
+    """Say that one has seen it."""
     ANSWER_PEOPLE = "answer_people"
     """Tell, erase, withdraw, for a person who asks (GDPR art. 15, 17, 7(3))."""
     SEE_NUMBERS = "see_numbers"
@@ -66,6 +68,7 @@ RIGHTS: Mapping[Right, frozenset[Role]] = {
     Right.ASK_TO_LISTEN: frozenset({Role.SUPERVISOR, Role.OFFICER, Role.AGENT}),
     Right.APPROVE_LISTENING: frozenset({Role.OFFICER, Role.COUNCIL, Role.AGENT}),
     Right.BREAK_GLASS: frozenset({Role.OFFICER}),
+    Right.SEE_GLASS_BROKEN: frozenset({Role.COUNCIL}),
     Right.ANSWER_PEOPLE: frozenset({Role.OFFICER}),
     Right.SEE_NUMBERS: _NOT_AGENTS,
     Right.SEE_ACCESS: frozenset({Role.OFFICER, Role.COUNCIL}),
@@ -116,9 +119,16 @@ class Account:
     @property
     def scope(self) -> Scope:
         """The calls that this one sees."""
-        everything = not self.roles.isdisjoint({Role.OFFICER, Role.COUNCIL})
-        queues = self.queues if Role.SUPERVISOR in self.roles else frozenset()
-        return Scope(everything, queues, self.agent if Role.AGENT in self.roles else None)
+        return self._scope(self.roles)
+
+    def scope_of(self, right: Right) -> Scope:
+        """The calls of which this one has the right: what one role sees, another may not do."""
+        return self._scope(self.roles & RIGHTS[right])
+
+    def _scope(self, roles: frozenset[Role]) -> Scope:
+        everything = not roles.isdisjoint({Role.OFFICER, Role.COUNCIL})
+        queues = self.queues if Role.SUPERVISOR in roles else frozenset()
+        return Scope(everything, queues, self.agent if Role.AGENT in roles else None)
 
 
 def unfit(roles: Iterable[Role], queues: Iterable[str], agent: str | None) -> str | None:

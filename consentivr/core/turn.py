@@ -87,13 +87,21 @@ class Turn(str, Enum):
     LISTENING_REQUESTED = "listening_requested"
     """Evidence ``request`` (an identity of its own), ``purpose``."""
     LISTENING_DECIDED = "listening_decided"
-    """By a second person; evidence ``request``, ``approved``."""
+    """By a second person; evidence ``request``, ``approved``, ``until`` (it is to be begun; see ``listening``)."""
     GLASS_BROKEN = "glass_broken"
-    """Somebody listens at once and alone; evidence ``request``, ``why``. The works council is told."""
+    """Somebody listens at once and alone; evidence ``request``, ``purpose``, ``why``, ``until``. The works council is
+    told, until one of them says so: ``GLASS_SEEN``.
+    """
+    GLASS_SEEN = "glass_seen"
+    """Somebody of the works council has seen that; evidence ``request``."""
     RECORDING_PLAYED = "recording_played"
-    """Durable before the first byte; evidence ``request``, ``path``, ``sha256``, ``purpose``, ``agent``."""
+    """One opening of the player, durable before the first byte; evidence ``request``, ``playing`` (its name), ``path``,
+    ``sha256``, ``purpose``, ``agent``, ``second`` (who approved; none after broken glass).
+    """
     RECORDING_HEARD = "recording_heard"
-    """Evidence ``request``, ``path``, ``heard_s``."""
+    """The player was closed; evidence ``request``, ``playing``, ``path``, ``heard_s``, ``sent_s`` (what left the
+    house, at most) and ``counted_by``: 'player', or 'bytes' when it did not say.
+    """
     HANDED_OVER = "handed_over"
     """A sheet, a letter, a list left the console; evidence ``what``."""
     ACCESS_OPENED = "access_opened"
@@ -117,6 +125,7 @@ ACCESS = frozenset(
         Turn.LISTENING_REQUESTED,
         Turn.LISTENING_DECIDED,
         Turn.GLASS_BROKEN,
+        Turn.GLASS_SEEN,
         Turn.RECORDING_PLAYED,
         Turn.RECORDING_HEARD,
         Turn.HANDED_OVER,
