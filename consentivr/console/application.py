@@ -31,6 +31,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("calls", "/calls", (Right.SEE_CALLS,)),
+    ("listening", "/listening", (Right.ASK_TO_LISTEN, Right.APPROVE_LISTENING)),
     ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("numbers", "/numbers", (Right.SEE_NUMBERS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
@@ -56,6 +57,7 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
     app.register_blueprint(calls.blueprint(settings, books))
     app.register_blueprint(call.blueprint(settings, books, spoken))
+    app.register_blueprint(listening.blueprint(settings, books))
     app.register_blueprint(access_log.blueprint(settings, books, verifying))
     app.register_blueprint(mine.blueprint(settings, books))
     app.register_blueprint(trials.blueprint(settings, books))

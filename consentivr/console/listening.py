@@ -15,6 +15,7 @@ from consentivr.console import access
 from consentivr.console.books import Books
 from consentivr.console.guard import needs
 from consentivr.console.players import Player, Players
+from consentivr.console.seeing import sees
 from consentivr.console.settings import Settings
 from consentivr.console.tables import Table, answer, table_at
 from consentivr.core.evidence import CallSummary, Recording, summarize
@@ -71,7 +72,7 @@ class Case:
 
     def is_of(self, account: Account, right: Right) -> bool:
         """Whether the call is one of those of which this account has that right."""
-        return account.may(right) and account.scope_of(right).covers(self.call.queue, self.call.agent)
+        return account.may(right) and sees(account.scope_of(right), self.call, self.rows)
 
     def may_be_seen(self, account: Account) -> bool:
         return self.one.by == account.name or self.is_of(account, Right.APPROVE_LISTENING)
@@ -208,8 +209,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             rows = _rows_of(book, name)
         if not rows:
             abort(404)
-        call = summarize(rows)
-        if not scope.covers(call.queue, call.agent):
+        if not sees(scope, summarize(rows), rows):
             abort(404)
         return rows
 
