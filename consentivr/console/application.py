@@ -34,6 +34,7 @@ MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("listening", "/listening", (Right.ASK_TO_LISTEN, Right.APPROVE_LISTENING)),
     ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("numbers", "/numbers", (Right.SEE_NUMBERS,)),
+    ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
     ("mine", "/mine", (Right.AGREE,)),
 )

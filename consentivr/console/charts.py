@@ -274,20 +274,21 @@ def bars_below(drawing: Drawing, bars: Sequence[Bar], label_width: float = 150) 
 def heat(
     drawing: Drawing,
     days: Sequence[str],
+    hours: Sequence[int],
     cells: Sequence[Sequence[tuple[float | None, str]]],
 ) -> Drawing:
-    """Hours below each other, days beside each other. Of each cell how strong it is (0 to 1, None: nothing is told, and
-    it is hatched), and what stands in it.
+    """Hours below each other, days beside each other. Of each cell of a day how strong it is (0 to 1, None: nothing is
+    told, and it is hatched), and what stands in it.
     """
     left, top, high = 30.0, 20.0, 17.0
     wide = (WIDTH - left) / len(days)
     for number, day in enumerate(days):
         drawing.text(left + (number + 0.5) * wide, 13, day, "c-dim", "middle")
-    for hour, row in enumerate(cells):
-        y = top + hour * high
+    for place, hour in enumerate(hours):
+        y = top + place * high
         if hour % 2 == 0:
             drawing.text(left - 6, y + 12.5, f"{hour:02d}", "c-dim", "end")
-        for number, (strength, text) in enumerate(row):
+        for number, (strength, text) in enumerate(cells[hour]):
             x = left + number * wide
             if strength is None:
                 _filled(drawing, x + 1, y + 1, wide - 2, high - 2, "hatch")
@@ -298,7 +299,9 @@ def heat(
     return drawing
 
 
-HEAT_HEIGHT = 20.0 + 24 * 17 + 2
+def heat_height(hours: Sequence[int]) -> float:
+    """How high a drawing has to be for them."""
+    return 20.0 + len(hours) * 17 + 2
 
 
 @dataclass(frozen=True)

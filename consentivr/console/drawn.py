@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from consentivr.console.charts import (
-    HEAT_HEIGHT,
     Axes,
     Bar,
     Drawing,
@@ -21,6 +20,7 @@ from consentivr.console.charts import (
     columns,
     course,
     heat,
+    heat_height,
     pairs,
     pairs_height,
     stacks,
@@ -113,7 +113,7 @@ def _ceiling(value: float) -> float:
         size *= 10
     while size > value and size > 0.01:
         size /= 10
-    return next(size * step for step in (1, 2, 4, 6, 10) if size * step >= value or step == 10)
+    return next(size * step for step in (1, 2, 3, 4, 6, 8, 10) if size * step >= value or step == 10)
 
 
 def _cut(text: str, most: int) -> str:
@@ -186,21 +186,22 @@ def hours(saying: Saying, rows: Sequence[Hour]) -> list[Drawing]:
     """How many call, and how many of them say yes."""
     days = saying("weekdays").split()
     most = max((row.calls or 0 for row in rows), default=0) or 1
-    known = [row.rate for row in rows if row.rate is not None]
-    lowest, highest = min(known, default=0.0), max(known, default=1.0)
     calls: list[list[tuple[float | None, str]]] = [[] for _ in range(24)]
     rates: list[list[tuple[float | None, str]]] = [[] for _ in range(24)]
     for row in rows:
         calls[row.hour].append(
             (None, "") if row.calls is None else (row.calls / most, saying.number(row.calls) if row.calls else "")
         )
-        strength = None if row.rate is None else (row.rate - lowest) / (highest - lowest or 1)
         empty: tuple[float | None, str] = (0.0, "") if row.calls == 0 else (None, "")
-        rates[row.hour].append(empty if strength is None else (strength, f"{row.rate or 0:.0%}"))
-    return [
-        heat(Drawing("hours0", HEAT_HEIGHT, saying("hours_calls"), saying("hours_desc")), days, calls),
-        heat(Drawing("hours1", HEAT_HEIGHT, saying("hours_rate"), saying("hours_desc")), days, rates),
+        rates[row.hour].append(empty if row.rate is None else (row.rate, f"{row.rate:.0%}"))
+    open_hours = [row.hour for row in rows if row.calls != 0]
+    shown = range(min(open_hours, default=0), max(open_hours, default=23) + 1)
+    when = f"{saying.day(rows[0].since)} {_TO} {saying.day(rows[0].until)}"
+    drawings = [
+        Drawing(f"hours{n}", heat_height(shown), f"{saying(title)}, {when}", saying("hours_desc"))
+        for n, title in enumerate(("hours_calls", "hours_rate"))
     ]
+    return [heat(drawing, days, shown, cells) for drawing, cells in zip(drawings, (calls, rates), strict=True)]
 
 
 def hours_table(saying: Saying, rows: Sequence[Hour]) -> Shown:
@@ -260,7 +261,7 @@ def cost(saying: Saying, rows: Sequence[Cost]) -> list[Drawing]:
     axes = Axes(
         [saying.short_day(week) for week in weeks],
         _ceiling(highest * 1.02 or 1),
-        lambda seconds: f"{saying.number(seconds)} s",
+        lambda seconds: f"{saying.number(seconds)} s" if seconds == int(seconds) else f"{saying.number(seconds, 1)} s",
     )
     bars: list[tuple[Sequence[float], str] | None] = []
     marks: list[tuple[float, float] | None] = []
@@ -311,7 +312,10 @@ def leaving(saying: Saying, rows: Sequence[Part]) -> list[Drawing]:
             )
             for row in theirs
         ]
-        title = f"{saying('wording_of')} {notice[:8]} ({_n(saying, theirs[0].there)})"
+        title = (
+            f"{saying.language_named(theirs[0].language)}, {saying('from_day')} {saying.day(theirs[0].used_from)} "
+            f"· {notice[:8]} ({_n(saying, theirs[0].there)})"
+        )
         drawing = Drawing(f"leaving{number}", twins_height(twin), title, saying("leaving_desc"))
         drawings.append(twins(drawing, twin, (saying("asking_line"), saying("off_line"))))
     return drawings
@@ -369,7 +373,9 @@ def wording(saying: Saying, rows: Sequence[Wording]) -> list[Drawing]:
             )
             for share in SHARES
         ]
-        title = f"{saying.named(line)}, {saying.language_named(language)}, {saying('from')} {saying.day(after.since)}"
+        title = (
+            f"{saying.named(line)}, {saying.language_named(language)}, {saying('from_day')} {saying.day(after.since)}"
+        )
         drawing = Drawing(f"wording{len(drawings)}", pairs_height(lines), title, saying("wording_desc"))
         legend = (
             f"{before.notice[:8]} ({_n(saying, before.asked)})",
@@ -438,7 +444,7 @@ def guard(saying: Saying, rows: Sequence[Guarded]) -> list[Drawing]:
 
 
 def _tick(saying: Saying, top: float) -> Callable[[float], str]:
-    return lambda value: saying.number(value, 0 if top >= 2 else 1)
+    return lambda value: saying.number(value, 0 if (top / 2).is_integer() else 1)
 
 
 def guard_table(saying: Saying, rows: Sequence[Guarded]) -> Shown:

@@ -22,6 +22,7 @@ from consentivr.console.tables import Table, answer, table_at
 from consentivr.console.words import WORDS
 from consentivr.core import figures
 from consentivr.core.consent import NoticeVersion
+from consentivr.core.retention import RetentionTerms
 from consentivr.core.roles import Account, Right, Role
 from consentivr.core.statistics import Block, TooFew
 
@@ -74,14 +75,24 @@ class Told:
     """What a chart is made of: what was folded, as far as somebody is told of it."""
 
     folded: Folded
-    blocks: Sequence[Block]
-    """Of the range."""
+    everything: Sequence[Block]
+    """Of whichever day."""
     changed: Sequence[figures.Change]
     notices: Mapping[str, NoticeVersion]
     days: Days
     by: str
     account: Account
-    terms: Mapping[str, Any]
+    terms: Mapping[str, RetentionTerms]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Of the range."""
+        return [block for block in self.everything if self.days.since <= block.until <= self.days.until]
+
+    @property
+    def until(self) -> date:
+        """The last day of the range that is over."""
+        return min(self.days.until, self.folded.today - timedelta(1))
 
 
 def _stock(told: Told) -> list[figures.Stock]:
@@ -114,7 +125,7 @@ CHARTS = {
             figures.YesRate,
             drawn.yes,
         ),
-        Chart("hours", lambda told: figures.hours(told.blocks), figures.Hour, drawn.hours),
+        Chart("hours", lambda told: figures.hours(told.everything, told.until), figures.Hour, drawn.hours),
         Chart("way", lambda told: figures.funnel(told.blocks), figures.Step, drawn.way),
         Chart("cost", lambda told: figures.costs(told.blocks), figures.Cost, drawn.cost),
         Chart("leaving", lambda told: figures.leaving(told.blocks, told.notices), figures.Part, drawn.leaving),
@@ -166,7 +177,7 @@ def blueprint(settings: Settings, books: Books, folding: Folding) -> Blueprint:
             notices = book.notices()
         return Told(
             folded,
-            [block for block in theirs if days.since <= block.until <= days.until],
+            theirs,
             figures.changes(theirs),
             notices,
             days,

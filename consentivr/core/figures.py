@@ -21,6 +21,7 @@ from consentivr.core.retention import RetentionTerms
 from consentivr.core.statistics import (
     BIN_S,
     FEWEST,
+    SPANS,
     Block,
     Counts,
     Tally,
@@ -129,26 +130,37 @@ def yes_rates(blocks: Sequence[Block], by: str, changed: Sequence[Change]) -> li
 
 @dataclass(frozen=True)
 class Hour:
-    """An hour of the week, Monday is 0: its calls in whole tens, and how many of them say yes in steps of 5 %.
-
-    An hour cuts across blocks, so that it is told coarsely: two ranges that differ by one call look the same.
-    """
+    """An hour of the week, Monday is 0: its calls in whole tens, and how many of them say yes in steps of 5 %."""
 
     weekday: int
     hour: int
     calls: int | None
     rate: float | None
+    since: date
+    until: date
 
 
-def hours(blocks: Iterable[Block]) -> list[Hour]:
-    """All 168."""
-    tally = _together(blocks, "hour", "hour_asked", "hour_yes")
+def twelve_weeks(until: date) -> tuple[date, date]:
+    """The first and the last of the twelve weeks of which hours are told: up to the last four weeks that are over then.
+
+    An hour cuts across blocks, so that it is told coarsely, and of no range that somebody chose: by moving the ends of
+    one by a day each, what is coarse could be made fine again.
+    """
+    last = until.toordinal() // SPANS[-1] * SPANS[-1]
+    return date.fromordinal(last - 3 * SPANS[-1] + 1), date.fromordinal(last)
+
+
+def hours(blocks: Iterable[Block], until: date) -> list[Hour]:
+    """All 168, of ``twelve_weeks``."""
+    first, last = twelve_weeks(until)
+    there = (block for block in blocks if first <= block.until <= last)
+    tally = _together(there, "hour", "hour_asked", "hour_yes")
     calls, asked_in, yes_in = (tally.binned(what) for what in ("hour", "hour_asked", "hour_yes"))
     found = []
     for number in range(168):
         asked, yes = asked_in.get(number, 0), yes_in.get(number, 0)
         rate = round(yes / asked * 20) / 20 if coarse(asked) else None
-        found.append(Hour(number // 24, number % 24, coarse(calls.get(number, 0)), rate))
+        found.append(Hour(number // 24, number % 24, coarse(calls.get(number, 0)), rate, first, last))
     return found
 
 
@@ -263,6 +275,9 @@ class Part:
     """
 
     notice: str
+    language: str
+    used_from: date
+    """When the wording was first asked, in this range."""
     part: str
     """The sentence; or 'greeting' before the question, 'key' after it."""
     since: float
@@ -284,21 +299,19 @@ KEY_S = 5.0
 def leaving(blocks: Sequence[Block], notices: Mapping[str, NoticeVersion]) -> list[Part]:
     """For each wording, the most asked first."""
     off = _together((block for block in blocks if block.group.mode == "off"), "stayed", "left")
-    asked = {
-        notice: _together(some, "began", "first", "hung", "gone")
-        for notice, some in _apart(_asking(blocks), lambda b: b.group.notice).items()
-    }
+    apart = _apart(_asking(blocks), lambda b: b.group.notice)
+    asked = {notice: _together(some, "began", "first", "hung", "gone") for notice, some in apart.items()}
     found: list[Part] = []
     for digest in sorted(asked, key=lambda digest: (-asked[digest]["asked"], digest)):
         began = quantile(asked[digest].binned("began"), 0.5)
-        if began is not None and digest in notices:
-            for part, since, until in _parts(notices[digest], began):
-                there, hung, rate = _left(asked[digest], ("first", "hung", "gone"), ("hung", "gone"), since, until)
-                found.append(
-                    Part(
-                        digest, part, since, until, there, hung, rate, *_left(off, ("stayed",), ("left",), since, until)
-                    )
-                )
+        if began is None or digest not in notices:
+            continue
+        used_from = min(block.since for block in apart[digest])
+        for part, since, until in _parts(notices[digest], began):
+            here = _left(asked[digest], ("first", "hung", "gone"), ("hung", "gone"), since, until)
+            elsewhere = _left(off, ("stayed",), ("left",), since, until)
+            language = notices[digest].language
+            found.append(Part(digest, language, used_from, part, since, until, *here, *elsewhere))
     return found
 
 

@@ -10,10 +10,12 @@ today and tomorrow - is again one of whole blocks, each of twenty calls at least
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import accumulate
 from typing import NamedTuple
 
 FEWEST = 20
@@ -144,15 +146,13 @@ def bin_of(seconds: float) -> int:
 
 def quantile(bins: Mapping[int, int], part: float) -> float | None:
     """Seconds that this part of the calls stayed below, as if they lay evenly in their bin; None of too few."""
-    total = sum(bins.values())
-    if total < FEWEST:
+    places = sorted(place for place in bins if bins[place])
+    ends = list(accumulate(bins[place] for place in places))
+    if not ends or ends[-1] < FEWEST:
         return None
-    wanted, before = part * total, 0
-    for number in sorted(bins):
-        if before + bins[number] >= wanted and bins[number]:
-            return (number + (wanted - before) / bins[number]) * BIN_S
-        before += bins[number]
-    raise AssertionError("a part is not above 1")
+    number = min(bisect_left(ends, part * ends[-1]), len(ends) - 1)
+    within = bins[places[number]]
+    return (places[number] + 1 - (ends[number] - part * ends[-1]) / within) * BIN_S
 
 
 def coarse(count: int) -> int | None:

@@ -56,11 +56,12 @@ def decided(book: Opened, since: datetime, until: datetime) -> list[str]:
 
 def touched(book: Opened, after: int, before: datetime) -> list[datetime]:
     """When those calls were decided, before ``before`` (UTC), of which there are rows beyond position ``after``."""
-    calls = sa.select(entries.c.call).where(entries.c.position > after, entries.c.call.isnot(None)).distinct()
+    new = sa.select(entries.c.call).where(entries.c.position > after)
     found: set[str] = set()
     with book.reading() as connection:
-        # In two steps: asked for at once, SQLite would go through all decisions.
-        for some in portions(list(connection.execute(calls).scalars())):
+        # In two steps, and as plainly as that: else SQLite goes through an index of all calls.
+        calls = set(connection.execute(new).scalars()) - {None}
+        for some in portions(sorted(calls)):
             query = sa.select(entries.c.at).where(
                 entries.c.call.in_(some), entries.c.turn == Turn.DECISION.value, entries.c.at < as_text(before)
             )

@@ -162,6 +162,59 @@ def test_while_it_counts_for_the_first_time_the_page_says_so(tmp_path: Path, yea
         assert officer.get("/numbers/way.json").status_code == 503
 
 
+def test_from_rows_to_tables(tmp_path: Path, location: str | Path) -> None:
+    """Forty callers of one day, told by hand: a yes in five seconds, a no after a repeat, a hang-up."""
+
+    def asked(number: int, decision: str, *attempts: tuple[str, float, float, int | None]) -> list[Entry]:
+        begun = DAY + timedelta(minutes=number)
+        said = [
+            {
+                "outcome": outcome,
+                "key": None,
+                "heard_ms": heard_ms,
+                "asked_at": (begun + timedelta(seconds=since)).isoformat(),
+                "answered_at": (begun + timedelta(seconds=until)).isoformat(),
+            }
+            for outcome, since, until, heard_ms in attempts
+        ]
+        row = decided(
+            number, begun + timedelta(seconds=9), decision, attempts=said, arrived_at=begun.isoformat(), notice_ms=6000
+        )
+        return [row]
+
+    rows: list[Entry] = []
+    for number in range(24):
+        rows += asked(number, "given", ("key", 2, 7, 4000))
+        rows.append(rows[-1].about.row(Turn.RECORDING_STARTED, {"path": f"/r/{number}.wav"}))
+    for number in range(24, 40):
+        rows += asked(number, "refused", ("silence", 2, 10, 6000), ("key", 12, 16, 3000))
+        rows.append(rows[-1].about.row(Turn.AGENT_ANSWERED, {"agent_uuid": "x"}))
+        rows.append(rows[-1].about.row(Turn.LOOKED_FOR_RECORDERS, {"recorders": 0}))
+    with opened(location) as ledger:
+        ledger.append(rows)
+    counts = folding(location)
+    counts.fold(NOW)
+    counts._thread = threading.current_thread()  # of that day
+    with console(tmp_path, location, folding=counts) as browser:
+        officer = browser("officer")
+
+        def lines(name: str) -> list[str]:
+            return officer.get(f"/numbers/{name}.csv?range=own&from=2026-11-24&to=2026-11-24").text.splitlines()[1:]
+
+        assert lines("yes") == ["support@default,2026-11-23,40,24,0.6,0.446,0.7365,False"]
+        assert [line.rpartition(",")[0] for line in lines("way")] == [
+            "answered,40", "fault,0", "left_before,0", "begun,40", "to_end,16", "cut_short,24", "yes,24", "no,16",
+            "wrong_key,0", "silence,0", "hangup,0", "queue,40", "agent,16",
+        ]  # fmt: skip
+        assert lines("cost") == [
+            "2026-11-23,40,5.4167,14.375,2.8667,4.8,1.8,2.0",
+            ",40,5.4167,14.375,5.7333,4.8,1.8,2.0",
+        ]
+        assert lines("wording") == ["support,de,n,2026-11-24,2026-11-24,40,0.6,0.4,0.0,0.6,0.0"]
+        assert lines("guard")[1] == ",40,,,,,,,0,0.0"
+        assert lines("stock")[5] == "no_term,20"
+
+
 # --- the page --------------------------------------------------------------------------------
 
 

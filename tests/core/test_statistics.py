@@ -363,10 +363,16 @@ def test_yes_by_week_with_its_certainty_and_the_new_wording() -> None:
 
 def test_hours_are_told_coarsely() -> None:
     bins = {"hour": {0: 47, 1: 19}, "hour_asked": {0: 47, 1: 19}, "hour_yes": {0: 29}}
-    told = figures.hours([block(ASKING, MONDAY, bins, calls=66)])
+    first, last = figures.twelve_weeks(MONDAY)
+    assert (last - first).days == 83
+    assert first.weekday() == 0
+    assert last < MONDAY
+    far = [block(ASKING, day, bins, calls=66) for day in (first - timedelta(1), last + timedelta(1))]
+    told = figures.hours([block(ASKING, last, bins, calls=66), *far], MONDAY)
     assert len(told) == 168
     assert (told[0].calls, told[0].rate) == (40, 0.6)
     assert (told[1].calls, told[1].rate) == (None, None)
+    assert told == figures.hours([block(ASKING, last, bins, calls=66)], MONDAY + timedelta(1)), "a day moves nothing"
     assert (told[167].weekday, told[167].hour, told[167].calls) == (6, 23, 0)
 
 

@@ -9,12 +9,11 @@ WORDS = {
         "numbers.how_few_why": "Calls are put into blocks of one queue, line, language and wording: those of a day;"
         " where they are fewer than 20, what is left of the week, then of four weeks. A block counts once its time "
         "is over, as a whole and with its last day, so that the difference of any two figures is one of at least 20"
-        " calls again. What cuts across blocks - hours, recordings that are kept - is told in whole tens. Today "
-        "counts from tomorrow on.",
+        " calls again. What cuts across blocks is told in whole tens: recordings that are kept, and hours, which "
+        "are always of the same twelve weeks. Today counts from tomorrow on.",
         "numbers.as_of": "As of",
         "numbers.counted_anew": "counted anew every five minutes from the rows that are there: what was erased is "
-        "in no figure.counted anew every five minutes from the rows that are there: what was erased is in no "
-        "figure.",
+        "in no figure.",
         "numbers.counting": "The ledger is being counted for the first time since the console was started. Open "
         "this page again in a moment.",
         "numbers.left_out": "Left out, because they had fewer than 20 calls even in four weeks: groups",
@@ -61,7 +60,8 @@ WORDS = {
         "numbers.wording_title": "Wording",
         "numbers.hours_h": "When they call",
         "numbers.hours_why": "By hour and weekday, in the time zone of the house: calls in whole tens, and how many"
-        " of those who are asked say yes, in steps of 5 %. Hatched: fewer than 20 calls.",
+        " of those who are asked say yes, in steps of 5 %. It is always of twelve whole weeks, since what is coarse"
+        " could be made fine by moving a range by days. Hatched: fewer than 20 calls.",
         "numbers.hours_calls": "Calls",
         "numbers.hours_rate": "Share of yes",
         "numbers.hours_desc": "A field for each hour and weekday, darker for more; what it says stands in it. "
@@ -154,7 +154,7 @@ WORDS = {
         "range.",
         "numbers.stock_title": "Recordings, by when they are due",
         "numbers.stock_desc": "A bar for each term, with its number of recordings in whole tens. The table has the "
-        "figures.A bar for each term, with its number of recordings in whole tens. The table has the figures.",
+        "figures.",
         "numbers.what": "Recordings",
         "numbers.recordings": "Number",
         "numbers.stock_due": "Due for erasure",
@@ -165,6 +165,7 @@ WORDS = {
         "numbers.stock_no_term": "kept without a term",
         "numbers.stock_held": "Held for a court",
         "numbers.stock_quarantined": "In quarantine",
+        "numbers.from_day": "from",
     },
     "de": {
         "numbers.title": "Zahlen",
@@ -174,12 +175,12 @@ WORDS = {
         "numbers.how_few_why": "Anrufe werden zu Blöcken einer Warteschlange, Leitung, Sprache und eines Wortlauts "
         "zusammengefasst: die eines Tages; sind es weniger als 20, der Rest der Woche, dann von vier Wochen. Ein "
         "Block zählt, sobald seine Zeit um ist, als Ganzes und zu seinem letzten Tag. So steht auch hinter dem "
-        "Unterschied zweier Zahlen immer ein Block von mindestens 20 Anrufen. Was quer dazu liegt - Stunden, "
-        "aufbewahrte Aufnahmen -, wird in vollen Zehnern gesagt. Der heutige Tag zählt ab morgen.",
+        "Unterschied zweier Zahlen immer ein Block von mindestens 20 Anrufen. Was quer dazu liegt, wird in vollen "
+        "Zehnern gesagt: aufbewahrte Aufnahmen, und Stunden, die immer aus denselben zwölf Wochen sind. Der heutige"
+        " Tag zählt ab morgen.",
         "numbers.as_of": "Stand",
         "numbers.counted_anew": "alle fünf Minuten neu gezählt aus den Zeilen, die es gibt: Was gelöscht ist, "
-        "steckt in keiner Zahl.alle fünf Minuten neu gezählt aus den Zeilen, die es gibt: Was gelöscht ist, steckt "
-        "in keiner Zahl.",
+        "steckt in keiner Zahl.",
         "numbers.counting": "Das Journal wird zum ersten Mal gezählt, seit die Konsole gestartet ist. Öffnen Sie "
         "die Seite gleich noch einmal.",
         "numbers.left_out": "Nicht dabei, weil es auch in vier Wochen weniger als 20 Anrufe waren: Gruppen",
@@ -226,7 +227,8 @@ WORDS = {
         "numbers.wording_title": "Wortlaut",
         "numbers.hours_h": "Wann angerufen wird",
         "numbers.hours_why": "Nach Stunde und Wochentag, in der Zeitzone des Hauses: Anrufe in vollen Zehnern, und "
-        "wie viele der Gefragten Ja sagen, in Schritten von 5 %. Schraffiert: weniger als 20 Anrufe.",
+        "wie viele der Gefragten Ja sagen, in Schritten von 5 %. Es sind immer zwölf ganze Wochen, denn wer einen "
+        "Zeitraum tageweise verschiebt, könnte das Grobe fein machen. Schraffiert: weniger als 20 Anrufe.",
         "numbers.hours_calls": "Anrufe",
         "numbers.hours_rate": "Anteil Ja",
         "numbers.hours_desc": "Ein Feld für jede Stunde und jeden Wochentag, dunkler für mehr; was es sagt, steht "
@@ -305,8 +307,7 @@ WORDS = {
         "nichts aufzeichnete - es müssen 100 % sein; wie oft ein Ja doch nicht aufgezeichnet wurde; Sekunden, in "
         "denen niemand über eine Aufnahme wachte: Sie sind aus der Datei genommen.",
         "numbers.guard_desc": "Nach Wochen. Schraffierte Wochen haben weniger als 20 Anrufe. Die Zahlen stehen in "
-        "der Tabelle.Nach Wochen. Schraffierte Wochen haben weniger als 20 Anrufe. Die Zahlen stehen in der "
-        "Tabelle.",
+        "der Tabelle.",
         "numbers.without_yes": "Ohne Ja",
         "numbers.incidents": "Vorfälle",
         "numbers.incident_rate": "Vorfälle auf 1.000",
@@ -332,5 +333,6 @@ WORDS = {
         "numbers.stock_no_term": "ohne Frist",
         "numbers.stock_held": "Zurückgehalten",
         "numbers.stock_quarantined": "In Quarantäne",
+        "numbers.from_day": "ab",
     },
 }
