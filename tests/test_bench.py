@@ -87,6 +87,16 @@ def test_the_ledger_is_measured() -> None:
     assert len(figures) > 15
 
 
+@pytest.mark.slow
+def test_the_console_is_measured_beside_calls() -> None:
+    options = ["--calls", "300", "--people", "4", "--think", "0.1", "0.3", "--seconds", "2", "--rounds", "1"]
+    result = CliRunner().invoke(main, ["bench", "console", "--json", *options, "--rate", "5"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)["figures"]
+    assert any(figure["what"] == "/calls, p50" and figure["value"] > 0 for figure in figures)
+    assert {figure["what"] for figure in figures} >= {"a page, p99", "yes to the next command, p99"}
+
+
 def test_without_a_freeswitch_there_is_nothing_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CONSENTIVR_FREESWITCH", raising=False)
     monkeypatch.setenv("PATH", "")

@@ -163,6 +163,37 @@ def life(print_json: bool, parts: tuple[str, ...], rate: float) -> None:
     _show(figures, print_json)
 
 
+@bench.command("console")
+@AS_JSON
+@click.option("--calls", type=click.IntRange(100), default=165_000, show_default=True, help="In the ledger.")
+@click.option("--people", type=click.IntRange(1, 500), default=50, show_default=True, help="At once.")
+@click.option(
+    "--think",
+    "think_s",
+    type=click.FloatRange(0, 600),
+    nargs=2,
+    default=(1.0, 5.0),
+    show_default=True,
+    help="Seconds between clicks: least and most.",
+)
+@click.option("--rate", type=click.IntRange(1, 500), default=50, show_default=True, help="Calls a second meanwhile.")
+@click.option("--seconds", type=click.FloatRange(1, 600), default=30.0, show_default=True, help="For each measurement.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+def console(print_json: bool, **wanted: Any) -> None:
+    """The console's pages on a full ledger: alone, and for many people while callers are asked."""
+    if importlib.util.find_spec("cheroot") is None:
+        raise Refused("the console needs more: run 'pip install consentivr[console]'")
+    from consentivr.bench.console import Wanted as ConsoleWanted
+    from consentivr.bench.console import run
+
+    configure_log("warning", json_lines=False)
+    try:
+        figures = run(ConsoleWanted(**wanted), tell=lambda what: click.echo(what, err=True))
+    except RuntimeError as error:
+        raise Refused(str(error)) from None
+    _show(figures, print_json)
+
+
 def _show(figures: list[Figure], print_json: bool) -> None:
     facts = machine.description()
     if print_json:

@@ -15,6 +15,12 @@ from consentivr.console.folding import Folding
 THREADS = 32
 """Slow browsers each hold one while they send and take."""
 
+WAITING = 128
+"""Connections that wait for a thread; cheroot's own 5 would turn away a house that comes to work at nine."""
+
+KEPT = 500
+"""Connections of browsers that may speak again: a new one costs a handshake."""
+
 PATIENCE_S = 10
 """So long a browser may take to say something."""
 
@@ -34,6 +40,8 @@ class Server:
     ) -> None:
         bind: Any = str(listen) if isinstance(listen, Path) else listen
         self._server = WSGIServer(bind, application, numthreads=THREADS, timeout=PATIENCE_S, server_name="consentivr")
+        self._server.request_queue_size = WAITING
+        self._server.keep_alive_conn_limit = KEPT
         self._server.max_request_header_size = 16 * 1024
         if certificate is not None:
             self._server.ssl_adapter = BuiltinSSLAdapter(str(certificate[0]), str(certificate[1]))

@@ -22,9 +22,9 @@ from consentivr.console.accounts import Accounts
 from consentivr.core.policy import RecordingMode
 from consentivr.core.roles import Account
 from consentivr.files import write_secret
-from consentivr.lab.history import DESKS, PURPOSE, Desk, History, fill
+from consentivr.lab.history import DESKS, PURPOSE, Desk
 from consentivr.lab.native import free_port
-from consentivr.ledger import Ledger, make_key
+from consentivr.ledger import make_key
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,9 +34,11 @@ NAME = "localhost"
 
 
 class Console:
-    """Everything lies in ``folder``. Start with ``with``; ``people`` may sign in with ``PASSWORD``."""
+    """Everything lies in ``folder``, and ``ledger.sqlite3`` is there. Start with ``with``; ``people`` may sign in with
+    ``PASSWORD``.
+    """
 
-    def __init__(self, folder: Path, history: History, people: Iterable[Account], **more: Any) -> None:
+    def __init__(self, folder: Path, people: Iterable[Account], **more: Any) -> None:
         """``more`` are sections of the configuration, instead of ours."""
         self.folder = folder
         self.port = free_port()
@@ -44,17 +46,12 @@ class Console:
         self.certificate, key = _certificate(folder)
         make_key(folder / "ledger.key")
         write_secret(folder / "event_socket.password", "nobody's")
-        self.configuration = folder / "consentivr.yaml"
+        self.configuration = folder / "console.yaml"
         said = _configured(folder, (self.certificate, key), self.address) | more
         self.configuration.write_text(yaml.safe_dump(said, allow_unicode=True), encoding="utf-8")
         self.accounts = Accounts(folder / "accounts")
         for person in people:
             self.accounts.put(person, PASSWORD)
-        ledger = Ledger(folder / "ledger.sqlite3")
-        try:
-            self.rows = fill(ledger, history)
-        finally:
-            ledger.close()
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "consentivr", "console", "serve", "--config", str(self.configuration)]

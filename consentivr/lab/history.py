@@ -440,8 +440,17 @@ class _Call:
         return self
 
 
+def filled(location: str | Path, history: History, tell: Callable[[str], None] = lambda what: None) -> int:
+    """Write it into an empty ledger there; returns the number of rows. Raises LedgerError."""
+    ledger = Ledger(location)
+    try:
+        return fill(ledger, history, tell)
+    finally:
+        ledger.close()
+
+
 def fill(ledger: Ledger, history: History, tell: Callable[[str], None] = lambda what: None) -> int:
-    """Write it into an empty ledger; returns the number of rows. Raises LedgerError."""
+    """The same with one that is open."""
     rows, written = history.rows(), 0
     while batch := list(itertools.islice(rows, _BATCH)):
         ledger.append(batch)

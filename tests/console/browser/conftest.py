@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from consentivr.lab.console import Console
-from consentivr.lab.history import History
+from consentivr.lab.history import History, filled
 from tests.console.browser.screens import WIDE, Someone
 from tests.console.people import PEOPLE
 
@@ -40,7 +40,8 @@ def chromium() -> Iterator[Browser]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     history = History(CALLS, datetime.now(timezone.utc), folder=folder / "recordings")
-    with Console(folder, history, PEOPLE.values()) as console:
+    filled(folder / "ledger.sqlite3", history)
+    with Console(folder, PEOPLE.values()) as console:
         yield console
 
 
