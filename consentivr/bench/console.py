@@ -38,7 +38,7 @@ ALONE = 20
 
 MOST_SCREENS = 60
 
-_ROLES = (Role.SUPERVISOR, Role.AGENT, Role.SUPERVISOR, Role.OFFICER, Role.AGENT, Role.COUNCIL)
+_ROLES = (Role.SUPERVISOR, Role.AGENT, Role.SUPERVISOR, Role.OFFICER, Role.AGENT, Role.COUNCIL, Role.ADMIN)
 _LINK = re.compile(r'<a [^>]*?href="(/[^"]*)"')
 _NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/|$)")
 _FILES = (".json", ".csv", ".zip", ".wav")
