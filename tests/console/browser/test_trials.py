@@ -21,7 +21,7 @@ from consentivr.core.turn import Turn
 from consentivr.core.turns import Decided
 from consentivr.core.verdict import Do, Verdict, VerdictReason
 from consentivr.lab.console import Console
-from consentivr.lab.history import History
+from consentivr.lab.history import History, filled
 from consentivr.ledger import CONSOLE, CallRef, Entry, Ledger
 from consentivr.ledger import trials as ledger_trials
 from consentivr.prompts import inspect
@@ -61,7 +61,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         }
         for place, (line, name) in enumerate(TRIALS.items())
     }
-    made = Console(folder, History(200, NOW), PEOPLE.values(), lines=lines, sounds={"folder": str(sounds)})
+    filled(folder / "ledger.sqlite3", History(200, NOW))
+    made = Console(folder, PEOPLE.values(), lines=lines, sounds={"folder": str(sounds)})
     _fill(load(made.configuration), folder / "ledger.sqlite3")
     with made:
         yield made
