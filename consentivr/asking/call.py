@@ -60,6 +60,8 @@ class Call:
         self._deadline: float | None = None
         self._ours_until = float("inf")
         self._failed = False
+        self.queue = ""
+        """Of its line, as mod_callcenter names it, once it is known."""
 
     def run(self, headers: Mapping[str, str], asked: dict[str, Call]) -> None:
         """Serve the call that ``connect`` handed over. ``asked`` are the calls under way, by channel.
@@ -73,6 +75,7 @@ class Call:
         other = asked.get(channel.uuid)
         if other is not None:
             other.signal(ev.Disconnected())
+        self.queue = channel.line.queue_name
         asked[channel.uuid] = self
         try:
             self._serve(channel)

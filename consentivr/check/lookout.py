@@ -6,6 +6,7 @@ and what is not seen is not gone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import gevent
@@ -55,6 +56,7 @@ class Lookout:
         self._ledger = ledger
         self._alarm = alarm
         self._is_ours = is_ours
+        self._looked_at: float | None = None
         self._reading = Worker()
         self._greenlet: gevent.Greenlet | None = None
         self.findings: Sequence[Finding] = ()
@@ -75,6 +77,16 @@ class Lookout:
     def is_dead(self) -> bool:
         """Whether nobody looks any more, although somebody should."""
         return self._greenlet is not None and self._greenlet.ready()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process looks."""
+        return self._is_ours()
+
+    @property
+    def looked_s(self) -> float | None:
+        """So many seconds ago it was looked at by this process; None: not yet."""
+        return None if self._looked_at is None else round(time.monotonic() - self._looked_at, 1)
 
     def counts(self) -> dict[str, int]:
         """How many findings there are of each level that is not good; empty where another process looks."""
@@ -121,6 +133,7 @@ class Lookout:
         """Once. Raises ESLError, OSError when it cannot be asked, LedgerError when the last look cannot be read."""
         answers = ask(self._connect, self.wanted)
         self.findings = self._reading.run(judged, answers, self.wanted, self.address)
+        self._looked_at = time.monotonic()
         self._tell(self.findings)
 
     def _tell(self, findings: Sequence[Finding]) -> None:

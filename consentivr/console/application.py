@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, call, calls, listening, mine, numbers, signin, trials
+from consentivr.console import access_log, call, calls, listening, mine, numbers, signin, today, trials
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.folding import Folding
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 
 MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
+    ("today", "/today", (Right.SEE_TODAY,)),
     ("calls", "/calls", (Right.SEE_CALLS,)),
     ("listening", "/listening", (Right.ASK_TO_LISTEN, Right.APPROVE_LISTENING)),
     ("trials", "/trials", (Right.SEE_NUMBERS,)),
@@ -56,6 +57,7 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     verifying = Verifying(settings.chain)
 
     app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
+    app.register_blueprint(today.blueprint(settings, books))
     app.register_blueprint(calls.blueprint(settings, books))
     app.register_blueprint(call.blueprint(settings, books, spoken))
     app.register_blueprint(listening.blueprint(settings, books))

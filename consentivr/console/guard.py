@@ -41,17 +41,20 @@ View = TypeVar("View", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Needs:
-    """What a view is for. ``right`` None: everybody, signed in or not. ``again``: the password a moment ago."""
+    """What a view is for. ``right`` None: everybody, signed in or not. ``again``: the password a moment ago.
+    ``quiet``: a page asks by itself, every few seconds; nobody is the longer signed in for it.
+    """
 
     right: Right | None
     again: bool = False
+    quiet: bool = False
 
 
-def needs(right: Right | None, *, again: bool = False) -> Callable[[View], View]:
+def needs(right: Right | None, *, again: bool = False, quiet: bool = False) -> Callable[[View], View]:
     """Every view says so; one that does not lets the application not start."""
 
     def mark(view: View) -> View:
-        view.needs = Needs(right, again)  # type: ignore[attr-defined]
+        view.needs = Needs(right, again, quiet)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -80,11 +83,13 @@ def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions
         if need is None:
             # Nobody learns without a session which addresses there are.
             need = Needs(Right.SEE_TODAY)
-        g.session = _of_this_browser()
+        g.session = _of_this_browser(quiet=need.quiet)
         if need.right is None and request.method in ("GET", "HEAD"):
             return None
         if g.session is None and need.right is not None:
             metrics.CONSOLE_REFUSED.labels("session").inc()
+            if need.quiet:  # htmx loads the whole page anew, which leads to signing in
+                return Response(status=401, headers={"HX-Refresh": "true"})
             if request.method in ("GET", "HEAD") and not request.path.endswith((".json", ".csv")):
                 return redirect("/sign-in?" + urlencode({"to": request.full_path.rstrip("?")}))
             abort(401, "session")
@@ -97,9 +102,9 @@ def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions
             return redirect("/again?" + urlencode({"to": back}), 303)
         return None
 
-    def _of_this_browser() -> Session | None:
+    def _of_this_browser(*, quiet: bool) -> Session | None:
         name = request.cookies.get(COOKIE, "")
-        session = sessions.of(name)
+        session = sessions.of(name, quiet=quiet)
         if session is not None and accounts.known(session.account.name) != session.known:
             sessions.end(name)
             return None

@@ -63,15 +63,16 @@ class Sessions:
             self._sessions[name] = Session(account, known, by, now, now, now)
         return name
 
-    def of(self, name: str) -> Session | None:
-        """The session of that name, which is seen now; None when there is none, or it is over."""
+    def of(self, name: str, *, quiet: bool = False) -> Session | None:
+        """The session of that name, which is seen now, unless ``quiet``; None when there is none, or it is over."""
         now = time.monotonic()
         with self._lock:
             session = self._sessions.get(name)
             if session is None or self._is_over(session, now):
                 self._sessions.pop(name, None)
                 return None
-            session.seen = now
+            if not quiet:
+                session.seen = now
             return session
 
     def end(self, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from consentivr.console.desk import Desk
 from consentivr.core.consent import Variant
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.trial import Plan
@@ -72,6 +73,8 @@ class Settings:
     """By queue, why what was recorded stays although the yes was taken back, where a ground is stated."""
     stop: Stop = lambda channel: "no 'serve' is known here"
     """Takes the yes of a channel under way back."""
+    desk: Desk | None = None
+    """``serve``, where it can be asked."""
     chain: Chain | None = None
     wording: Wording | None = None
     """What agents agree to at the console."""

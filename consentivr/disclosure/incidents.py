@@ -8,10 +8,11 @@ from itertools import chain
 from typing import Any
 
 from consentivr.core.turn import INCIDENTS
-from consentivr.ledger import Entry, Ledger, Search
+from consentivr.ledger import Entry, Search
+from consentivr.ledger.searching import Searching
 
 
-def happened(ledger: Ledger, search: Search) -> list[Entry]:
+def happened(ledger: Searching, search: Search) -> list[Entry]:
     """The rows of incidents, as they were written. Raises LedgerError."""
     found = [list(ledger.read(replace(search, turn=turn.value))) for turn in INCIDENTS]
     return sorted(chain(*found), key=lambda row: row.position or 0)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
+import structlog
+
 from consentivr.config import Configuration
 from consentivr.console import Books, Chain, Folding, Server, Settings, Wording, application
+from consentivr.console.desk import Desk
 from consentivr.console.settings import PlannedTrial
 from consentivr.core.enrolling import AgentAnnouncement
+from consentivr.files import read_secret
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
 from consentivr.service.build import CannotServe, head_file, kept_because, open_ledger, places, planned, signer
 from consentivr.service.wishing import wish
+
+log = structlog.get_logger(__name__)
 
 PATIENCE_S = 5.0
 """A lock is waited for so long; 'serve' holds none for longer than a commit takes."""
@@ -32,12 +38,32 @@ def settings(configuration: Configuration) -> Settings:
         lines=list(configuration.lines),
         kept_because=kept_because(configuration),
         stop=lambda channel: wish(configuration, channel, "withdraw"),
+        desk=_desk(configuration),
         chain=Chain(configuration.ledger.location, head_file(configuration), _public_key(configuration)),
         wording=_wording(configuration),
         must_agree=configuration.agents.must_agree,
         trials=partial(trials, configuration),
         terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
     )
+
+
+def _desk(configuration: Configuration) -> Desk | None:
+    http = configuration.http
+    if http.listen is None:
+        return None
+
+    told: set[str] = set()
+
+    def token() -> str | None:
+        try:
+            return None if http.token_file is None else read_secret(http.token_file)
+        except OSError as error:
+            if str(error) not in told:  # it is asked for again and again
+                told.add(str(error))
+                log.warning("the token for serve cannot be read: see http.token_file", why=str(error))
+            return None
+
+    return Desk(http.listen, token)
 
 
 def _wording(configuration: Configuration) -> Wording | None:

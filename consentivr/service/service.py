@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,8 @@ from consentivr.service.trials import Trials
 from consentivr.switch import VISIT
 from consentivr.threads import Worker
 from consentivr.watch import Alarm, Lease, Watch
-from consentivr.web import Status, Tokens, WebServer
+from consentivr.watch.visit import Visit
+from consentivr.web import QueueNow, Status, Talk, Tokens, WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -372,6 +374,16 @@ class Application:
         """The same for the talk that an agent is in."""
         return self._ask(lambda watch: watch.ask(wish, by, agent=agent))
 
+    def talk_of(self, agent: str) -> Talk | None:
+        """The talk that an agent is in; None: none that is followed here."""
+        for watch in self._watches:
+            visit = watch.visit_of(agent)
+            if visit is not None:
+                now = visit.state.now
+                recorded = bool(now.recorders) and not visit.state.masked
+                return Talk(visit.ref.queue, visit.began, recorded, visit.state.paused, now.held)
+        return None
+
     def _ask(self, ask: Callable[[Watch], str]) -> str:
         for watch in self._watches:
             said = ask(watch)
@@ -390,7 +402,18 @@ class Application:
             self._alarm.untold,
             self._server.refused,
             self._not_good(),
+            self._queues(),
+            {lookout.address: lookout.looked_s for lookout in self._lookouts if lookout.is_ours},
         )
+
+    def _queues(self) -> dict[str, QueueNow]:
+        now: dict[str, QueueNow] = {}
+        for call in self._asked.values():
+            now.setdefault(call.queue, QueueNow()).asked += 1
+        for visit in (visit for watch in self._watches for visit in watch.visits):
+            if visit.channel not in self._asked:
+                _count(now.setdefault(visit.ref.queue, QueueNow()), visit)
+        return now
 
     def _not_good(self) -> dict[str, str]:
         """What is not as it should be, by its name in ``Status``, and why."""
@@ -443,6 +466,17 @@ class Application:
         for lookout in self._lookouts:
             for level, number in lookout.counts().items():
                 metrics.FINDINGS.labels(lookout.address, level).set(number)
+
+
+def _count(queue: QueueNow, visit: Visit) -> None:
+    state = visit.state
+    if not state.now.talking:
+        queue.waiting += 1
+        queue.longest_wait_s = max(queue.longest_wait_s, round(time.time() - visit.began, 1))
+        return
+    queue.talking += 1
+    queue.recorded += bool(state.now.recorders)
+    queue.paused += state.paused
 
 
 def _watches(watch: Watch) -> bool:

@@ -22,6 +22,7 @@ from consentivr.watch.following import Following
 from consentivr.watch.house import House
 from consentivr.watch.lease import Lease
 from consentivr.watch.stream import EXECUTIONS, SUBSCRIPTIONS
+from consentivr.watch.visit import Visit
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +96,15 @@ class Watch:
     def conversations(self) -> int:
         """How many are followed now."""
         return len(self._following.visits) if self._following else 0
+
+    @property
+    def visits(self) -> list[Visit]:
+        """Those that are followed now; nothing of them may be changed."""
+        return list(self._following.visits.values()) if self._following else []
+
+    def visit_of(self, agent: str) -> Visit | None:
+        """The one whose talk an agent is in; nothing of it may be changed."""
+        return self._following.ask(None, agent) if self._following else None
 
     @property
     def recorded(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import gevent
@@ -27,8 +28,36 @@ WITHOUT_TOKEN = ("/health", "/ready")
 UNHARMED = frozenset({"configuration", "some_switches"})
 """May be wrong while callers are asked and recorded as before."""
 
+_BY = re.compile(r"[\w.@+:-]{1,80}")
+"""Who somebody else asks for."""
+
 WRONG_TOKEN_SECONDS = 1.0
 """So long whoever shows a wrong token waits for the answer."""
+
+
+@dataclass
+class QueueNow:
+    """Calls of one queue: being asked, waiting for an agent, talking; of these, recorded and paused. The longest that
+    somebody waits for an agent who was not asked just now, in seconds since the call's arrival.
+    """
+
+    asked: int = 0
+    waiting: int = 0
+    talking: int = 0
+    recorded: int = 0
+    paused: int = 0
+    longest_wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The talk that an agent is in; ``since``: Unix time of the call's arrival, seconds."""
+
+    queue: str
+    since: float
+    recorded: bool
+    paused: bool
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -37,7 +66,8 @@ class Status:
     whether every switch is watched now, here or by another process; since the start: how many incidents there were, how
     many of them ``watch.command`` was not told of, how many connections of who is no switch of ours. ``not_good``: what
     is not as it should be, and why: ``process`` (a part of ours ended), ``ledger``, ``switches``, ``sounds``, ``disk``,
-    ``configuration``, ``stopping``."""
+    ``configuration``, ``stopping``. ``queues``: the calls by queue. ``looked``: so many seconds ago each switch that
+    this process watches was looked at (``consentivr.check``); None: not yet."""
 
     calls: int
     conversations: int
@@ -47,6 +77,8 @@ class Status:
     untold: int
     refused: int
     not_good: Mapping[str, str]
+    queues: Mapping[str, QueueNow] = field(default_factory=dict)
+    looked: Mapping[str, float | None] = field(default_factory=dict)
 
 
 class Desk(Protocol):
@@ -54,6 +86,7 @@ class Desk(Protocol):
 
     def ask_of_call(self, channel_uuid: str, wish: AgentWish, by: str, *, agent: str | None) -> str: ...
     def ask_of_agent(self, agent: str, wish: AgentWish, by: str) -> str: ...
+    def talk_of(self, agent: str) -> Talk | None: ...
     def status(self) -> Status: ...
 
     def measure(self) -> None:
@@ -138,13 +171,28 @@ def application(desk: Desk, tokens: Tokens, known: Callable[[], None]) -> Flask:
     @app.post("/v1/calls/<channel_uuid>/recording")
     def call(channel_uuid: str) -> tuple[Response, int]:
         """With an agent's own token: of a talk that this agent is in."""
-        return answer(desk.ask_of_call(channel_uuid, wish(), g.asker.by, agent=g.asker.agent))
+        return answer(desk.ask_of_call(channel_uuid, wish(), by(), agent=g.asker.agent))
 
     @app.post("/v1/agents/<agent>/recording")
     def agent(agent: str) -> tuple[Response, int]:
         if g.asker.agent not in (None, agent):
             abort(403, "this token is of another agent")
-        return answer(desk.ask_of_agent(agent, wish(), g.asker.by))
+        return answer(desk.ask_of_agent(agent, wish(), by()))
+
+    @app.get("/v1/agents/<agent>/recording")
+    def talk(agent: str) -> Response:
+        if g.asker.agent not in (None, agent):
+            abort(403, "this token is of another agent")
+        found = desk.talk_of(agent)
+        if found is None:
+            abort(404, "no such conversation is followed here")
+        return jsonify(asdict(found))
+
+    def by() -> str:
+        """As the rows say it; whoever has the shared token may say for whom."""
+        data: Any = request.get_json(silent=True)
+        named = data.get("by") if isinstance(data, dict) and g.asker.agent is None else None
+        return f"{g.asker.by}:{named}" if isinstance(named, str) and _BY.fullmatch(named) else str(g.asker.by)
 
     def wish() -> AgentWish:
         data: Any = request.get_json(silent=True)

@@ -1,0 +1,95 @@
+"""What ``serve`` says of itself over HTTP. Where it cannot be asked nothing is said: silence is never good."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+PATIENCE_S = 4.0
+"""A switch has three seconds to confirm what an agent wants."""
+
+FRESH_S = 1.5
+"""So long what was seen is told to everybody who asks."""
+
+ANSWERS = {200: "done", 404: "unknown", 409: "refused", 504: "unconfirmed"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How ``serve`` is. ``not_good``: what is not, by its name, and why, where a token let us ask. ``queues`` and
+    ``looked`` as in ``web.Status``; None without a token.
+    """
+
+    not_good: Mapping[str, str] = field(default_factory=dict)
+    queues: Mapping[str, Mapping[str, float]] | None = None
+    looked: Mapping[str, float | None] | None = None
+
+
+class Desk:
+    """``serve`` at an address, for many threads. ``token`` reads the shared token; None: there is none to be read."""
+
+    def __init__(self, address: tuple[str, int], token: Callable[[], str | None]) -> None:
+        self._address = address
+        self._token = token
+        self._lock = threading.Lock()
+        self._seen: tuple[float, Seen | None] | None = None
+
+    def look(self) -> Seen | None:
+        """How it is now, or was a moment ago; None: not seen."""
+        with self._lock:
+            if self._seen is None or time.monotonic() - self._seen[0] > FRESH_S:
+                self._seen = (time.monotonic(), self._look())
+            return self._seen[1]
+
+    def talk_of(self, agent: str) -> Mapping[str, Any] | None:
+        """The talk that an agent is in, as ``web.Talk``; None: none, or not seen."""
+        status, said = self._ask("GET", _recording(agent))
+        return said if status == 200 else None
+
+    def ask(self, agent: str, wish: str, by: str) -> str:
+        """What became of an agent's wish: done, unknown, refused, unconfirmed; or not_seen, when nobody was asked."""
+        status, _ = self._ask("POST", _recording(agent), {"wish": wish, "by": by})
+        # After an answer that did not come it may have been done all the same.
+        return "unconfirmed" if status == 0 else ANSWERS.get(status, "not_seen")
+
+    def _look(self) -> Seen | None:
+        status, said = self._ask("GET", "/v1/status")
+        if status == 200:
+            return Seen(said["not_good"], said.get("queues"), said.get("looked"))
+        status, said = self._ask("GET", "/ready", with_token=False)
+        return Seen(dict.fromkeys(said["not_good"], "")) if "not_good" in said else None
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, str] | None = None, *, with_token: bool = True
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and answer; status 0 when none came, -1 when it was not asked."""
+        headers = {"Content-Type": "application/json"}
+        if with_token:
+            token = self._token()
+            if token is None:
+                return -1, {}
+            headers["Authorization"] = f"Bearer {token}"
+        connection = http.client.HTTPConnection(*self._address, timeout=PATIENCE_S)
+        try:
+            connection.connect()
+        except OSError:
+            return -1, {}
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            response = connection.getresponse()
+            said = json.loads(response.read())
+            return response.status, said if isinstance(said, dict) else {}
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0, {}
+        finally:
+            connection.close()
+
+
+def _recording(agent: str) -> str:
+    return f"/v1/agents/{quote(agent, safe='')}/recording"
