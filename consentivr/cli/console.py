@@ -62,7 +62,7 @@ def serve(config_path: Path, log_json: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     try:
-        pages, books = server(configuration)
+        pages, books = server(configuration, config_path)
         with books.reading():  # whatever is wrong with the ledger is said now
             pass
         pages.start()

@@ -21,7 +21,7 @@ from consentivr.console.tables import Table, answer, table_at
 from consentivr.console.verifying import Verifying
 from consentivr.console.wholeness import wholeness
 from consentivr.core.chain import Finding
-from consentivr.core.roles import Account, Right
+from consentivr.core.roles import Account, Right, Role
 from consentivr.core.turn import ACCESS, Turn
 from consentivr.ledger import NO_CALLS, Entry
 from consentivr.ledger.accesses import Accesses, accesses, place
@@ -107,6 +107,7 @@ def blueprint(settings: Settings, books: Books, verifying: Verifying) -> Bluepri
             Table(COLUMNS, rows, following),
             "access.html",
             turns=TURNS,
+            roles=[role.value for role in Role],
             asked=request.args,
             wrong=wrong,
             mine=by is not None,

@@ -12,11 +12,12 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, call, calls, listening, mine, numbers, signin, today, trials
+from consentivr.console import access_log, call, calls, installation, listening, mine, numbers, signin, today, trials
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
 from consentivr.console.folding import Folding
 from consentivr.console.guard import guard, needs
+from consentivr.console.looking import Looking
 from consentivr.console.sessions import Sessions
 from consentivr.console.settings import Settings
 from consentivr.console.spoken import spoken
@@ -33,11 +34,11 @@ MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("today", "/today", (Right.SEE_TODAY,)),
     ("calls", "/calls", (Right.SEE_CALLS,)),
     ("listening", "/listening", (Right.ASK_TO_LISTEN, Right.APPROVE_LISTENING)),
-    ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("numbers", "/numbers", (Right.SEE_NUMBERS,)),
     ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
     ("mine", "/mine", (Right.AGREE,)),
+    ("installation", "/installation", (Right.SEE_INSTALLATION,)),
 )
 """Each page's word, its address, and the rights of which one leads there."""
 
@@ -55,6 +56,7 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     sessions = Sessions(settings.session_minutes * 60)
     accounts = Accounts(settings.accounts_file)
     verifying = Verifying(settings.chain)
+    looking = Looking(settings.installation.look if settings.installation else None)
 
     app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
     app.register_blueprint(today.blueprint(settings, books))
@@ -63,6 +65,7 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     app.register_blueprint(listening.blueprint(settings, books))
     app.register_blueprint(access_log.blueprint(settings, books, verifying))
     app.register_blueprint(mine.blueprint(settings, books))
+    app.register_blueprint(installation.blueprint(settings, books, accounts, verifying, looking))
     app.register_blueprint(trials.blueprint(settings, books))
     app.register_blueprint(numbers.blueprint(settings, books, folding or Folding(books, settings.time_zone)))
 

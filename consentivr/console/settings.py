@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from consentivr.console.desk import Desk
 from consentivr.core.consent import Variant
@@ -52,6 +54,30 @@ class PlannedTrial:
 
 
 @dataclass(frozen=True)
+class Value:
+    """A setting as it stands in the file, or would. ``private``: for administrators only, as files are."""
+
+    name: str
+    text: str
+    is_set: bool
+    private: bool
+
+
+@dataclass(frozen=True)
+class Installation:
+    """How it is set up: the configuration as it was read, and when (UTC); as its file is ``now`` (raises ValueError
+    when that is none). ``look``: the pre-flight check, for so many seconds at most (raises OSError). ``sounds``: files
+    of the announcements in use, by the digest of their wording.
+    """
+
+    values: Sequence[Value]
+    read_at: datetime
+    now: Callable[[], Sequence[Value]]
+    look: Callable[[float], Sequence[Mapping[str, Any]]] | None
+    sounds: Callable[[], Mapping[str, Path]]
+
+
+@dataclass(frozen=True)
 class Settings:
     """``hosts``: the names under which browsers reach us, as in the header Host; every other one is refused.
 
@@ -80,6 +106,7 @@ class Settings:
     """What agents agree to at the console."""
     must_agree: bool = True
     """Whether only talks with agents who did are recorded."""
+    installation: Installation | None = None
     trials: Callable[[], tuple[Sequence[PlannedTrial], Sequence[str]]] = lambda: ((), ())
     """Those of the configuration, with the sounds as they are now; and the lines of whose trial one is missing."""
     terms: Mapping[str, RetentionTerms] = field(default_factory=dict)

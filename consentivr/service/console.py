@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -15,6 +16,7 @@ from consentivr.files import read_secret
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
 from consentivr.service.build import CannotServe, head_file, kept_because, open_ledger, places, planned, signer
+from consentivr.service.installation import installation
 from consentivr.service.wishing import wish
 
 log = structlog.get_logger(__name__)
@@ -23,8 +25,8 @@ PATIENCE_S = 5.0
 """A lock is waited for so long; 'serve' holds none for longer than a commit takes."""
 
 
-def settings(configuration: Configuration) -> Settings:
-    """What the console is told of the configuration."""
+def settings(configuration: Configuration, file: Path | None = None) -> Settings:
+    """What the console is told of the configuration, which was read from ``file``."""
     console = configuration.console
     return Settings(
         hosts=console.hosts,
@@ -42,6 +44,7 @@ def settings(configuration: Configuration) -> Settings:
         chain=Chain(configuration.ledger.location, head_file(configuration), _public_key(configuration)),
         wording=_wording(configuration),
         must_agree=configuration.agents.must_agree,
+        installation=installation(configuration, file),
         trials=partial(trials, configuration),
         terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
     )
@@ -111,8 +114,8 @@ def books(configuration: Configuration) -> Books:
     return Books(read, write)
 
 
-def server(configuration: Configuration) -> tuple[Server, Books]:
-    """What serves the pages, not started yet. Raises CannotServe with what to do."""
+def server(configuration: Configuration, file: Path | None = None) -> tuple[Server, Books]:
+    """What serves the pages, not started yet, of a configuration read from ``file``. Raises CannotServe."""
     console = configuration.console
     listen = console.socket or console.listen
     if listen is None:
@@ -120,6 +123,6 @@ def server(configuration: Configuration) -> tuple[Server, Books]:
     shelf = books(configuration)
     pair = (console.certificate, console.certificate_key)
     certificate = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
-    told = settings(configuration)
+    told = settings(configuration, file)
     folding = Folding(shelf, told.time_zone)
     return Server(application(told, shelf, folding), listen, certificate, folding), shelf

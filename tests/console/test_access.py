@@ -36,6 +36,8 @@ def ledger_there(location: str | Path) -> str | Path:
         ledger.append([done(9 - n / 10, Turn.PERSON_SHOWN, why=f"a complaint {n}", about=UUIDS[0]) for n in range(60)])
         played = {"agent": "anna@example", "purpose": "training", "path": "/r/x.wav", "request": "r-1"}
         ledger.append([done(1, Turn.RECORDING_PLAYED, "sven", UUIDS[1], **played)])
+        account = {"by": "root", "role": "shell", "account": "olga", "roles": ["officer"]}
+        ledger.append([Entry(CONSOLE, "account_changed", "", "", "", account, None, NOW)])
         note_statistics(ledger, "count by agent", "works agreement", "root")
     return location
 
@@ -92,6 +94,7 @@ def test_everything_is_there_a_page_at_a_time(browser: Any) -> None:
     reader = opened_by(browser, "officer")
     page = reader.get("/access").text
     assert "somebody counted or listed by agent" in page
+    assert "shell" in page, "who changed an account has no role here"
     assert 'rel="next"' in page
     following = page.split('rel="next"')[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "signed in" in reader.get(following).text

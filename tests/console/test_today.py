@@ -21,10 +21,11 @@ from consentivr.core.turn import Turn
 from consentivr.files import write_secret
 from consentivr.lab.caller import Caller
 from consentivr.lab.native import free_port
-from consentivr.ledger import NO_CALL, CallRef, Entry, HeadFile, Search
+from consentivr.ledger import CallRef, Entry, HeadFile, Search
 from consentivr.ledger.today import since
 from consentivr.service import console as built
 from tests.console.people import PASSWORD, QUEUE, console
+from tests.console.rows import checked
 from tests.ledgers import UUIDS, opened
 from tests.served import Served
 
@@ -63,11 +64,6 @@ def row(turn: Turn, hours: float, queue: str = QUEUE, number: int = 0, **said: A
     made = about.row(turn, said)
     made.at = NOW - timedelta(hours=hours)
     return made
-
-
-def checked(findings: dict[str, str], not_seen: tuple[str, ...] = ()) -> Entry:
-    said = {"switch": "127.0.0.1:8021", "new": [], "gone": [], "findings": findings, "not_seen": list(not_seen)}
-    return CallRef(NO_CALL, None, "", "", "").row(Turn.SWITCH_CHECKED, said)
 
 
 @pytest.fixture

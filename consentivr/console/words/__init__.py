@@ -6,10 +6,34 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from consentivr.console.words import access, calls, frame, listening, mine, numbers, rights, signin, today, trials
+from consentivr.console.words import (
+    access,
+    calls,
+    frame,
+    installation,
+    listening,
+    mine,
+    numbers,
+    rights,
+    signin,
+    today,
+    trials,
+)
 from consentivr.disclosure import WORDS as SAID
 
-SCREENS: tuple[ModuleType, ...] = (frame, signin, rights, calls, listening, trials, access, mine, numbers, today)
+SCREENS: tuple[ModuleType, ...] = (
+    frame,
+    signin,
+    rights,
+    calls,
+    listening,
+    trials,
+    access,
+    mine,
+    numbers,
+    today,
+    installation,
+)
 
 LANGUAGES = ("en", "de")
 
