@@ -44,6 +44,10 @@ TOLD = (
 """Members of the evidence that the page tells, in this order. An agent's name is told to that agent only."""
 
 
+VALUES = ("password", "oidc", "proxy", "access_log", "register", "sheet", "none", "risk", "high")
+"""Values of these members that have words of their own."""
+
+
 def blueprint(settings: Settings, books: Books, verifying: Verifying) -> Blueprint:
     """The pages of it."""
     pages = Blueprint("access_log", __name__)
@@ -107,6 +111,7 @@ def blueprint(settings: Settings, books: Books, verifying: Verifying) -> Bluepri
             Table(COLUMNS, rows, following),
             "access.html",
             turns=TURNS,
+            values=VALUES,
             roles=[role.value for role in Role],
             asked=request.args,
             wrong=wrong,

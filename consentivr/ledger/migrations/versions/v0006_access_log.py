@@ -12,7 +12,8 @@ revision = "0006"
 down_revision = "0005"
 
 _TURNS = (
-    *("access_opened", "account_changed", "agents_counted", "glass_broken", "handed_over", "incident_assessed"),
+    *("access_opened", "account_changed", "agents_counted", "glass_broken", "glass_seen", "handed_over"),
+    *("incident_assessed",),
     *("listening_decided", "listening_requested", "objected", "person_looked_for", "person_shown"),
     *("recording_heard", "recording_played", "sign_in_failed", "signed_in", "trial_begun", "trial_ended"),
 )
