@@ -143,6 +143,7 @@ def test_the_documents_follow_the_configuration(full: Configuration) -> None:
         ({"whose_number": "never"}, "record", "No telephone numbers", "of callers who agree or are recorded by law"),
         ({"whose_number": "all"}, "retention", "that of all callers", "only that of callers who agree"),
         ({"quarantine_days": 7}, "retention", "is erased after 7 days", "is erased after 90 days"),
+        ({"access_days": 7}, "retention", "the rest is erased after 7 days", "the rest is erased after 365 days"),
         ({"quarantine_days": 7}, "measures", "quarantine: 7 days", "quarantine: 90 days"),
         ({"peer_user": "fs"}, "measures", "only the user fs;", "only the user freeswitch and that of this service"),
         ({"secret": False}, "measures", "MISSING: service.secret_file", "proves itself with a secret"),

@@ -88,6 +88,7 @@ class Facts:
     folder: str
     daily_at: str | None
     quarantine_days: int
+    access_days: int
     http: bool
     shared_token: bool
     tells_somebody: bool
@@ -181,6 +182,7 @@ def facts_of(configuration: Configuration) -> Facts:
         folder=str(configuration.recordings.folder),
         daily_at=written(configuration.retention.daily_at),
         quarantine_days=configuration.retention.quarantine_days,
+        access_days=configuration.retention.access_days,
         http=configuration.http.listen is not None,
         shared_token=configuration.http.token_file is not None,
         tells_somebody=configuration.watch.command is not None,
