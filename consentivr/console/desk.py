@@ -14,6 +14,9 @@ from urllib.parse import quote
 PATIENCE_S = 4.0
 """A switch has three seconds to confirm what an agent wants."""
 
+GLANCE_S = 1.0
+"""So long a page waits for what ``serve`` says of itself."""
+
 FRESH_S = 1.5
 """So long what was seen is told to everybody who asks."""
 
@@ -44,12 +47,13 @@ class Desk:
         """How it is now, or was a moment ago; None: not seen."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen[0] > FRESH_S:
-                self._seen = (time.monotonic(), self._look())
+                seen = self._look()
+                self._seen = (time.monotonic(), seen)
             return self._seen[1]
 
     def talk_of(self, agent: str) -> Mapping[str, Any] | None:
         """The talk that an agent is in, as ``web.Talk``; None: none, or not seen."""
-        status, said = self._ask("GET", _recording(agent))
+        status, said = self._ask("GET", _recording(agent), seconds=GLANCE_S)
         return said if status == 200 else None
 
     def ask(self, agent: str, wish: str, by: str) -> str:
@@ -59,14 +63,22 @@ class Desk:
         return "unconfirmed" if status == 0 else ANSWERS.get(status, "not_seen")
 
     def _look(self) -> Seen | None:
-        status, said = self._ask("GET", "/v1/status")
-        if status == 200:
+        status, said = self._ask("GET", "/v1/status", seconds=GLANCE_S)
+        if status == 200 and "not_good" in said:
             return Seen(said["not_good"], said.get("queues"), said.get("looked"))
-        status, said = self._ask("GET", "/ready", with_token=False)
+        if status == 0:
+            return None
+        status, said = self._ask("GET", "/ready", with_token=False, seconds=GLANCE_S)
         return Seen(dict.fromkeys(said["not_good"], "")) if "not_good" in said else None
 
     def _ask(
-        self, method: str, path: str, body: Mapping[str, str] | None = None, *, with_token: bool = True
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, str] | None = None,
+        *,
+        with_token: bool = True,
+        seconds: float | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Status and answer; status 0 when none came, -1 when it was not asked."""
         headers = {"Content-Type": "application/json"}
@@ -75,7 +87,7 @@ class Desk:
             if token is None:
                 return -1, {}
             headers["Authorization"] = f"Bearer {token}"
-        connection = http.client.HTTPConnection(*self._address, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(*self._address, timeout=seconds or PATIENCE_S)
         try:
             connection.connect()
         except OSError:

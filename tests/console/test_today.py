@@ -290,9 +290,23 @@ def test_without_serve_nothing_is_seen() -> None:
     assert desk.ask(AGENT, "pause", "anna") == "not_seen"
 
 
-def test_what_is_no_answer_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_answer_is_not_taken_for_one() -> None:
     with answering(200, b"<html>") as address:
         assert Desk(address, lambda: "token").look() is None
+    with answering(200, b"{}") as address:
+        assert Desk(address, lambda: "token").look() is None
+
+
+def test_a_serve_that_hangs_holds_up_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentivr.console.desk.GLANCE_S", 0.2)
+    with answering(200, b"{}", seconds=1) as address:
+        desk = Desk(address, lambda: "token")
+        began = time.monotonic()
+        assert [desk.look() for _ in range(20)] == [None] * 20
+        assert time.monotonic() - began < 0.9, "one waits, for all"
+
+
+def test_an_answer_that_does_not_come_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consentivr.console.desk.PATIENCE_S", 0.2)
     with answering(200, b"{}", seconds=0.5) as address:
         assert Desk(address, lambda: "token").ask(AGENT, "pause", "anna") == "unconfirmed"
