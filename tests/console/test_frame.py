@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import consentivr.console
+from consentivr.console.application import MENU
 from consentivr.console.words import SCREENS, WORDS
 from consentivr.core.roles import RIGHTS, Account, Right, Role, unfit
 from consentivr.ledger import Ledger, LedgerError
@@ -63,6 +64,11 @@ def test_a_scope_is_what_the_roles_give() -> None:
     assert both.scope.covers("b", "anna")
     assert Account("o", frozenset({Role.OFFICER})).scope.covers("b", None)
     assert not Account("x", frozenset({Role.ADMIN})).scope.covers("a", None)
+
+
+def test_the_menu_leads_to_each_page_once() -> None:
+    assert len({word for word, _, _ in MENU}) == len({address for _, address, _ in MENU}) == len(MENU)
+    assert all(f"frame.{word}" in WORDS["en"] for word, _, _ in MENU)
 
 
 def test_nobody_is_led_to_the_sign_in_page(browser: Any) -> None:
