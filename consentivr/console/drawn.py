@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,12 @@ class Saying:
         if share is None:
             return self("few")
         return self.number(share * 100, digits) + ("\N{NO-BREAK SPACE}%" if self.language == "de" else "%")
+
+    def all_of(self, share: float | None) -> str:
+        """Of a share that must be whole: what is not is never rounded up to it, and stands out."""
+        if share is None or share == 1:
+            return self.percent(share, 1)
+        return f"\N{WARNING SIGN} {self.percent(math.floor(share * 1000) / 1000, 1)}"
 
     def day(self, day: date) -> str:
         """With its year."""
@@ -426,11 +433,11 @@ def guard(saying: Saying, rows: Sequence[Guarded]) -> list[Drawing]:
     for what, digits in (("incident_rate", 1), ("proven_rate", 1), ("withheld", 0), ("blind_s", 0)):
         told = [None if week not in by_week else getattr(by_week[week], what) for week in weeks]
         is_share = what == "proven_rate"
-        write = saying.percent if is_share else saying.number
-        title = f"{saying(what)}: {write(getattr(whole, what), digits)}"
+        value = getattr(whole, what)
+        title = f"{saying(what)}: {saying.all_of(value) if is_share else saying.number(value, digits)}"
         drawing = Drawing(f"guard{len(drawings)}", 116, title, saying("guard_desc"))
         if is_share:
-            points = [Point(value, says=f"{labels[n]}: {saying.percent(value, 1)}") for n, value in enumerate(told)]
+            points = [Point(value, says=f"{labels[n]}: {saying.all_of(value)}") for n, value in enumerate(told)]
             drawings.append(course(drawing, points, Axes(labels, 1.0, saying.percent)))
             continue
         top = _ceiling(max((value or 0.0 for value in told), default=0.0) or 1.0)
@@ -460,7 +467,7 @@ def guard_table(saying: Saying, rows: Sequence[Guarded]) -> Shown:
                 saying.number(row.incident_rate, 1),
                 saying.number(row.talks),
                 saying.number(row.proven),
-                saying.percent(row.proven_rate, 1),
+                saying.all_of(row.proven_rate),
                 saying.number(row.withheld),
                 saying.number(row.blind_s),
             ]

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from consentivr.console.drawn import Saying
 from consentivr.console.folding import Folding
 from consentivr.console.numbers import CHARTS, WrongRange, days_of
+from consentivr.console.words import WORDS
 from consentivr.core.statistics import FEWEST
 from consentivr.core.turn import Turn
 from consentivr.lab.history import History, fill
@@ -292,6 +294,13 @@ def test_the_figures_are_those_of_the_ledger(tmp_path: Path, location: str | Pat
             assert block.tally["calls"] == len(by_day)
             assert block.tally["yes"] == sum(row.evidence["decision"] == "given" for row in by_day)
     assert told
+
+
+def test_what_must_be_whole_is_not_rounded_up_to_it() -> None:
+    saying = Saying(WORDS["en"].__getitem__, "en")
+    assert saying.all_of(1.0) == "100.0%"
+    assert saying.all_of(9999 / 10_000) == "⚠ 99.9%"
+    assert saying.all_of(None) == "< 20"
 
 
 # --- who is told what ------------------------------------------------------------------------
