@@ -191,7 +191,9 @@ def _unless(is_seen: bool, name: str | None) -> str | None:
 
 
 def recorded(call: CallSummary) -> str:
-    """What there is of sound: 'there', 'erased' or 'none'."""
+    """What there is of sound: 'there', 'under_way', 'erased' or 'none'."""
+    if any(not (one.stopped or one.sealed) for one in call.audio) and call.hangup_cause is None:
+        return "under_way"
     return "there" if call.audio else "erased" if call.recordings else "none"
 
 

@@ -57,7 +57,7 @@ _SAID: Mapping[str, Sequence[str]] = {
 }
 """What the course says of a turn: no path, which another recorder may have made of a number."""
 
-_ALERTS = frozenset(
+_GRAVE = frozenset(
     {
         Turn.FORBIDDEN_RECORDING,
         Turn.RECORDING_DIFFERS,
@@ -84,7 +84,7 @@ class Step:
     broken: bool
     """Whether verification found something in this row."""
     kind: str
-    """'access', 'alert' or ''."""
+    """'access', 'grave' or ''."""
     attempts: Sequence[Mapping[str, Any]] = ()
 
 
@@ -117,7 +117,7 @@ def course(
                 told(said, language),
                 hashes.get(row.position or 0, ""),
                 row.position in broken,
-                "alert" if row.turn in _ALERTS else "access" if row.turn in ACCESS else "",
+                "grave" if row.turn in _GRAVE else "access" if row.turn in ACCESS else "",
                 row.evidence.get("attempts") or () if row.turn == Turn.DECISION else (),
             )
         )

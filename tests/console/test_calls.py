@@ -375,8 +375,8 @@ def test_a_changed_row_is_said_in_red_and_in_words(browser: Any, filled: str | P
     assert f"6 {words['calls.of']} 7 {words['calls.verified']}" in page
     assert words["calls.tampered"] in page
     assert f"{words['row']} {position}: {words['calls.tampering_changed']}" in page
-    assert 'class="alert" role="alert"' in page
-    assert '<tr class="broken">' in page
+    assert f'<div class="alert" role="alert">{words["calls.tampered"]}' in page
+    assert '<tr role="row" class="broken">' in page
 
 
 def test_a_file_that_is_another_one_is_said_and_one_that_is_gone(browser: Any, folder: Path) -> None:
