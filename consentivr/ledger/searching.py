@@ -290,7 +290,7 @@ class Searching(Opened):
 
         ``stored``: only what is stored from the one number to the other.
         """
-        people, rows_erased = self._receipts()
+        people, rows_erased = self._receipts(search)
         query = (
             sa.select(*_LINKED, callers.c.key.label("caller_key"), callers.c.caller_id_number)
             .join(callers, callers.c.channel_uuid == entries.c.channel_uuid, isouter=True)
@@ -357,12 +357,17 @@ class Searching(Opened):
         with self.reading() as connection:
             return {row.position: row.digest for row in connection.execute(query)}
 
-    def _receipts(self) -> tuple[set[str], Ranges]:
-        """The calls whose caller was erased, and the rows that were, as their receipts say."""
+    def _receipts(self, search: Search) -> tuple[set[str], Ranges]:
+        """The channels whose caller was erased, and the rows that were, as their receipts say: as far as they matter to
+        what is searched for. A row that was erased fits no search but that for everything.
+        """
         erased = sa.select(entries.c.channel_uuid).where(entries.c.turn == Turn.ERASURE.value)
+        if search.visit is not None:
+            theirs = sa.select(entries.c.channel_uuid).where(entries.c.call == search.visit)
+            erased = erased.where(entries.c.channel_uuid.in_(theirs))
         with self.reading() as connection:
             people = set(connection.execute(erased).scalars())
-        receipts = self.read(Search(turn=Turn.ROWS_ERASED.value))
+        receipts = self.read(Search(turn=Turn.ROWS_ERASED.value)) if search == EVERYTHING else ()
         return people, Ranges(pair for receipt in receipts for pair in receipt.evidence["rows"])
 
     def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
