@@ -55,7 +55,9 @@ def serve(config_path: Path, log_json: bool) -> None:
 
     with _with_libraries():
         from consentivr.service.console import server
+    from consentivr.service.supervised import Supervised
 
+    supervised = Supervised()
     configuration = load_configuration(config_path)
     configure_log("info", json_lines=log_json)
     over = threading.Event()
@@ -68,7 +70,9 @@ def serve(config_path: Path, log_json: bool) -> None:
         pages.start()
     except (CannotServe, LedgerError, OSError) as error:
         raise Refused(str(error)) from None
+    supervised.ready()
     over.wait()
+    supervised.stopping()
     pages.stop()
     books.close()
 

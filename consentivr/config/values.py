@@ -229,6 +229,13 @@ HttpsUrl = Annotated[
     StrictStr,
     _fitting(r"https://[a-z0-9.\-]+(:[0-9]{1,5})?", "must be https://HOST or https://HOST:PORT, in small letters"),
 ]
+HttpsPlace = Annotated[
+    StrictStr, _fitting(r"https://[a-z0-9.\-]+(:[0-9]{1,5})?(/[^\s?#]*)?", "must be https://HOST or https://HOST/PATH")
+]
+HeaderName = Annotated[
+    StrictStr, _fitting(r"[A-Za-z][A-Za-z0-9\-]*", "is no header's name, such as Remote-User; _ is not taken")
+]
+Text = Annotated[StrictStr, _fitting(r"[^\x00-\x1f\x7f]{1,200}", "must have 1 to 200 characters in one line")]
 PostgresUrl = Annotated[StrictStr, AfterValidator(_postgres_url)]
 Name = Annotated[
     StrictStr,

@@ -14,6 +14,9 @@ from consentivr.ledger import CONSOLE, CallRef, Entry
 SHELL = "shell"
 """The role in rows of whoever has no account: a user of the system."""
 
+UNKNOWN = "-"
+"""Stands for account and role of somebody who is none of ours."""
+
 NO_CALL_AT_ALL = CallRef(CONSOLE, None, "", "", "")
 
 
@@ -21,6 +24,13 @@ def row(account: Account, turn: Turn, about: CallRef | None = None, **evidence: 
     """Who did what. ``about`` is the call; without, the row is about none. No number goes into it."""
     said = {"by": account.name, "role": said_roles(account), **evidence}
     return (about or NO_CALL_AT_ALL).row(turn, {name: value for name, value in said.items() if value is not None})
+
+
+def row_of(account: Account | None, turn: Turn, **evidence: Any) -> Entry:
+    """The same, also of somebody unknown."""
+    if account is not None:
+        return row(account, turn, **evidence)
+    return NO_CALL_AT_ALL.row(turn, {"by": UNKNOWN, "role": UNKNOWN, **evidence})
 
 
 def note(books: Books, turn: Turn, about: CallRef | None = None, **evidence: Any) -> None:

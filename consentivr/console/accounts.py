@@ -22,8 +22,11 @@ SHORTEST = 12
 
 LONGEST = 256
 
+HASHER = argon2.PasswordHasher()
+"""Argon2id, as RFC 9106 recommends it where memory is short: 64 MiB."""
+
 AT_ONCE = 2
-"""Passwords that are proven at the same time: each takes 64 MiB and a processor meanwhile."""
+"""Passwords that are proven at the same time: each takes that memory, and a processor, meanwhile."""
 
 
 class AccountsUnreadable(OSError):
@@ -48,8 +51,7 @@ class Accounts:
         self._known: dict[str, Known] = {}
         self._lock = threading.Lock()
         self._proving = threading.Semaphore(AT_ONCE)
-        self._hasher = argon2.PasswordHasher()
-        self._nobodys = self._hasher.hash("nobody's")
+        self._nobodys = HASHER.hash("nobody's")
 
     def all(self) -> list[Known]:
         """Everybody, by name. Raises AccountsUnreadable."""
@@ -68,7 +70,7 @@ class Accounts:
         password_hash = known.password_hash if known else None
         try:
             with self._proving:
-                self._hasher.verify(password_hash or self._nobodys, password[:LONGEST])
+                HASHER.verify(password_hash or self._nobodys, password[:LONGEST])
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return None
         return known if known and password_hash and not known.disabled else None
@@ -82,7 +84,7 @@ class Accounts:
             check_password(password)
         before = self._read().get(account.name)
         kept = before.password_hash if before else None
-        self._write(Known(account, self._hasher.hash(password) if password is not None else kept))
+        self._write(Known(account, HASHER.hash(password) if password is not None else kept))
 
     def disable(self, name: str) -> None:
         """Close it: its password is forgotten. Raises OSError; KeyError when there is none."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -12,12 +14,28 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from consentivr.console import access_log, call, calls, installation, listening, mine, numbers, signin, today, trials
+from consentivr.console import (
+    access_log,
+    call,
+    calls,
+    installation,
+    listening,
+    mine,
+    numbers,
+    oidc,
+    operation,
+    signin,
+    today,
+    trials,
+)
 from consentivr.console.accounts import Accounts, AccountsUnreadable
 from consentivr.console.books import Books
+from consentivr.console.failures import Failures
 from consentivr.console.folding import Folding
 from consentivr.console.guard import guard, needs
+from consentivr.console.limits import Attempts
 from consentivr.console.looking import Looking
+from consentivr.console.proxy import Named
 from consentivr.console.sessions import Sessions
 from consentivr.console.settings import Settings
 from consentivr.console.spoken import spoken
@@ -43,13 +61,29 @@ MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
 """Each page's word, its address, and the rights of which one leads there."""
 
 
-def application(settings: Settings, books: Books, folding: Folding | None = None) -> Flask:
+def application(
+    settings: Settings,
+    books: Books,
+    folding: Folding | None = None,
+    *,
+    secret: str | None = None,
+    may_scrape: Callable[[str], bool] = lambda token: False,
+) -> Flask:
     """Everything that browsers are served. Raises TypeError when a view does not say which right it needs.
 
-    ``folding`` counts for Numbers beside the pages; without, it is done when they are asked for.
+    ``folding`` counts for Numbers beside the pages; without, it is done when they are asked for. ``secret``: signs
+    cookies, and had better outlive this process. ``may_scrape``: whether a token is one of monitoring's.
     """
+    secret = secret or secrets.token_urlsafe(32)
     app = Flask("consentivr.console")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.secret_key = secret
+    app.config.update(
+        # Of Flask's own session, in which only the way to a provider and back is kept: Lax, since it leads elsewhere.
+        SESSION_COOKIE_NAME="__Host-consentivr-way",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     zone = ZoneInfo(settings.time_zone)
@@ -58,7 +92,14 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     verifying = Verifying(settings.chain)
     looking = Looking(settings.installation.look if settings.installation else None)
 
-    app.register_blueprint(signin.blueprint(settings, books, accounts, sessions))
+    failures = Failures(books)
+    books.before_close.append(partial(failures.flush, all_of_it=True))
+    door = signin.Door(settings, books, accounts, sessions, failures, Attempts(secret))
+
+    app.register_blueprint(operation.blueprint(books, may_scrape))
+    app.register_blueprint(signin.blueprint(door))
+    if settings.provider is not None:
+        app.register_blueprint(oidc.blueprint(door, settings.provider))
     app.register_blueprint(today.blueprint(settings, books))
     app.register_blueprint(calls.blueprint(settings, books))
     app.register_blueprint(call.blueprint(settings, books, spoken))
@@ -127,9 +168,9 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
         code = error.code or 500
-        word = f"frame.refused_{error.description}"
-        if word not in WORDS["en"]:
-            word = "frame.not_found" if code == 404 else "frame.too_many" if code == 429 else "frame.refused"
+        known = (f"frame.refused_{error.description}", f"signin.{error.description}")
+        otherwise = "frame.not_found" if code == 404 else "frame.too_many" if code == 429 else "frame.refused"
+        word = next((word for word in known if word in WORDS["en"]), otherwise)
         return told(word, code)
 
     @app.errorhandler(LedgerError)
@@ -150,7 +191,10 @@ def application(settings: Settings, books: Books, folding: Folding | None = None
     def told(word: str, code: int) -> Response:
         if request.path.endswith(".json"):
             return make_response({"error": WORDS["en"][word]}, code)
-        return make_response(render_template("told.html", word=word), code)
+        response = make_response(render_template("told.html", word=word), code)
+        if code == 429:
+            response.headers["Retry-After"] = "60"
+        return response
 
-    guard(app, settings, accounts, sessions)
+    guard(app, settings, accounts, sessions, failures, Named(settings, books, accounts, sessions, failures))
     return app

@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from consentivr.ledger import Entry, Ledger
+from consentivr.ledger import Entry, Ledger, LedgerError
 from consentivr.ledger.searching import Searching
 
 AT_ONCE = 8
@@ -25,7 +25,7 @@ class Books:
         self._writer: Ledger | None = None
         self._writing = threading.Lock()
         self.before_close: list[Callable[[], None]] = []
-        """Who has rows to write then."""
+        """Who has rows to write then; each may raise LedgerError."""
 
     @contextmanager
     def reading(self) -> Iterator[Searching]:
@@ -64,7 +64,8 @@ class Books:
     def close(self) -> None:
         """Close every connection; nobody else uses one any more."""
         for write_last in self.before_close:
-            write_last()
+            with suppress(LedgerError):
+                write_last()
         with self._writing:
             if self._writer is not None:
                 self._writer.close()

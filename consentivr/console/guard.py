@@ -6,7 +6,7 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from urllib.parse import urlencode
 
 import structlog
@@ -15,9 +15,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consentivr import metrics
 from consentivr.console.accounts import Accounts
+from consentivr.console.failures import Failures
+from consentivr.console.groups import NotLetIn
+from consentivr.console.proxy import Named
 from consentivr.console.sessions import Session, Sessions
 from consentivr.console.settings import Settings
 from consentivr.core.roles import Right
+from consentivr.ledger import LedgerError
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +64,21 @@ def needs(right: Right | None, *, again: bool = False, quiet: bool = False) -> C
     return mark
 
 
-def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions) -> None:
+def refuse(status: int, why: str) -> NoReturn:
+    """Answer so, and count it."""
+    metrics.CONSOLE_REFUSED.labels(why).inc()
+    abort(status, why)
+
+
+def keep(response: AnyResponse, session: str) -> AnyResponse:
+    """With the cookie of that session."""
+    response.set_cookie(COOKIE, session, path="/", secure=True, httponly=True, samesite="Strict")
+    return response
+
+
+def guard(
+    app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions, failures: Failures, named: Named
+) -> None:
     """Put it before every view of the application, which is complete."""
     app.view_functions["static"] = needs(None)(app.view_functions["static"])
     wanted: dict[str, Needs] = {}
@@ -69,21 +87,22 @@ def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions
             raise TypeError(f"the view {endpoint} does not say which right it needs")
         wanted[endpoint] = view.needs
 
-    def refuse(status: int, why: str) -> None:
-        metrics.CONSOLE_REFUSED.labels(why).inc()
-        abort(status, why)
-
     @app.before_request
     def pass_or_not() -> AnyResponse | None:
         g.began = time.monotonic()
-        g.session = None
+        g.session = g.begun = None
+        if settings.proxy.peers and not settings.proxy.is_one(request.remote_addr or ""):
+            refuse(403, "peer")
         if request.host not in settings.hosts:
             refuse(421, "host")
         need = wanted.get(request.endpoint or "")
         if need is None:
             # Nobody learns without a session which addresses there are.
             need = Needs(Right.SEE_TODAY)
+        _write_failures()
         g.session = _of_this_browser(quiet=need.quiet)
+        if g.session is None and need.right is not None:
+            g.session = _named_by_proxy()
         if need.right is None and request.method in ("GET", "HEAD"):
             return None
         if g.session is None and need.right is not None:
@@ -105,10 +124,24 @@ def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions
     def _of_this_browser(*, quiet: bool) -> Session | None:
         name = request.cookies.get(COOKIE, "")
         session = sessions.of(name, quiet=quiet)
-        if session is not None and accounts.known(session.account.name) != session.known:
+        if session is None:
+            return None
+        if accounts.known(session.account.name) != session.known or not named.goes_on(session):
             sessions.end(name)
             return None
         return session
+
+    def _named_by_proxy() -> Session | None:
+        try:
+            return named.begin()
+        except NotLetIn as error:
+            refuse(403, error.why)
+
+    def _write_failures() -> None:
+        try:
+            failures.flush()
+        except LedgerError as error:
+            log.warning("who could not sign in is not in the ledger yet", why=str(error))
 
     def _is_our_form() -> bool:
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
@@ -122,6 +155,8 @@ def guard(app: Flask, settings: Settings, accounts: Accounts, sessions: Sessions
 
     @app.after_request
     def never_kept(response: Response) -> Response:
+        if g.begun is not None:
+            keep(response, g.begun)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if request.endpoint != "static":

@@ -52,15 +52,16 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def begin(self, account: Account, known: Known | None, by: str) -> str:
+    def begin(self, account: Account, known: Known | None, by: str, *, is_proven: bool = True) -> str:
         """The new session's name, for the cookie."""
         now, name = time.monotonic(), secrets.token_urlsafe(32)
+        proven = now if is_proven else now - PROVEN_S
         with self._lock:
             for old in [key for key, session in self._sessions.items() if self._is_over(session, now)]:
                 del self._sessions[old]
             while len(self._sessions) >= MOST:
                 del self._sessions[next(iter(self._sessions))]
-            self._sessions[name] = Session(account, known, by, now, now, now)
+            self._sessions[name] = Session(account, known, by, now, now, proven)
         return name
 
     def of(self, name: str, *, quiet: bool = False) -> Session | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consentivr.console.desk import Desk
+from consentivr.console.trust import Group, Provider, Proxy
 from consentivr.core.consent import Variant
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.trial import Plan
@@ -111,3 +112,6 @@ class Settings:
     """Those of the configuration, with the sounds as they are now; and the lines of whose trial one is missing."""
     terms: Mapping[str, RetentionTerms] = field(default_factory=dict)
     """Of each queue, by the same name."""
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    provider: Provider | None = None
+    proxy: Proxy = field(default_factory=Proxy)

@@ -8,14 +8,16 @@ from pathlib import Path
 import structlog
 
 from consentivr.config import Configuration
+from consentivr.config.console import Oidc
 from consentivr.console import Books, Chain, Folding, Server, Settings, Wording, application
 from consentivr.console.desk import Desk
 from consentivr.console.settings import PlannedTrial
+from consentivr.console.trust import Group, Provider, Proxy
 from consentivr.core.enrolling import AgentAnnouncement
-from consentivr.files import read_secret
+from consentivr.files import kept_secret, read_secret
 from consentivr.ledger import Ledger
 from consentivr.ledger.searching import Searching
-from consentivr.service.build import CannotServe, head_file, kept_because, open_ledger, places, planned, signer
+from consentivr.service.build import CannotServe, head_file, kept_because, open_ledger, places, planned, signer, tokens
 from consentivr.service.installation import installation
 from consentivr.service.wishing import wish
 
@@ -26,7 +28,7 @@ PATIENCE_S = 5.0
 
 
 def settings(configuration: Configuration, file: Path | None = None) -> Settings:
-    """What the console is told of the configuration, which was read from ``file``."""
+    """What the console is told of the configuration, which was read from ``file``. Raises CannotServe."""
     console = configuration.console
     return Settings(
         hosts=console.hosts,
@@ -47,6 +49,9 @@ def settings(configuration: Configuration, file: Path | None = None) -> Settings
         installation=installation(configuration, file),
         trials=partial(trials, configuration),
         terms={queue.name: queue.retention.terms() for queue in configuration.queues.values()},
+        groups={name: Group(frozenset(group.roles), frozenset(group.queues)) for name, group in console.groups.items()},
+        provider=None if console.oidc is None else _provider(console.oidc),
+        proxy=Proxy(console.proxy.peers, console.proxy.user, console.proxy.groups, console.proxy.agent),
     )
 
 
@@ -100,6 +105,14 @@ def trials(configuration: Configuration) -> tuple[list[PlannedTrial], list[str]]
     return made, silent
 
 
+def _provider(oidc: Oidc) -> Provider:
+    try:
+        secret = read_secret(oidc.client_secret_file)
+    except OSError as error:
+        raise CannotServe(f"{error}; see console.oidc.client_secret_file") from None
+    return Provider(oidc.issuer, oidc.client_id, secret, oidc.scopes, oidc.name, oidc.groups, oidc.agent)
+
+
 def books(configuration: Configuration) -> Books:
     """The ledger for the console; nothing is opened yet."""
 
@@ -123,6 +136,15 @@ def server(configuration: Configuration, file: Path | None = None) -> tuple[Serv
     shelf = books(configuration)
     pair = (console.certificate, console.certificate_key)
     certificate = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
-    told = settings(configuration, file)
+    try:
+        secret = kept_secret(console.accounts_file.with_suffix(".secret"))
+    except OSError as error:
+        raise CannotServe(f"{error}; it stands beside console.accounts_file") from None
+    told, asked = settings(configuration, file), tokens(configuration)
     folding = Folding(shelf, told.time_zone)
-    return Server(application(told, shelf, folding), listen, certificate, folding), shelf
+
+    def may_scrape(token: str) -> bool:
+        return asked.asker(token) is not None
+
+    app = application(told, shelf, folding, secret=secret, may_scrape=may_scrape)
+    return Server(app, listen, certificate, folding, console.socket_group), shelf

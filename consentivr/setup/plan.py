@@ -245,7 +245,12 @@ _UNITS = {
     ".timer": "when what is due is erased",
     ".conf": "what your configuration needs besides",
 }
-_STARTED = ("consentivr.service", "consentivr-standby.service", "consentivr-retention.timer")
+_STARTED = (
+    "consentivr.service",
+    "consentivr-standby.service",
+    "consentivr-retention.timer",
+    "consentivr-console.service",
+)
 
 
 def _programmed(plan: Plan, facts: Facts, texts: Texts, named: Named, layout: Layout) -> None:

@@ -27,6 +27,9 @@ UNITS = (
     "consentivr-retention.service",
     "consentivr-retention.timer",
 )
+CONSOLE = "consentivr-console.service"
+"""Written where the configuration says where the pages are."""
+
 PROGRAM = "/usr/bin/consentivr"
 """In the units that we ship."""
 
@@ -122,7 +125,8 @@ def _units(facts: Facts, configuration: Configuration, layout: Layout) -> dict[s
     folder = shipped("systemd")
     units = {}
     beside = _beside(configuration, layout)
-    for name in UNITS:
+    has_console = configuration.console.listen is not None or configuration.console.socket is not None
+    for name in (*UNITS, CONSOLE) if has_console else UNITS:
         text = (folder / name).read_text(encoding="utf-8").replace(PROGRAM, str(facts.program))
         if str(layout.yaml) != "/etc/consentivr/consentivr.yaml":
             text = text.replace("[Service]\n", f"[Service]\nEnvironment=CONSENTIVR_CONFIG={layout.yaml}\n")

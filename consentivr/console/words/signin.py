@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Signing in, and why it did not work."""
 
 WORDS = {
     "en": {
@@ -7,8 +7,28 @@ WORDS = {
         "signin.password": "Password",
         "signin.send": "Sign in",
         "signin.wrong": "Account or password is wrong.",
+        "signin.at_provider": "Sign in with the account of your organisation",
+        "signin.local_account": "With an account of this console",
+        "signin.signed_in": "You are signed in",
+        "signin.onward": "Go on",
+        "signin.signed_out": "You are signed out here.",
+        "signin.out_there_too": "Sign out of your organisation's account too",
         "signin.again": "Your password again",
+        "signin.once_more": "Is it still you?",
         "signin.again_why": "Listening, approving, erasing and handing over want to know that it is still you.",
+        "signin.needs_password": "For that you need a password of this console: the proxy in front cannot ask you "
+        "once more. The administrator gives you one.",
+        "signin.disabled": "This account is closed.",
+        "signin.no_role": "You are known, but have no role here. Whoever gives roles can change that.",
+        "signin.unfit": "The roles that you are said to have do not go together. Whoever gives roles can change that.",
+        "signin.no_name": "The provider did not say who you are.",
+        "signin.local": "An account of this console has your name: sign in with its password.",
+        "signin.state": "That was not begun here, or is too old. Sign in once more.",
+        "signin.issuer": "That came from another provider than ours.",
+        "signin.not_again": "The provider did not ask you once more just now. Try it again.",
+        "signin.peer": "Only the proxy in front is answered here.",
+        "signin.provider_failed": "The provider cannot say who you are now. It was noted. Try it again, or use an "
+        "account of this console.",
     },
     "de": {
         "signin.title": "Anmelden",
@@ -16,7 +36,27 @@ WORDS = {
         "signin.password": "Kennwort",
         "signin.send": "Anmelden",
         "signin.wrong": "Konto oder Kennwort ist falsch.",
+        "signin.at_provider": "Mit dem Konto Ihres Betriebs anmelden",
+        "signin.local_account": "Mit einem Konto dieser Konsole",
+        "signin.signed_in": "Sie sind angemeldet",
+        "signin.onward": "Weiter",
+        "signin.signed_out": "Sie sind hier abgemeldet.",
+        "signin.out_there_too": "Auch vom Konto Ihres Betriebs abmelden",
         "signin.again": "Noch einmal Ihr Kennwort",
+        "signin.once_more": "Sind das noch Sie?",
         "signin.again_why": "Wer abhört, freigibt, löscht oder herausgibt, weist sich dafür noch einmal aus.",
+        "signin.needs_password": "Dafür brauchen Sie ein Kennwort dieser Konsole, weil der Proxy davor Sie nicht noch "
+        "einmal fragen kann. Die Verwaltung gibt Ihnen eines.",
+        "signin.disabled": "Dieses Konto ist geschlossen.",
+        "signin.no_role": "Sie sind bekannt, haben hier aber keine Rolle. Wer Rollen vergibt, kann das ändern.",
+        "signin.unfit": "Die Rollen, die Sie haben sollen, passen nicht zusammen. Wer Rollen vergibt, kann das ändern.",
+        "signin.no_name": "Der Anbieter hat nicht gesagt, wer Sie sind.",
+        "signin.local": "Ein Konto dieser Konsole heißt wie Sie: Melden Sie sich mit dessen Kennwort an.",
+        "signin.state": "Das wurde nicht hier begonnen oder ist zu alt. Melden Sie sich noch einmal an.",
+        "signin.issuer": "Das kam von einem anderen Anbieter als unserem.",
+        "signin.not_again": "Der Anbieter hat Sie gerade nicht noch einmal gefragt. Versuchen Sie es noch einmal.",
+        "signin.peer": "Hier wird nur dem Proxy davor geantwortet.",
+        "signin.provider_failed": "Der Anbieter kann gerade nicht sagen, wer Sie sind. Es wurde vermerkt. Versuchen "
+        "Sie es noch einmal, oder nehmen Sie ein Konto dieser Konsole.",
     },
 }
