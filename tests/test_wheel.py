@@ -30,6 +30,9 @@ def test_the_installed_wheel_runs_the_demonstration(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", str(wheel)], check=True)
+    here, (there,) = ROOT / "consentivr" / "console", (tmp_path / "venv").rglob("site-packages/consentivr/console")
+    pages = {file.relative_to(here) for end in ("templates", "static") for file in (here / end).rglob("*.*")}
+    assert {file.relative_to(there) for end in ("templates", "static") for file in (there / end).rglob("*.*")} == pages
     empty = tmp_path / "empty"
     empty.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

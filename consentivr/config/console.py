@@ -147,6 +147,11 @@ class Console(Section):
         return self
 
     @property
+    def secret_file(self) -> Path:
+        """What signs its cookies; made when it is started first."""
+        return self.accounts_file.with_suffix(".secret")
+
+    @property
     def is_at_home(self) -> bool:
         """Whether it listens for this machine alone."""
         host = "" if self.listen is None else self.listen.host

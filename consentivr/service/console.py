@@ -137,7 +137,7 @@ def server(configuration: Configuration, file: Path | None = None) -> tuple[Serv
     pair = (console.certificate, console.certificate_key)
     certificate = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
     try:
-        secret = kept_secret(console.accounts_file.with_suffix(".secret"))
+        secret = kept_secret(console.secret_file)
     except OSError as error:
         raise CannotServe(f"{error}; it stands beside console.accounts_file") from None
     told, asked = settings(configuration, file), tokens(configuration)

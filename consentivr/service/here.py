@@ -159,6 +159,10 @@ def private_files(configuration: Configuration) -> list[Path]:
         configuration.http.tokens_file,
         configuration.service.secret_file,
         line.pins_file if line else None,
+        configuration.console.accounts_file,
+        configuration.console.secret_file,
+        configuration.console.certificate_key,
+        configuration.console.oidc.client_secret_file if configuration.console.oidc else None,
     ]
     named += [switch.password_file for switch in configuration.switches]
     files = [file for file in named if file is not None]

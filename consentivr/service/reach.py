@@ -38,8 +38,16 @@ def _needed(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     yield ledger.head_file.parent, "-w"
     yield ledger.head_file, "-w"
     yield configuration.recordings.folder, "-w"
+    console = configuration.console
+    console_reads = (
+        console.accounts_file,
+        console.secret_file,
+        console.certificate,
+        console.certificate_key,
+        console.oidc.client_secret_file if console.oidc else None,
+    )
     read = (ledger.signing_key, service.secret_file, configuration.http.token_file, configuration.http.tokens_file)
-    for path in (*read, *(switch.password_file for switch in configuration.switches)):
+    for path in (*read, *console_reads, *(switch.password_file for switch in configuration.switches)):
         if path is not None:
             yield path, "-r"
 

@@ -150,8 +150,19 @@ def test_what_a_configuration_needs_besides_is_let_through() -> None:
     assert not any("setup.conf" in path for path in written(planned(SERVER)))
 
 
+def test_the_console_is_started_where_it_is_configured() -> None:
+    configuration = configured(SERVER)
+    console = configuration.console.changed(listen="127.0.0.1:8188", address="https://consent.beispiel.example")
+    plan = planned(SERVER, configuration=configuration.changed(console=console))
+    assert "/etc/systemd/system/consentivr-console.service" in written(plan)
+    assert any(isinstance(step, Enable) and "consentivr-console.service" in step.units for step in plan.steps)
+    assert not any("consentivr-console" in path for path in written(planned(SERVER)))
+
+
 def test_the_units_are_hardened_alike() -> None:
-    files = written(planned(SERVER))
+    configuration = configured(SERVER)
+    console = configuration.console.changed(listen="127.0.0.1:8188", address="https://consent.beispiel.example")
+    files = written(planned(SERVER, configuration=configuration.changed(console=console)))
     units = {
         Path(path).name: {line for line in step.text.splitlines() if "=" in line and not line.startswith("#")}
         for path, step in files.items()
@@ -163,6 +174,7 @@ def test_the_units_are_hardened_alike() -> None:
     retention = units["consentivr-retention.service"]
     protects = {line for line in one if line.startswith(("Protect", "Private", "Lock", "Memory", "NoNew", "System"))}
     assert protects <= retention
+    assert protects <= units["consentivr-console.service"]
 
 
 @pytest.mark.parametrize("name", ["_this_machine", "_files", "_running_switch", "_service", "_programmed"])
