@@ -15,6 +15,8 @@ from consentivr.bench.words import CHANNEL, VISIT, Words
 from consentivr.cli import main
 from consentivr.esl.codec import Event
 
+pytestmark = pytest.mark.slow
+
 
 def test_quantiles() -> None:
     values = [float(number) for number in range(1, 101)]

@@ -28,6 +28,8 @@ from consentivr.ledger.verification import verify_ledger
 from consentivr.recordings import Places
 from tests.ledgers import NUMBER, UUIDS, as_administrator
 
+pytestmark = pytest.mark.slow
+
 QUEUE, BY_LAW = "support@default", "trading@default"
 TERMS = {QUEUE: RetentionTerms(30, 100), BY_LAW: RetentionTerms(1800, 2600)}
 BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)

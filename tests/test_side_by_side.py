@@ -14,6 +14,8 @@ from consentivr.ledger import Verifier, verification
 from consentivr.ledger.verification import Kept, Verified, verify_ledger
 from tests.ledgers import UUIDS, as_administrator, entry, opened
 
+pytestmark = pytest.mark.slow
+
 Location = str | Path
 
 

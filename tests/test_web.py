@@ -24,6 +24,8 @@ from consentivr.web import Status, Tokens, WebServer
 from consentivr.web.connections import AT_ONCE
 from tests.served import Served
 
+pytestmark = pytest.mark.slow
+
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n"
 
 
