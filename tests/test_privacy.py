@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from consentivr.cli import main
 from consentivr.config import Configuration, announcing, load, loads
+from consentivr.config.values import written
 from consentivr.core.policy import Announcement
 from consentivr.core.turn import Turn
 from consentivr.disclosure.incidents import happened, summed_up
@@ -78,6 +79,16 @@ def test_the_notice_has_every_language_that_callers_are_asked_in(language: str) 
     assert {"en": "Key 3: controller", "de": "Taste 3: Verantwortlicher"}[language] in told
     untold = text.replace("announcements:", "announcements:\n  pl: {question: 'Tak 1, nie 9.', told: Tak.}")
     assert "MISSING: *9 in the question" in made("measures", facts_of(loads(untold))).gaps
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_notice_has_both_wordings_while_two_are_on_trial(language: str) -> None:
+    data = written(loads(FULL))
+    line = next(iter(data["lines"].values()))
+    second = "Yes 1, no 9, back with *9.|"
+    line["trial"] = {"name": "short", "question": second, "calls": 100, "until": "2027-03-31"}
+    told = made("notice", facts_of(loads(yaml.safe_dump(data))), language).text()
+    assert "Yes 1, no 9, back with *9." in " ".join(told.split())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

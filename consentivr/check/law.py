@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from consentivr.check.finding import Finding, Level
 from consentivr.config import Configuration, announcing, wording
@@ -15,6 +16,7 @@ def law(configuration: Configuration) -> list[Finding]:
     """All of it."""
     looks: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
         questions,
+        trials,
         agents_line,
         purposes,
         terms,
@@ -62,6 +64,25 @@ def _question(configuration: Configuration, name: str, language: str) -> Iterato
     if text == announcing.ours(language).get(Announcement.QUESTION) and not _is_quality(configuration, name):
         said = "it is ours, and asks for quality assurance; the queue's purpose is another"
         yield _found(what, Level.WARNING, said, see, setting)
+
+
+def trials(configuration: Configuration) -> Iterator[Finding]:
+    """A second wording can still be asked, and its calls are there until it is over. What it must say is checked as the
+    configuration is read."""
+    today = datetime.now(configuration.privacy.time_zone).date()
+    for name, line in configuration.lines.items():
+        if line.trial is None:
+            continue
+        what, setting = f"trial of line {name}", f"lines.{name}.trial.until"
+        kept = configuration.trial_kept_days(name)
+        if today > line.trial.until:
+            yield _found(what, Level.WARNING, "its last day is over: nobody is asked with it", "take it out", setting)
+        elif kept is not None and (line.trial.until - today).days >= kept:
+            said = f"rows are erased from day {kept} on, before it is over: it cannot be approved"
+            yield _found(what, Level.WARNING, said, "set an earlier day", setting)
+        else:
+            said = f"the second wording names both keys, and the way back; until {line.trial.until}"
+            yield _found(what, Level.GOOD, said)
 
 
 def _is_quality(configuration: Configuration, name: str) -> bool:

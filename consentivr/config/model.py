@@ -143,6 +143,12 @@ class Configuration(Section):
         stem = f"{line_name}-{Announcement.QUESTION.value}"
         return None if trial is None else (f"{stem}-{trial.name}", wording.spoken(trial.question))
 
+    def trial_kept_days(self, line_name: str) -> int | None:
+        """After so many days rows of a trial on this line may be erased, of its calls or its own; None: never."""
+        terms = self.queues[self.lines[line_name].queue].retention.terms()
+        kept = (terms.rows_from_days, self.retention.access_days)
+        return min((days for days in kept if days is not None), default=None)
+
     def heard_files(self) -> dict[tuple[str, str], str]:
         """What must be heard (``Asked.heard``) of each question's file, (language, file's stem); where lines differ in
         their keys the longest."""

@@ -48,6 +48,8 @@ class LineFacts:
     """Whether both keys and the way back are in the question before a yes counts, in every language."""
     further: tuple[tuple[str, str], ...]
     """The same question in the line's further languages: language, and what it says."""
+    tried: str | None
+    """Its second wording, where two are on trial."""
     details_key: str | None
 
 
@@ -211,6 +213,7 @@ def _line(configuration: Configuration, name: str) -> LineFacts:
         further=tuple(
             (one, wording.spoken(configuration.question_text(name, one))) for one in configuration.spoken_on(name)[1:]
         ),
+        tried=wording.spoken(tried.text) if (tried := configuration.tried(name)) else None,
         details_key=question.details_key if mode.asks else None,
     )
 

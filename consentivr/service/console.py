@@ -99,9 +99,7 @@ def trials(configuration: Configuration) -> tuple[list[PlannedTrial], list[str]]
     found, silent = planned(configuration)
     made = []
     for plan, sounds in found:
-        terms = configuration.queues[configuration.lines[plan.line].queue].retention.terms()
-        kept = (terms.rows_from_days, configuration.retention.access_days)
-        made.append(PlannedTrial(plan, min((days for days in kept if days is not None), default=None), sounds))
+        made.append(PlannedTrial(plan, configuration.trial_kept_days(plan.line), sounds))
     return made, silent
 
 

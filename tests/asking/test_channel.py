@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentivr.asking.channel import Channel
+from consentivr.asking.languages import Languages
+from consentivr.asking.line import Line
+from consentivr.core.consent import Variant
 from consentivr.core.policy import Announcement, RecordingMode
+from consentivr.core.trial import variant_of
 from consentivr.esl.errors import RemoteProtocolError
 from consentivr.recordings import is_channel_uuid
 from tests.asking.lines import HEADERS, UUID, VISIT, channel, line, without
@@ -134,3 +139,39 @@ def test_a_withheld_number_is_not_taken(said: dict[str, str]) -> None:
 @pytest.mark.parametrize("said", [{"variable_sip_Privacy": "none"}, {"Caller_Privacy_Hide_Number": "false"}])
 def test_a_number_that_is_not_withheld_is_kept_as_it_is(said: dict[str, str]) -> None:
     assert channel(Caller_Caller_ID_Number="030-23125000", **said).caller_id_number == "03023125000"
+
+
+# --- two wordings on trial ---------------------------------------------------------------------
+
+
+def on_trial() -> Line:
+    """German, with a second wording, and English."""
+    german, english = replace(line(), language="de"), replace(line(), language="en")
+    german = replace(german, further={"en": english}, languages=Languages({"2": "en", "4": "de"}, {}))
+    sounds = {
+        rate: {**said, Announcement.QUESTION: replace(said[Announcement.QUESTION], text="Two", duration_ms=3000)}
+        for rate, said in german.sounds.items()
+    }
+    return german.tried("short", replace(german, sounds=sounds))
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_caller_stays_with_one_wording_also_after_another_language(number: int) -> None:
+    uuid = f"26c9d23f-fed1-4cfe-b05e-{number:012x}"
+    variant = variant_of("short", uuid)
+    length = 3000 if variant is Variant.B else 2000
+    made = channel(on_trial(), Unique_ID=uuid)
+    for _ in range(2):
+        assert made.notice is not None
+        assert (made.notice.on_trial, made.notice.duration_ms) == (("short", variant), length)
+        assert made.line.policy is made.base.policy
+        english = made.speaking("en")
+        assert english.notice is not None
+        assert (english.notice.on_trial, english.notice.duration_ms) == (None, 2000), "only the line's own language"
+        made = english.speaking("de")
+
+
+def test_without_a_trial_nothing_is_said_of_one() -> None:
+    notice = channel().notice
+    assert notice is not None
+    assert notice.on_trial is None

@@ -24,6 +24,7 @@ from consentivr.lab.caller import Caller
 from consentivr.lab.switch import Channel
 from consentivr.ledger import CONSOLE, CallRef, Ledger, Search
 from consentivr.ledger import trials as ledger_trials
+from consentivr.prompts.audio import text_mark
 from consentivr.service.build import planned
 from tests.flow.talks import Talks, reload, written
 from tests.ledgers import opened, whole
@@ -126,6 +127,28 @@ def test_each_caller_hears_one_of_both_and_the_row_says_which(
         assert {*plan.first, *plan.second} <= noted, "every wording is in the chain before it is heard"
         assert sum(number.values()) == 12
         whole(made.configuration.ledger.location)
+
+
+def test_a_yes_to_each_wording_counts_when_so_much_of_it_was_heard_as_was_measured(
+    trial: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Promise P2, for both."""
+    with trial(min_heard_ms="null") as made:
+        tried = made.configuration.tried("support")
+        for rate in (8000, 16000):
+            path = tmp_path / "sounds" / "de" / str(rate) / "support-question-short.wav"
+            samples, _ = soundfile.read(str(path))
+            with soundfile.SoundFile(str(path), "w", rate, 1, "PCM_16") as file:
+                file.comment = text_mark(WORDING, tried.heard, 700)
+                file.write(0.9 * samples)
+        reload(made, written(made))
+        approve(made)
+        look(made)
+        line = made.application._trials.lines["5000"]
+        assert (line.policy.min_heard_ms, line.other.policy.min_heard_ms) == (1000, 700)
+        for channel in calls(made, 6, {1: ("1", 850), 2: ("1", 850)}):
+            first, least = heard(made, channel)["attempts"][0], line.asking(channel.uuid).policy.min_heard_ms
+            assert first["outcome"] == ("too_early" if first["heard_ms"] < least else "key")
 
 
 def test_who_is_asked_again_hears_the_same_wording(trial: Callable[..., Any], played: dict[str, list[str]]) -> None:
