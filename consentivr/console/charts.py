@@ -66,13 +66,15 @@ class Drawing:
         """What an element is filled with: stripes, dots or hatch."""
         return f"url(#{self.name}-{pattern})"
 
-    def __html__(self) -> Markup:
+    def figure(self) -> Markup:
+        """For a page, below its title."""
         name = self.name
         return Markup(  # noqa: S704 - every text was escaped on its way in
+            f"<figure><figcaption>{html.escape(self.title)}</figcaption>"
             f'<svg class="chart" viewBox="0 0 {WIDTH} {_number(self.height)}" role="img" '
             f'aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{html.escape(self.title)}</title>'
             f'<desc id="{name}-d">{html.escape(self._description)}</desc>{_PATTERNS.replace("NAME", name)}'
-            f"{''.join(self._parts)}</svg>"
+            f"{''.join(self._parts)}</svg></figure>"
         )
 
 

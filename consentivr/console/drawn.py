@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from consentivr.console.charts import (
     Axes,
@@ -499,16 +498,3 @@ def stock_table(saying: Saying, rows: Sequence[Stock]) -> Shown:
         {"what": False, "recordings": True},
         [[saying(f"stock_{row.what}"), _tens(saying, row.recordings)] for row in rows],
     )
-
-
-TABLES: Mapping[str, Callable[[Saying, Sequence[Any]], Shown]] = {
-    "yes": yes_table,
-    "hours": hours_table,
-    "way": way_table,
-    "cost": cost_table,
-    "leaving": leaving_table,
-    "wording": wording_table,
-    "guard": guard_table,
-    "stock": stock_table,
-}
-"""By chart."""

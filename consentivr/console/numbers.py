@@ -5,12 +5,14 @@ What is told, and why nothing can be worked out of fewer than twenty calls: ``co
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, g, make_response, render_template, request
+from markupsafe import Markup
 
 from consentivr.console import charts, drawn
 from consentivr.console.books import Books
@@ -80,9 +82,15 @@ class Told:
     changed: Sequence[figures.Change]
     notices: Mapping[str, NoticeVersion]
     days: Days
+    queue: str
+    """The only one that was asked for; an empty text for all."""
     by: str
     account: Account
     terms: Mapping[str, RetentionTerms]
+
+    def has(self, queue: str) -> bool:
+        """Whether it is about this queue."""
+        return self.queue in ("", queue) and covers(self.account, queue)
 
     @property
     def blocks(self) -> list[Block]:
@@ -96,8 +104,9 @@ class Told:
 
 
 def _stock(told: Told) -> list[figures.Stock]:
-    kept = {key: counts for key, counts in told.folded.kept.items() if covers(told.account, key[0])}
-    stray = told.folded.stray if told.account.scope.everything or Role.ADMIN in told.account.roles else 0
+    kept = {key: counts for key, counts in told.folded.kept.items() if told.has(key[0])}
+    of_all = not told.queue and (told.account.scope.everything or Role.ADMIN in told.account.roles)
+    stray = told.folded.stray if of_all else 0
     return figures.stock(kept, told.terms, told.folded.today, stray)
 
 
@@ -109,6 +118,7 @@ class Chart:
     rows: Callable[[Told], Sequence[Any]]
     row: type
     draw: Callable[[drawn.Saying, Sequence[Any]], Sequence[charts.Drawing]]
+    table: Callable[[drawn.Saying, Sequence[Any]], drawn.Shown]
 
     @property
     def columns(self) -> list[str]:
@@ -124,22 +134,65 @@ CHARTS = {
             lambda told: figures.yes_rates(told.blocks, told.by, told.changed),
             figures.YesRate,
             drawn.yes,
+            drawn.yes_table,
         ),
-        Chart("hours", lambda told: figures.hours(told.everything, told.until), figures.Hour, drawn.hours),
-        Chart("way", lambda told: figures.funnel(told.blocks), figures.Step, drawn.way),
-        Chart("cost", lambda told: figures.costs(told.blocks), figures.Cost, drawn.cost),
-        Chart("leaving", lambda told: figures.leaving(told.blocks, told.notices), figures.Part, drawn.leaving),
-        Chart("wording", lambda told: figures.wordings(told.blocks), figures.Wording, drawn.wording),
-        Chart("guard", lambda told: figures.guarded(told.blocks), figures.Guarded, drawn.guard),
-        Chart("stock", _stock, figures.Stock, drawn.stock),
+        Chart(
+            "hours",
+            lambda told: figures.hours(told.everything, told.until),
+            figures.Hour,
+            drawn.hours,
+            drawn.hours_table,
+        ),
+        Chart("way", lambda told: figures.funnel(told.blocks), figures.Step, drawn.way, drawn.way_table),
+        Chart("cost", lambda told: figures.costs(told.blocks), figures.Cost, drawn.cost, drawn.cost_table),
+        Chart(
+            "leaving",
+            lambda told: figures.leaving(told.blocks, told.notices),
+            figures.Part,
+            drawn.leaving,
+            drawn.leaving_table,
+        ),
+        Chart(
+            "wording", lambda told: figures.wordings(told.blocks), figures.Wording, drawn.wording, drawn.wording_table
+        ),
+        Chart("guard", lambda told: figures.guarded(told.blocks), figures.Guarded, drawn.guard, drawn.guard_table),
+        Chart("stock", _stock, figures.Stock, drawn.stock, drawn.stock_table),
     )
 }
 """In the order of the page."""
 
 
+class _Drawings:
+    """Made once for those who see the same, until it is counted anew."""
+
+    MOST = 512
+
+    def __init__(self) -> None:
+        self._folded: Folded | None = None
+        self._made: dict[tuple[Any, ...], tuple[list[Markup], drawn.Shown]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, name: str, told: Told, saying: drawn.Saying) -> tuple[list[Markup], drawn.Shown]:
+        """A chart's figures as they stand in the page, and its table."""
+        with self._lock:
+            if self._folded is not told.folded or len(self._made) >= self.MOST:
+                self._folded, self._made = told.folded, {}
+            made = self._made
+        who = (told.account.scope, Role.ADMIN in told.account.roles)
+        key = (name, saying.language, who, told.days, told.queue, told.by)
+        if key not in made:
+            chart, rows = CHARTS[name], CHARTS[name].rows(told)
+            made[key] = (
+                [drawing.figure() for drawing in chart.draw(saying, rows)] if rows else [],
+                chart.table(saying, rows),
+            )
+        return made[key]
+
+
 def blueprint(settings: Settings, books: Books, folding: Folding) -> Blueprint:
     """The pages of it."""
     pages = Blueprint("numbers", __name__)
+    drawings = _Drawings()
 
     @pages.get("/numbers")
     @needs(Right.SEE_NUMBERS)
@@ -171,34 +224,22 @@ def blueprint(settings: Settings, books: Books, folding: Folding) -> Blueprint:
         days = days_of(request.args, folded.today)
         queue, by = request.args.get("queue", ""), request.args.get("by", "queue")
         theirs = [
-            block for block in folded.blocks if covers(account, block.group.queue) and queue in ("", block.group.queue)
+            block for block in folded.blocks if queue in ("", block.group.queue) and covers(account, block.group.queue)
         ]
         with books.reading() as book:
             notices = book.notices()
-        return Told(
-            folded,
-            theirs,
-            figures.changes(theirs),
-            notices,
-            days,
-            by if by in figures.BY else "queue",
-            account,
-            settings.terms,
-        )
+        by = by if by in figures.BY else "queue"
+        return Told(folded, theirs, figures.changes(theirs), notices, days, queue, by, account, settings.terms)
 
     def shown(names: Sequence[str]) -> Any:
         language = spoken()
         saying = drawn.Saying(WORDS[language].__getitem__, language)
-        wrong, told, made = None, None, []
+        wrong, told = None, None
         try:
             told = telling()
         except WrongRange as error:
             wrong = str(error)
-        if told is not None:
-            for name in names:
-                rows = CHARTS[name].rows(told)
-                table = drawn.TABLES[name](saying, rows)
-                made.append((name, CHARTS[name].draw(saying, rows) if rows else (), table))
+        made = [] if told is None else [(name, *drawings.of(name, told, saying)) for name in names]
         few = [] if told is None else _too_few(told)
         page = render_template(
             "numbers.html",
@@ -223,7 +264,7 @@ def _too_few(told: Told) -> list[TooFew]:
     return [
         one
         for one in told.folded.too_few
-        if covers(told.account, one.group.queue) and told.days.since <= one.until <= told.days.until
+        if told.has(one.group.queue) and told.days.since <= one.until <= told.days.until
     ]
 
 

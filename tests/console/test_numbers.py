@@ -164,6 +164,25 @@ def test_while_it_counts_for_the_first_time_the_page_says_so(tmp_path: Path, yea
         assert officer.get("/numbers/way.json").status_code == 503
 
 
+def test_what_was_drawn_is_drawn_anew_once_it_was_counted_anew(tmp_path: Path) -> None:
+    where = tmp_path / "ledger.sqlite3"
+    with opened(where) as ledger:
+        ledger.append([decided(n) for n in range(40)])
+    counts = folding(where)
+    counts.fold(NOW)
+    counts._thread = threading.current_thread()
+    with console(tmp_path, where, folding=counts) as browser:
+        officer = browser("officer")
+        address = "/numbers/yes?range=own&from=2026-11-24&to=2026-11-24"
+        assert "(n = 40)" in officer.get(address).text
+        with opened(where) as ledger:
+            ledger.append([decided(n) for n in range(40, 43)])
+        assert "(n = 40)" in officer.get(address).text
+        counts.fold(NOW)
+        assert "(n = 43)" in officer.get(address).text
+        assert "(n = 43)" in browser("supervisor").get(address).text
+
+
 def test_from_rows_to_tables(tmp_path: Path, location: str | Path) -> None:
     """Forty callers of one day, told by hand: a yes in five seconds, a no after a repeat, a hang-up."""
 
@@ -318,7 +337,9 @@ def test_who_is_told_of_which_queues(browser: Any) -> None:
     supervisor = browser("supervisor")
     others = sorted(everything - {QUEUE})[0]
     assert supervisor.get(f"/numbers/yes.json?queue={others}").json["rows"] == []
+    assert others in browser("officer").get("/numbers").text
     assert others not in supervisor.get("/numbers").text
+    assert others in browser("admin").get("/numbers").text
     assert browser().get("/numbers").status_code == 302
 
 
