@@ -27,17 +27,9 @@ from consentivr.console.charts import (
     twins,
     twins_height,
 )
-from consentivr.core.figures import (
-    SHARES,
-    Cost,
-    Guarded,
-    Hour,
-    Part,
-    Step,
-    Stock,
-    Wording,
-    YesRate,
-)
+from consentivr.core.figures import Cost, Hour, Step, YesRate
+from consentivr.core.figures_of_promises import Guarded, Stock
+from consentivr.core.figures_of_wordings import SHARES, Part, Wording
 from consentivr.core.statistics import FEWEST, wilson
 
 MOST_SERIES = 6

@@ -18,7 +18,7 @@ import structlog
 
 from consentivr.console.books import Books
 from consentivr.core.evidence import summarize
-from consentivr.core.figures import counted
+from consentivr.core.figures_of_promises import counted
 from consentivr.core.measured import measure
 from consentivr.core.statistics import Block, Counts, Group, Tally, TooFew, added, blocks
 from consentivr.core.turn import Turn

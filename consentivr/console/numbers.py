@@ -22,7 +22,7 @@ from consentivr.console.settings import Settings
 from consentivr.console.spoken import spoken
 from consentivr.console.tables import Table, answer, table_at
 from consentivr.console.words import WORDS
-from consentivr.core import figures
+from consentivr.core import figures, figures_of_promises, figures_of_wordings
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.roles import Account, Right, Role
@@ -103,11 +103,11 @@ class Told:
         return min(self.days.until, self.folded.today - timedelta(1))
 
 
-def _stock(told: Told) -> list[figures.Stock]:
+def _stock(told: Told) -> list[figures_of_promises.Stock]:
     kept = {key: counts for key, counts in told.folded.kept.items() if told.has(key[0])}
     of_all = not told.queue and (told.account.scope.everything or Role.ADMIN in told.account.roles)
     stray = told.folded.stray if of_all else 0
-    return figures.stock(kept, told.terms, told.folded.today, stray)
+    return figures_of_promises.stock(kept, told.terms, told.folded.today, stray)
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,26 @@ CHARTS = {
         Chart("cost", lambda told: figures.costs(told.blocks), figures.Cost, drawn.cost, drawn.cost_table),
         Chart(
             "leaving",
-            lambda told: figures.leaving(told.blocks, told.notices),
-            figures.Part,
+            lambda told: figures_of_wordings.leaving(told.blocks, told.notices),
+            figures_of_wordings.Part,
             drawn.leaving,
             drawn.leaving_table,
         ),
         Chart(
-            "wording", lambda told: figures.wordings(told.blocks), figures.Wording, drawn.wording, drawn.wording_table
+            "wording",
+            lambda told: figures_of_wordings.wordings(told.blocks),
+            figures_of_wordings.Wording,
+            drawn.wording,
+            drawn.wording_table,
         ),
-        Chart("guard", lambda told: figures.guarded(told.blocks), figures.Guarded, drawn.guard, drawn.guard_table),
-        Chart("stock", _stock, figures.Stock, drawn.stock, drawn.stock_table),
+        Chart(
+            "guard",
+            lambda told: figures_of_promises.guarded(told.blocks),
+            figures_of_promises.Guarded,
+            drawn.guard,
+            drawn.guard_table,
+        ),
+        Chart("stock", _stock, figures_of_promises.Stock, drawn.stock, drawn.stock_table),
     )
 }
 """In the order of the page."""

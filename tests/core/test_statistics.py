@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentivr.core import figures
+from consentivr.core import figures, figures_of_promises, figures_of_wordings
 from consentivr.core.consent import NoticeVersion
-from consentivr.core.figures import Change, Cost, Guarded, Step, Stock, Wording, YesRate
+from consentivr.core.figures import Change, Cost, Step, YesRate
+from consentivr.core.figures_of_promises import Guarded, Stock
+from consentivr.core.figures_of_wordings import Wording
 from consentivr.core.measured import Kept, Measured, measure
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.statistics import (
@@ -411,8 +413,12 @@ NOTICE = NoticeVersion("de", "Dürfen wir? Ja: die 1. Nein: 9.", "f" * 64, 6000)
 
 
 def test_sentences_are_as_long_as_their_letters() -> None:
-    assert figures.sentences(NOTICE) == [("Dürfen wir?", 0, 2.3), ("Ja: die 1.", 2.3, 4.3), ("Nein: 9.", 4.3, 6.0)]
-    assert figures.sentences(NoticeVersion("de", "", "f", 100)) == [("", 0, 0)]
+    assert figures_of_wordings.sentences(NOTICE) == [
+        ("Dürfen wir?", 0, 2.3),
+        ("Ja: die 1.", 2.3, 4.3),
+        ("Nein: 9.", 4.3, 6.0),
+    ]
+    assert figures_of_wordings.sentences(NoticeVersion("de", "", "f", 100)) == [("", 0, 0)]
 
 
 def test_where_they_hang_up_beside_a_line_that_does_not_ask() -> None:
@@ -423,7 +429,7 @@ def test_where_they_hang_up_beside_a_line_that_does_not_ask() -> None:
         block(ASKING._replace(notice="unknown"), MONDAY, asked, calls=20, asked=20),
         block(OFF, MONDAY, off, calls=100),
     ]
-    rows = figures.leaving(told, {"n1": NOTICE})
+    rows = figures_of_wordings.leaving(told, {"n1": NOTICE})
     assert [(row.part, row.since, row.until, row.there, row.hung, row.off_there, row.off_hung) for row in rows] == [
         ("greeting", 0.0, 3.2, 46, 2, 100, 5),
         ("Dürfen wir?", 3.2, 5.5, 44, 3, 90, 9),
@@ -440,7 +446,7 @@ def test_before_and_after_a_wording() -> None:
         block(ASKING, MONDAY, calls=100, asked=100, yes=50, no=40, cut_short=30, taken_back=5),
         block(ASKING._replace(notice=""), MONDAY, calls=100, asked=100),
     ]
-    assert figures.wordings(told) == [
+    assert figures_of_wordings.wordings(told) == [
         Wording("support", "de", "n1", MONDAY, MONDAY, 100, 0.5, 0.4, 0.1, 0.3, 0.1),
         Wording("support", "de", "n2", MONDAY + timedelta(7), MONDAY + timedelta(7), 20, 0.6, 0.2, 0.2, 0.0, None),
     ]
@@ -453,27 +459,27 @@ def test_whether_it_kept_its_word() -> None:
         ),
         block(ASKING, MONDAY + timedelta(7), calls=30, asked=30, yes=19),
     ]
-    assert figures.guarded(told) == [
+    assert figures_of_promises.guarded(told) == [
         Guarded(MONDAY, 60, 40, 2, 50.0, 25, 24, 0.96, 1, 2.5),
         Guarded(MONDAY + timedelta(7), 30, None, None, None, None, None, None, None, 0.0),
         Guarded(None, 90, 51, 2, pytest.approx(39.2157), 25, 24, 0.96, 1, 2.5),
     ]
-    assert figures.guarded([]) == []
+    assert figures_of_promises.guarded([]) == []
 
 
 def test_what_is_kept_until_when() -> None:
     today = date(2026, 11, 29)
     kept = {
-        ("q", today - timedelta(90)): figures.counted(Kept(today, kept=40)),
-        ("q", today - timedelta(91)): figures.counted(Kept(today, kept=40, to_erase=1)),
-        ("q", today - timedelta(80)): figures.counted(Kept(today, kept=20)),
-        ("q", today): figures.counted(Kept(today, kept=33, held=3, quarantined=20)),
-        ("forever", today): figures.counted(Kept(today, kept=100)),
-        ("gone", today): figures.counted(Kept(today, kept=7)),
-        ("long", today): figures.counted(Kept(today, kept=50)),
+        ("q", today - timedelta(90)): figures_of_promises.counted(Kept(today, kept=40)),
+        ("q", today - timedelta(91)): figures_of_promises.counted(Kept(today, kept=40, to_erase=1)),
+        ("q", today - timedelta(80)): figures_of_promises.counted(Kept(today, kept=20)),
+        ("q", today): figures_of_promises.counted(Kept(today, kept=33, held=3, quarantined=20)),
+        ("forever", today): figures_of_promises.counted(Kept(today, kept=100)),
+        ("gone", today): figures_of_promises.counted(Kept(today, kept=7)),
+        ("long", today): figures_of_promises.counted(Kept(today, kept=50)),
     }
     terms = {"q": RetentionTerms(90, 400), "forever": RetentionTerms(), "long": RetentionTerms(300, 400)}
-    assert figures.stock(kept, terms, today, stray=5) == [
+    assert figures_of_promises.stock(kept, terms, today, stray=5) == [
         Stock("due", 40), Stock("within_7", 40), Stock("within_30", 20), Stock("within_90", 30), Stock("later", 50),
         Stock("no_term", 100), Stock("held", None), Stock("quarantined", 20),
     ]  # fmt: skip
