@@ -53,7 +53,10 @@ SWITCH = "pbx-1"
 CORE = "6f1f0f3e-0e0b-4d6c-9a53-7f4f3a2f8a11"
 
 SOUNDS = 6
-"""So many of the newest recordings are really there."""
+"""So many recordings are really there: of the first desk's first agent, among the ``NEWEST`` calls."""
+
+NEWEST, APART = 72, timedelta(minutes=9)
+"""So many calls came just now, and so far apart: somebody always looks at those."""
 
 SHORT_S = (16, 40)
 """How long those take, in seconds: least and most."""
@@ -178,9 +181,8 @@ class History:
             at += timedelta(hours=hour, seconds=self._chance.random() * 3600)
             if self._begins < at < self.until - timedelta(minutes=5):
                 moments.append(at)
-        # Somebody always looks at what has just been.
-        for n in range(min(len(moments), 3 * SOUNDS)):
-            moments[n] = self.until - timedelta(minutes=7 + 9 * n, seconds=self._chance.random() * 60)
+        for n in range(min(len(moments), NEWEST)):
+            moments[n] = self.until - timedelta(minutes=7, seconds=self._chance.random() * 60) - n * APART
         return sorted(moments)
 
     # --- the house -------------------------------------------------------------------------------
@@ -293,9 +295,10 @@ class History:
 
     def _talk(self, told: _Call, desk: Desk, consent: Consent, at: datetime, records: bool) -> None:
         chance = self._chance
-        sounds = records and self._may_sound(told.began)
+        sounds = records and desk is DESKS[0] and self._may_sound(told.began)
         length_s = chance.uniform(*SHORT_S) if sounds else 20 + chance.expovariate(1 / 200)
-        agent, leg = chance.choice(desk.agents), str(uuid.UUID(int=chance.getrandbits(128), version=4))
+        agent = desk.agents[0] if sounds else chance.choice(desk.agents)
+        leg = str(uuid.UUID(int=chance.getrandbits(128), version=4))
         told.say(at, AgentAnswered(leg, agent, agent_agreed=True))
         ends = at + timedelta(seconds=length_s)
         folder = str(self.folder or "/var/lib/consentivr/recordings")
@@ -317,7 +320,7 @@ class History:
             self._afterwards(told, path, ends, length_s, sounds)
 
     def _may_sound(self, began: datetime) -> bool:
-        newest = self.until - timedelta(minutes=9 * 3 * SOUNDS) < began
+        newest = self.until - NEWEST * APART < began
         return self.folder is not None and self._with_sound < SOUNDS and newest
 
     def _silences(self, told: _Call, began: datetime, length_s: float, path: str) -> None:
