@@ -24,7 +24,7 @@ from consentivr.core.roles import Account
 from consentivr.files import write_secret
 from consentivr.lab.history import DESKS, PURPOSE, Desk
 from consentivr.lab.native import free_port
-from consentivr.ledger import make_key
+from consentivr.ledger import HeadFile, Ledger, Signer, make_key
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +44,7 @@ class Console:
         self.port = free_port()
         self.address = f"https://{NAME}:{self.port}"
         self.certificate, key = _certificate(folder)
-        make_key(folder / "ledger.key")
+        self._sign(make_key(folder / "ledger.key"))
         write_secret(folder / "event_socket.password", "nobody's")
         self.configuration = folder / "console.yaml"
         said = _configured(folder, (self.certificate, key), self.address) | more
@@ -52,6 +52,16 @@ class Console:
         self.accounts = Accounts(folder / "accounts")
         for person in people:
             self.accounts.put(person, PASSWORD)
+
+    def _sign(self, signer: Signer) -> None:
+        """As 'serve' would have."""
+        ledger = Ledger(self.folder / "ledger.sqlite3", create=False, signer=signer)
+        try:
+            signed = ledger.sign()
+        finally:
+            ledger.close()
+        if signed is not None:
+            HeadFile(self.folder / "ledger.head").write(signed)
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "consentivr", "console", "serve", "--config", str(self.configuration)]
