@@ -96,12 +96,6 @@ class Case:
         """The recordings that may be played, each with its number in the call, which stays."""
         return _offered(self.call)
 
-    def took_part(self, agent: str | None) -> bool:
-        """Whether this agent is heard in the call."""
-        return agent is not None and any(
-            row.turn == Turn.AGENT_ANSWERED and row.evidence.get("agent") == agent for row in self.rows
-        )
-
 
 def blueprint(settings: Settings, books: Books) -> Blueprint:
     """The pages of it."""
@@ -398,12 +392,18 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             case = cases[place.request]
             for one in case.one.playings:
                 if one.playing == place.playing:
-                    said = {"at": one.at, "by": one.by, "role": one.role, "purpose": one.purpose, "second": one.second}
+                    said = {
+                        "played_at": one.at,
+                        "by": one.by,
+                        "role": one.role,
+                        "purpose": one.purpose,
+                        "second": one.second,
+                    }
                     said |= {"heard_s": one.heard_s, "counted_by": one.counted_by, "call": case.call.call}
                     objected = any(objection.by == account.name for objection in case.one.objections)
                     rows.append({**said, "objected": objected, "request": place.request})
         following = {"before": str(page[ON_A_PAGE - 1].position)} if len(page) > ON_A_PAGE else None
-        columns = ("at", "by", "role", "purpose", "second", "heard_s", "counted_by", "call", "objected")
+        columns = ("played_at", "by", "role", "purpose", "second", "heard_s", "counted_by", "call", "objected")
         return answer(form, Table(columns, rows, following), "listening_me.html")
 
     @pages.get("/listening/<uuid:name>/object")
@@ -424,7 +424,8 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     def _heard_me(name: uuid.UUID) -> Case:
         with books.reading() as book:
             case = _case_in(book, str(name))
-        if case is None or not case.one.playings or not case.took_part(g.session.account.agent):
+        own = Scope(agent=g.session.account.agent)
+        if case is None or not case.one.playings or not sees(own, case.call, case.rows):
             abort(404)
         return case
 

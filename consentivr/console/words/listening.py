@@ -4,6 +4,7 @@ WORDS = {
     "en": {
         "listening.title": "Listening",
         "listening.at": "Asked",
+        "listening.played_at": "Played",
         "listening.request": "Request",
         "listening.call": "Call",
         "listening.queue": "Queue",
@@ -11,7 +12,7 @@ WORDS = {
         "listening.purpose": "Purpose",
         "listening.by": "By",
         "listening.role": "Role",
-        "listening.second": "Approved or refused by",
+        "listening.second": "Second person",
         "listening.state": "State",
         "listening.heard_s": "Heard",
         "listening.counted_by": "Counted by",
@@ -119,6 +120,7 @@ WORDS = {
     "de": {
         "listening.title": "Abhören",
         "listening.at": "Erbeten",
+        "listening.played_at": "Abgespielt",
         "listening.request": "Antrag",
         "listening.call": "Anruf",
         "listening.queue": "Warteschlange",
@@ -126,7 +128,7 @@ WORDS = {
         "listening.purpose": "Zweck",
         "listening.by": "Von",
         "listening.role": "Rolle",
-        "listening.second": "Entschieden von",
+        "listening.second": "Zweite Person",
         "listening.state": "Stand",
         "listening.heard_s": "Gehört",
         "listening.counted_by": "Gezählt nach",
