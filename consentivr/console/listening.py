@@ -132,6 +132,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
                 "purpose": case.one.purpose,
                 "by": case.one.by,
                 "second": case.one.decided_by,
+                "broken": case.one.broken,
                 "state": case.state.value,
                 "heard_s": _heard_s(case.one),
             }

@@ -58,6 +58,7 @@ WORDS = {
         # one request
         "listening.one": "Request to listen",
         "listening.broken": "The glass was broken: nobody else approved.",
+        "listening.alone": "nobody, glass broken",
         "listening.broken_at": "Glass broken",
         "listening.broken_reason": "Reason",
         "listening.seen_by": "Seen by the works council",
@@ -170,6 +171,7 @@ WORDS = {
         "listening.glass_send": "Scheibe einschlagen und hören",
         "listening.one": "Antrag auf Abhören",
         "listening.broken": "Die Scheibe wurde eingeschlagen: Niemand sonst hat zugestimmt.",
+        "listening.alone": "niemand, Scheibe eingeschlagen",
         "listening.broken_at": "Scheibe eingeschlagen",
         "listening.broken_reason": "Grund",
         "listening.seen_by": "Vom Betriebsrat gesehen",
