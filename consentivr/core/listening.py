@@ -229,8 +229,7 @@ def silences(rows: Sequence[Row], path: str) -> list[Silence]:
     def end(turn: str, at: datetime | None) -> None:
         if turn in lasting and began is not None:
             since, why = lasting[turn]
-            if at is None or at > began:
-                found.append(Silence(_after(began, since), None if at is None else _after(began, at), why))
+            found.append(Silence(_after(began, since), None if at is None else _after(began, at), why))
         lasting.pop(turn, None)
 
     for row in rows:
