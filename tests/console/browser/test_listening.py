@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from consentivr.core.turn import Turn
 from consentivr.lab.console import Console
-from consentivr.lab.history import History, write_sound
+from consentivr.lab.history import write_sound
 from consentivr.ledger import Search
 from tests.console.browser.screens import NARROW, WIDE, Someone
 from tests.console.people import PEOPLE
@@ -33,10 +33,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     path = folder / "recordings" / "2026" / "03" / "02" / f"{CALL}.wav"
     path.parent.mkdir(parents=True)
     write_sound(path, SECONDS, random.Random(1))
-    made = Console(folder, History(100), PEOPLE.values())
     with opened(folder / "ledger.sqlite3") as ledger:
         ledger.append(talk(CALL, path, "anna@example"))
-    with made:
+    with Console(folder, PEOPLE.values()) as made:
         yield made
 
 
