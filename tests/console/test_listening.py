@@ -32,12 +32,11 @@ from consentivr.console.listening import AT_A_TIME
 from consentivr.core.turn import Turn
 from consentivr.ledger import Entry, Search
 from consentivr.ledger.listening import requests
-from tests.console.people import HOST, PASSWORD, PEOPLE, QUEUE, Browser, console
+from tests.console.listened import CALL, SECONDS, talk, turn
+from tests.console.people import HOST, PASSWORD, PEOPLE, Browser, console
 from tests.ledgers import UUIDS, locked, opened
 
-BEGAN = datetime(2026, 3, 2, 9, tzinfo=timezone.utc)
-CALL, OTHERS, REFUSED = UUIDS[1], UUIDS[2], UUIDS[3]
-SECONDS = 90
+OTHERS, REFUSED = UUIDS[2], UUIDS[3]
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 ROLES = ("agent", "supervisor", "officer", "council", "admin")
 
@@ -67,35 +66,6 @@ class Scene:
     def rows(self, turn: Turn) -> list[Entry]:
         with opened(self.location) as ledger:
             return list(ledger.read(Search(turn=turn.value)))
-
-
-def turn(call: str, what: Turn, queue: str = QUEUE, **said: Any) -> Entry:
-    return Entry(f"channel-{call}", what.value, "support", queue, "permanent_opt_out", said, None, at=BEGAN, visit=call)
-
-
-def talk(call: str, path: Path, agent: str) -> list[Entry]:
-    queue = QUEUE if call == CALL else "sales@default"
-    rows = [
-        turn(call, Turn.DECISION, queue, decision="given", reason="consent_key"),
-        turn(call, Turn.AGENT_ANSWERED, queue, agent_uuid="a", agent=agent, agent_agreed=True),
-        turn(call, Turn.RECORDING_STARTED, queue, path=str(path), leg="caller"),
-        turn(call, Turn.RECORDING_PAUSED, queue, by="keys", paths=[str(path)]),
-        turn(call, Turn.RECORDING_RESUMED, queue, by="keys", paths=[str(path)]),
-        turn(call, Turn.RECORDING_STOPPED, queue, path=str(path), duration_ms=SECONDS * 1000),
-        turn(call, Turn.CALL_ENDED, queue, agent=agent, hangup_cause="NORMAL_CLEARING"),
-        turn(
-            call,
-            Turn.RECORDING_SEALED,
-            queue,
-            path=str(path),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            duration_ms=SECONDS * 1000,
-            channels=2,
-        ),
-    ]
-    for seconds, row in ((10, rows[3]), (25, rows[4]), (SECONDS, rows[5])):
-        row.at = BEGAN + timedelta(seconds=seconds)
-    return rows
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from consentivr.lab.console import Console
 from consentivr.lab.history import write_sound
 from consentivr.ledger import Search
 from tests.console.browser.screens import NARROW, WIDE, Someone
+from tests.console.listened import CALL, SECONDS, talk
 from tests.console.people import PEOPLE
-from tests.console.test_listening import CALL, SECONDS, talk
 from tests.ledgers import opened
 from tests.waiting import until
 
