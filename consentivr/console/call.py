@@ -15,18 +15,19 @@ from werkzeug.wrappers import Response as AnyResponse
 from consentivr import custody
 from consentivr.console import access
 from consentivr.console.books import Books
-from consentivr.console.calls import marks_of, recorded
+from consentivr.console.calls import UNREADABLE, marks_of, recorded
 from consentivr.console.course import WIDTH, Step, course, picture
 from consentivr.console.cut import cut
 from consentivr.console.guard import needs
 from consentivr.console.seeing import is_shown, sees, sees_agent, show
 from consentivr.console.settings import Settings
+from consentivr.core.chain import verify_excerpt
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.evidence import CallSummary, Recording, summarize
 from consentivr.core.roles import Right, Scope
 from consentivr.core.turn import Turn
 from consentivr.disclosure import LANGUAGES, evidence_sheet
-from consentivr.ledger import NO_CALLS, CallRef, Entry, Verifier
+from consentivr.ledger import NO_CALLS, CallRef, Entry, Search, Verifier
 from consentivr.ledger.searching import Searching
 from consentivr.ledger.verification import VerifiedCall, verify_call
 
@@ -42,11 +43,19 @@ class Found:
     rows: Sequence[Entry]
 
 
+class Unreadable(Exception):
+    """Rows of a call are not as any of ours: somebody changed them. The argument is what verification finds."""
+
+
 def blueprint(settings: Settings, books: Books, spoken: Callable[[], str]) -> Blueprint:
     """The pages of it. ``spoken`` is the reader's language."""
     pages = Blueprint("call", __name__)
     zone = ZoneInfo(settings.time_zone)
     verifier = settings.chain.verifier if settings.chain else Verifier([])
+
+    @pages.errorhandler(Unreadable)
+    def unreadable(error: Unreadable) -> Any:
+        return render_template("call_unreadable.html", findings=error.args[0]), 409
 
     @pages.get("/calls/<name>")
     @needs(Right.SEE_CALLS)
@@ -186,14 +195,18 @@ def _found(books: Books, name: str) -> Found:
 
 def find(book: Searching, name: str, scope: Scope) -> Found:
     """The call of that name: a visit's, else a channel's, whose first visit it is then. Answers 404 where there is
-    none, and where it is none that ``scope`` covers.
+    none, and where it is none that ``scope`` covers. Raises Unreadable.
     """
     if name in NO_CALLS:
         abort(404)
     for rows in book.calls_named(name):
-        call = summarize(rows)
-        if sees(scope, call, rows):
-            return Found(call, rows)
+        try:
+            call = summarize(rows)
+            if sees(scope, call, rows):
+                return Found(call, rows)
+        except UNREADABLE:
+            if scope.everything or rows[0].queue in scope.queues:
+                raise Unreadable(verify_excerpt(list(book.links(Search(visit=rows[0].call))))) from None
     return abort(404)
 
 

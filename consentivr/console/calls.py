@@ -75,7 +75,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             if not asked.wrong:
                 limit = IN_A_FILE if form == "csv" else ON_A_PAGE
                 names, following = newest(book, asked.wanted, account.scope, limit, asked.after)
-                calls = [as_row(rows) for rows in book.rows_of_visits(names)]
+                calls = [_row_or_alarm(rows) for rows in book.rows_of_visits(names)]
             wordings = list(_wordings(book)) if form == "html" else []
             missing = cut(book, settings.chain)
         table = Table(
@@ -161,6 +161,20 @@ def read(said: Mapping[str, str], zone: ZoneInfo) -> Asked:
 
 
 # --- what a row of the list says -------------------------------------------------------------
+
+
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What comes of a row that is not as any of ours: somebody changed it."""
+
+
+def _row_or_alarm(rows: Sequence[Entry]) -> dict[str, Any]:
+    """One call that was tampered with hides no other."""
+    try:
+        return as_row(rows)
+    except UNREADABLE:
+        first = rows[0]
+        known = {"call": first.call, "at": first.at, "queue": first.queue, "line": first.line, "marks": ()}
+        return dict.fromkeys((*ON_THE_PAGE, *IN_FILES)) | known | {"decision": "calls.unreadable", "recording": "none"}
 
 
 def as_row(rows: Sequence[Entry]) -> dict[str, Any]:

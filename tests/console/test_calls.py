@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from consentivr import custody
-from consentivr.console import Chain, access
+from consentivr.console import Chain, access, sessions
 from consentivr.console.words import WORDS
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
@@ -193,29 +193,17 @@ def test_a_page_offers_what_the_role_may_do(browser: Any) -> None:
         assert len(found) == actions, (role, found)
 
 
-def test_sheet_and_withdrawal_ask_for_the_password_again(browser: Any) -> None:
+def test_sheet_and_withdrawal_ask_for_the_password_again(
+    browser: Any, filled: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     officer = browser("officer")
-    session = _session(browser)
-    session.proven -= 3600
+    monkeypatch.setattr(sessions, "PROVEN_S", -1)
     for action in ("sheet", "withdrawal"):
         answered = officer.get(f"/calls/{VISITS[0]}/{action}")
         assert answered.status_code == 303
         assert answered.location.startswith("/again")
         assert officer.post(f"/calls/{VISITS[0]}/{action}", why="x").status_code == 303
-    assert not any(row.turn in ("handed_over", "withdrawn") for row in turns_of(browser))
-
-
-def _session(browser: Any) -> Any:
-    view = browser.app.view_functions["signin.sign_out"]
-    cells = {name: cell.cell_contents for name, cell in zip(view.__code__.co_freevars, view.__closure__, strict=True)}
-    return next(iter(cells["sessions"]._sessions.values()))
-
-
-def turns_of(browser: Any) -> list[Entry]:
-    view = browser.app.view_functions["call.hold"]
-    cells = {name: cell.cell_contents for name, cell in zip(view.__code__.co_freevars, view.__closure__, strict=True)}
-    with cells["books"].reading() as book:
-        return book.call(VISITS[0])
+    assert turns(filled, 0)[-1].turn == "recording_sealed"
 
 
 # --- names -----------------------------------------------------------------------------------
@@ -377,6 +365,21 @@ def test_a_changed_row_is_said_in_red_and_in_words(browser: Any, filled: str | P
     assert f"{words['row']} {position}: {words['calls.tampering_changed']}" in page
     assert f'<div class="alert" role="alert">{words["calls.tampered"]}' in page
     assert '<tr role="row" class="broken">' in page
+
+
+def test_a_row_that_is_no_row_any_more_hides_no_other_call(browser: Any, filled: str | Path) -> None:
+    position = turns(filled, 0)[3].position
+    as_administrator(filled, f"UPDATE entry SET evidence = '[]' WHERE position = {position}")
+    words = WORDS["en"]
+    for role in ("officer", "supervisor"):
+        who = browser(role)
+        assert listed(who) == SEEN[role]
+        assert words["calls.unreadable"] in who.get("/calls").text
+        page = who.get(f"/calls/{VISITS[0]}")
+        assert page.status_code == 409
+        assert f"{words['row']} {position}: {words['calls.tampering_changed']}" in page.text
+        assert who.post(f"/calls/{VISITS[0]}/person", why="x").status_code == 409
+    assert browser("agent").get(f"/calls/{VISITS[0]}").status_code == 404
 
 
 def test_a_file_that_is_another_one_is_said_and_one_that_is_gone(browser: Any, folder: Path) -> None:
