@@ -80,6 +80,14 @@ def spellings(number: str, country: str | None) -> frozenset[str]:
     return frozenset(one for one in found if person_of(one, country) == person)
 
 
+def names(text: str, number: str) -> bool:
+    """Whether a text has this number in it, or its last six digits: what is written down for others must not."""
+    digits = re.sub(r"\D", "", number)
+    end = digits[-6:]
+    said = (re.sub(r"\D", "", one) for one in _WRITTEN.findall(text))
+    return any(end in one if len(end) == 6 else one == end for one in said) if digits else number.strip() in text
+
+
 def in_print(number: str, country: str | None) -> str:
     """A number as people read it: +49 30 23125000."""
     person = person_of(number, country) or number

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zoneinfo
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import yaml
 from click.testing import CliRunner, Result
 
@@ -20,63 +17,15 @@ from consentivr import custody
 from consentivr.cli import main
 from consentivr.config import ConfigError, loads
 from consentivr.core.callers import WhoseNumber
-from consentivr.core.consent import NoticeVersion, Reason
+from consentivr.core.consent import Reason
 from consentivr.core.evidence import CallSummary, summarize
-from consentivr.core.retention import RetentionTerms
-from consentivr.disclosure import Confirmation, Controller, Letter
+from consentivr.disclosure import Confirmation, Letter
 from consentivr.disclosure.letter_words import WORDS
-from consentivr.ledger import CallRef, Entry, Ledger
+from consentivr.ledger import CallRef, Ledger
 from consentivr.recordings import Places
 from consentivr.resources import shipped
 from tests.ledgers import NUMBER, UUIDS, opened, whole
-
-QUEUE = "support@default"
-AT = datetime(2026, 11, 2, 9, 30, tzinfo=timezone.utc)
-NOTICE = NoticeVersion("de", "Dürfen wir dieses Gespräch <aufzeichnen>?", "aa", 4000)
-CONTROLLER = Controller(
-    "Muster & Söhne GmbH",
-    ("Musterstraße 1", "10115 Berlin"),
-    authority="Aufsicht X",
-    time_zone=zoneinfo.ZoneInfo("Europe/Berlin"),
-    terms={QUEUE: RetentionTerms(90, 1095, 60)},
-    lines={"support": "5000"},
-)
-VISITS = [uuid.replace("26c9", "36c9", 1) for uuid in UUIDS[:20]]
-
-
-def row_of(about: CallRef, turn: str, evidence: dict, at: datetime, caller: str | None = None) -> Entry:
-    return Entry(
-        about.channel_uuid, turn, about.line, about.queue, about.mode, evidence, caller, at=at, visit=about.visit
-    )
-
-
-def conversation(
-    ledger: Ledger, folder: Path, number: int, decision: str = "given", caller: str = NUMBER, **more: object
-) -> Path:
-    """A call of who agreed, with a recording, or of who did not."""
-    about = CallRef(UUIDS[number], VISITS[number], "support", QUEUE, "permanent_opt_out")
-    reason = {"given": "consent_key", "refused": "objection_key"}.get(decision, "silence")
-    attempts = [{"outcome": "key", "key": "1", "heard_ms": 4000, "answered_at": "2026-11-02T09:30:05.000+00:00"}]
-    said = {"decision": decision, "reason": reason, "key": "1", "attempts": attempts, "notice": NOTICE.digest}
-    rows = [
-        row_of(about, "arrived", {}, AT),
-        row_of(about, "decision", said | {"purpose": "Schulung"} | more, AT + timedelta(seconds=6), caller),
-    ]
-    path = folder / "2026" / f"{VISITS[number]}.wav"
-    if decision == "given":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(str(path), np.zeros((8000, 2)), 8000, subtype="PCM_16")
-        for turn in ("recording_started", "recording_stopped"):
-            rows.append(row_of(about, turn, {"path": str(path), "duration_ms": 83_000}, AT + timedelta(seconds=20)))
-        rows.append(
-            row_of(about, "recording_sealed", custody.seal(Places(folder), str(path)) | {"duration_ms": 83_000}, AT)
-        )
-        rows.append(row_of(about, "agent_answered", {"agent": "1001@default", "agent_uuid": "x"}, AT))
-    rows.append(
-        row_of(about, "call_ended", {"hangup_cause": "NORMAL_CLEARING", "agent": None}, AT + timedelta(minutes=3))
-    )
-    ledger.append(rows)
-    return path
+from tests.persons import AT, CONTROLLER, NOTICE, QUEUE, VISITS, conversation, row_of
 
 
 @pytest.fixture
@@ -171,6 +120,23 @@ def test_the_letter_of_what_became_of_a_call(ledger: Ledger, folder: Path) -> No
     custody.hold(ledger, VISITS[0], "lawsuit")
     text = " ".join(Letter(ledger, NUMBER, CONTROLLER, Places(folder), "en").render("txt").split())
     assert "Kept until: further notice" in text
+
+
+def test_the_letter_says_who_looked_at_the_call_when_and_what_for(ledger: Ledger, folder: Path) -> None:
+    """And not by whom (CJEU C-579/21)."""
+    conversation(ledger, folder, 0)
+    (rows,) = ledger.calls_named(VISITS[0])
+    said = {"by": "olga", "role": "officer"}
+    ledger.append(
+        [
+            row_of(rows[0].about, "recording_played", {**said, "purpose": "training"}, AT + timedelta(days=1)),
+            row_of(rows[0].about, "person_shown", {**said, "why": "a complaint"}, AT + timedelta(days=2)),
+        ]
+    )
+    text = " ".join(Letter(ledger, NUMBER, CONTROLLER, Places(folder), "en").render("txt").split())
+    assert "on 3 November 2026, 10:30:00 somebody of our house heard the recording, for: training" in text
+    assert "on 4 November 2026, 10:30:00 somebody of our house saw your number, for: a complaint" in text
+    assert "olga" not in text
 
 
 def test_the_letter_of_a_call_recorded_by_law(ledger: Ledger, folder: Path) -> None:

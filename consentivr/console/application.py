@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consentivr.console import (
     access_log,
+    answers,
     call,
     calls,
     installation,
@@ -24,6 +25,7 @@ from consentivr.console import (
     numbers,
     oidc,
     operation,
+    people,
     signin,
     today,
     trials,
@@ -52,6 +54,7 @@ MENU: Sequence[tuple[str, str, Sequence[Right]]] = (
     ("today", "/today", (Right.SEE_TODAY,)),
     ("calls", "/calls", (Right.SEE_CALLS,)),
     ("listening", "/listening", (Right.ASK_TO_LISTEN, Right.APPROVE_LISTENING)),
+    ("people", "/people", (Right.ANSWER_PEOPLE,)),
     ("numbers", "/numbers", (Right.SEE_NUMBERS,)),
     ("trials", "/trials", (Right.SEE_NUMBERS,)),
     ("access", "/access", (Right.SEE_OWN_ACCESS,)),
@@ -109,6 +112,8 @@ def application(
     app.register_blueprint(installation.blueprint(settings, books, accounts, verifying, looking))
     app.register_blueprint(trials.blueprint(settings, books))
     app.register_blueprint(numbers.blueprint(settings, books, folding or Folding(books, settings.time_zone)))
+    app.register_blueprint(people.blueprint(settings, books))
+    app.register_blueprint(answers.blueprint(settings, books))
 
     @app.template_filter("moment")
     def moment(value: datetime | str | None) -> str:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from consentivr.console.accounts import Known
+from consentivr.console.found import Found
 from consentivr.core.roles import Account
 
 LONGEST_S = 12 * 3600
@@ -34,6 +35,8 @@ class Session:
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     shown: dict[str, float] = field(default_factory=dict)
     """Calls whose number and agents this one asked to see, and until when."""
+    people: dict[str, Found] = field(default_factory=dict)
+    """Whom this one looked for, by the random names that their pages have."""
 
     log_open_until: float = 0.0
     """Until when everybody's rows of the access log are open to this one, who said why."""

@@ -14,6 +14,7 @@ from consentivr.core.consent import Variant
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.trial import Plan
 from consentivr.custody.withdrawing import Stop
+from consentivr.disclosure import Controller
 from consentivr.ledger import HeadFile, Verifier
 from consentivr.recordings import Places
 
@@ -115,3 +116,6 @@ class Settings:
     groups: Mapping[str, Group] = field(default_factory=dict)
     provider: Provider | None = None
     proxy: Proxy = field(default_factory=Proxy)
+    controller: Controller | None = None
+    """Who writes the letters; without, ``lacking`` says what has to be set for that."""
+    lacking: str = ""

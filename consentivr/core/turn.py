@@ -84,6 +84,16 @@ class Turn(str, Enum):
     """Somebody searched for a number; evidence ``found``, the number of calls, and ``why``."""
     PERSON_SHOWN = "person_shown"
     """Somebody saw a call's number and agents; evidence ``why``."""
+    REQUEST_RECEIVED = "request_received"
+    """A person asked for something; evidence ``request`` (its name), ``wishes``, ``received_on``, ``due_on``,
+    ``found``, ``call`` (one of the person's, while there is one), ``reference``."""
+    REQUEST_EXTENDED = "request_extended"
+    """By two months (GDPR art. 12(3)); evidence ``request``, ``due_on``, ``why``."""
+    REQUEST_ANSWERED = "request_answered"
+    """Evidence ``request``, ``answer``, ``why``."""
+    ORDERED = "ordered"
+    """Somebody has calls erased, or taken back; durable before anything is done. Evidence ``what``,
+    ``calls``, ``why``, ``identity`` (how it was made sure who asked for it), ``request``."""
     LISTENING_REQUESTED = "listening_requested"
     """Evidence ``request`` (an identity of its own), ``purpose``."""
     LISTENING_DECIDED = "listening_decided"
@@ -122,6 +132,10 @@ ACCESS = frozenset(
         Turn.ACCOUNT_CHANGED,
         Turn.PERSON_LOOKED_FOR,
         Turn.PERSON_SHOWN,
+        Turn.REQUEST_RECEIVED,
+        Turn.REQUEST_EXTENDED,
+        Turn.REQUEST_ANSWERED,
+        Turn.ORDERED,
         Turn.LISTENING_REQUESTED,
         Turn.LISTENING_DECIDED,
         Turn.GLASS_BROKEN,

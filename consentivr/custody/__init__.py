@@ -11,7 +11,16 @@ from consentivr.custody.report import Report
 from consentivr.custody.retention import Retention
 from consentivr.custody.rights import ErasedCall, ErasedPerson, calls_of_person, erase_calls, would_erase
 from consentivr.custody.sealing import Sealer, seal
-from consentivr.custody.withdrawing import WAYS, Stop, Withdrawal, stop_live, to_take_back, withdraw, would_withdraw
+from consentivr.custody.withdrawing import (
+    WAYS,
+    Stop,
+    ToTakeBack,
+    Withdrawal,
+    stop_live,
+    to_take_back,
+    withdraw,
+    would_withdraw,
+)
 
 __all__ = [
     "WAYS",
@@ -32,6 +41,7 @@ __all__ = [
     "Retention",
     "Sealer",
     "Stop",
+    "ToTakeBack",
     "Withdrawal",
     "agree",
     "agreement",

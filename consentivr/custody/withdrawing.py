@@ -24,7 +24,7 @@ Stop = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
-class TakenBack:
+class ToTakeBack:
     """The calls whose yes can be taken back: those that are ``over``, also where that was begun, and those ``live``."""
 
     over: Sequence[CallSummary]
@@ -36,7 +36,7 @@ class TakenBack:
         return [*self.over, *self.live]
 
 
-def to_take_back(ledger: Searching, channels: Sequence[str]) -> TakenBack:
+def to_take_back(ledger: Searching, channels: Sequence[str]) -> ToTakeBack:
     """Of all visits of these channels. Raises LedgerError."""
     over: list[CallSummary] = []
     live: list[CallSummary] = []
@@ -46,7 +46,7 @@ def to_take_back(ledger: Searching, channels: Sequence[str]) -> TakenBack:
             (live if _is_under_way(rows) else over).append(call)
         elif call.decision == "withdrawn" and call.to_erase:
             over.append(call)
-    return TakenBack(over, live)
+    return ToTakeBack(over, live)
 
 
 def _is_under_way(rows: Sequence[Entry]) -> bool:

@@ -3,9 +3,11 @@ paper, to other systems.
 """
 
 from consentivr.disclosure.confirmation import Confirmation
+from consentivr.disclosure.delay import Delay
 from consentivr.disclosure.export import HandedOver, NothingThere, hand_over
 from consentivr.disclosure.letter import Letter
-from consentivr.disclosure.paper import Controller
+from consentivr.disclosure.paper import Controller, Paper
+from consentivr.disclosure.receipt import Receipt
 from consentivr.disclosure.sheet import evidence_sheet
 from consentivr.disclosure.telling import told
 from consentivr.disclosure.words import LANGUAGES, WORDS
@@ -15,9 +17,12 @@ __all__ = [
     "WORDS",
     "Confirmation",
     "Controller",
+    "Delay",
     "HandedOver",
     "Letter",
     "NothingThere",
+    "Paper",
+    "Receipt",
     "evidence_sheet",
     "hand_over",
     "told",

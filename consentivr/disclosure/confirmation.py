@@ -58,7 +58,7 @@ class Confirmation(Paper):
     @cached_property
     def sections(self) -> list[Section]:
         say = self._say
-        rights = Section(say("rights"), points=[say("right_remedy"), self._complaint])
+        rights = Section(say("rights"), points=[say("right_more"), self._complaint])
         if not self._calls:
             return [rights, self._contact]
         recipients = "; ".join(self._controller.recipients)

@@ -19,6 +19,12 @@ from consentivr.ledger.export import RECORDINGS
 from consentivr.ledger.searching import Searching
 from consentivr.recordings import Elsewhere, Places
 
+_LOOKED = {
+    Turn.RECORDING_PLAYED.value: "looked_played",
+    Turn.PERSON_SHOWN.value: "looked_shown",
+    Turn.HANDED_OVER.value: "looked_handed",
+}
+
 
 class Letter(Paper):
     """Of everything that a ledger knows of a number, as it is made. ``places`` are where recordings lie."""
@@ -133,7 +139,8 @@ class Letter(Paper):
             days = terms.refusals_days
             refusals = "" if days is None else self._say("how_long_refusals", days=days)
             audio, rows = said(terms.audio_days), said(terms.rows_days)
-            lines.append(self._say("how_long_queue", queue=queue, audio=audio, rows=rows, refusals=refusals))
+            name = queue.partition("@")[0]
+            lines.append(self._say("how_long_queue", queue=name, audio=audio, rows=rows, refusals=refusals))
         return lines
 
     # --- one call ----------------------------------------------------------------------------
@@ -155,6 +162,7 @@ class Letter(Paper):
             ("recording", [self._recording(one) for one in call.recordings] or [self._say("no_recording")]),
             ("silence", [self._silence(span.why, span.began, span.ended) for span in call.masked]),
             ("heard_by", [self._who(call, rows)]),
+            ("looked_at", self._looked(rows)),
             ("purpose", [call.purpose] if call.purpose else []),
             ("basis", [self._basis(call, rows)]),
             ("kept_until", self._until(call)),
@@ -205,6 +213,15 @@ class Letter(Paper):
             said += f" {self._say('outsider')}"
         functions = sorted({str(row.evidence.get("function")) for row in rows if row.turn == Turn.TAPPED})
         return ", ".join([said, *(self._say("tapped", function=function) for function in functions)])
+
+    def _looked(self, rows: Sequence[Entry]) -> list[str]:
+        """When the data were looked at, and what for; not by whom (CJEU C-579/21, 22 June 2023)."""
+        said = [
+            self._say(word, at=self._at(row.at), why=row.evidence.get("purpose") or row.evidence.get("why") or "-")
+            for row in rows
+            if (word := _LOOKED.get(row.turn))
+        ]
+        return list(dict.fromkeys(said))
 
     def _basis(self, call: CallSummary, rows: Sequence[Entry]) -> str:
         if call.reason == "legal_basis":

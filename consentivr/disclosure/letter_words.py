@@ -36,6 +36,10 @@ WORDS: dict[str, dict[str, str]] = {
         "recording": "Recording",
         "silence": "Silence in it",
         "heard_by": "Who was in the call",
+        "looked_at": "Looked at since",
+        "looked_played": "on {at} somebody of our house heard the recording, for: {why}",
+        "looked_shown": "on {at} somebody of our house saw your number, for: {why}",
+        "looked_handed": "on {at} somebody of our house made a sheet of evidence, for: {why}",
         "purpose": "Purpose",
         "basis": "Legal basis",
         "kept_until": "Kept until",
@@ -125,7 +129,8 @@ WORDS: dict[str, dict[str, str]] = {
         "(Article 20 GDPR).",
         "right_object": "You may object to processing that rests on Article 6(1)(e) or (f) GDPR (Article 21). None of "
         "what this letter names does.",
-        "right_complain": "You may complain to a supervisory authority (Article 77 GDPR): {authority}.",
+        "right_complain": "You may complain to a supervisory authority (Article 77 GDPR): {authority}. You may also "
+        "go to court (Article 79 GDPR).",
         "any_authority": "for instance the one of the place where you live or work",
         "contact": "Whom you can ask",
         "write_to": "Please write to {contact}, and name the telephone number.",
@@ -136,7 +141,8 @@ WORDS: dict[str, dict[str, str]] = {
         "enclosed_audio": "recordings: {count} file(s)",
         "minutes": "{minutes} min {seconds} s",
         "copies_enclosed": "Copies are enclosed with this letter.",
-        "copies_on_request": "You will receive copies if you wish (Article 15(3) GDPR).",
+        "copies_on_request": "You have a right to copies, free of charge (Article 15(3) GDPR). Tell us by which way "
+        "they shall reach you safely.",
         "quote": "“{text}”",
         "clock": "{time}",
         "file_there": "kept",
@@ -146,8 +152,7 @@ WORDS: dict[str, dict[str, str]] = {
         "who_abroad": "Transfers to countries outside the European Economic Area: {countries}.",
         "who_not_abroad": "They are not transferred to countries outside the European Economic Area.",
         "dpo": "Data protection officer: {dpo}.",
-        "right_remedy": "If you think that we must erase more than we did, tell us; you may also seek a judicial "
-        "remedy (Article 79 GDPR).",
+        "right_more": "If you think that we must erase more than we did, tell us.",
         "erased_subject": "Erasure of your data under Article 17 GDPR: recorded telephone calls",
         "erased_asked": "You asked us to erase your personal data. This letter says what became of that on {at} in the "
         "system that records our telephone calls, for the telephone number {number}.",
@@ -184,6 +189,34 @@ WORDS: dict[str, dict[str, str]] = {
         "takes a disproportionate effort (Article 19 GDPR): {recipients}.",
         "erased_told": "Who is told of it",
         "erased_nobody": "We had passed the data on to nobody outside.",
+        "receipt_subject": "Receipt: consent taken back, data erased",
+        "receipt_of": "This receipt says what was taken back and erased in the system that records our telephone "
+        "calls, for the telephone number above, and which rows of our ledger say so. All times are those of the time "
+        "zone {zone}.",
+        "receipt_nothing": "For the telephone number above nothing was taken back and nothing erased in the system "
+        "that records our telephone calls.",
+        "receipt_rows": "What the ledger says",
+        "receipt_row": "Row {position}",
+        "receipt_hash": "check value (SHA-256): {hash}",
+        "receipt_number": "Your telephone number was erased on {at}.",
+        "receipt_recordings_none": "A recording was not there any more on {at}.",
+        "receipt_recordings_one": "One recording was erased on {at}.",
+        "receipt_recordings_many": "{count} recordings were erased on {at}.",
+        "receipt_check": "How this can be checked",
+        "receipt_how": "The ledger is a chain: the check value of each row rests on all rows before it. Keep this "
+        "receipt. If you or an authority ask us later to show one of these rows, it must have the check value that "
+        "stands here; another one would mean that the ledger was altered.",
+        "delay_subject": "Your request: our answer takes longer (Article 12(3) GDPR)",
+        "delay_received": "On {day} your request reached us. You asked for: {wishes}.",
+        "delay_why": "We cannot answer it within one month. The reason: {why}. You will have our answer by {day} at "
+        "the latest.",
+        "wish_access": "access to your data (Article 15 GDPR)",
+        "wish_erasure": "the erasure of your data (Article 17 GDPR)",
+        "wish_withdrawal": "to take your consent back (Article 7(3) GDPR)",
+        "wish_rectification": "the correction of your data (Article 16 GDPR)",
+        "wish_restriction": "the restriction of their processing (Article 18 GDPR)",
+        "wish_portability": "your data in a machine-readable form (Article 20 GDPR)",
+        "wish_objection": "to object to their processing (Article 21 GDPR)",
     },
     "de": {
         "subject": "Ihr Auskunftsersuchen nach Art. 15 DSGVO: aufgezeichnete Telefongespräche",
@@ -219,6 +252,10 @@ WORDS: dict[str, dict[str, str]] = {
         "recording": "Aufzeichnung",
         "silence": "Stille darin",
         "heard_by": "Wer im Gespräch war",
+        "looked_at": "Seither eingesehen",
+        "looked_played": "am {at} hat jemand aus unserem Haus die Aufzeichnung gehört, Zweck: {why}",
+        "looked_shown": "am {at} hat jemand aus unserem Haus Ihre Nummer gesehen, Zweck: {why}",
+        "looked_handed": "am {at} hat jemand aus unserem Haus ein Beweisblatt erstellt, Zweck: {why}",
         "purpose": "Zweck",
         "basis": "Rechtsgrundlage",
         "kept_until": "Gespeichert bis",
@@ -313,7 +350,8 @@ WORDS: dict[str, dict[str, str]] = {
         "beruht (Art. 20 DSGVO).",
         "right_object": "Einer Verarbeitung, die auf Art. 6 Abs. 1 lit. e oder f DSGVO beruht, können Sie "
         "widersprechen (Art. 21). Nichts von dem, was dieses Schreiben nennt, beruht darauf.",
-        "right_complain": "Sie können sich bei einer Aufsichtsbehörde beschweren (Art. 77 DSGVO): {authority}.",
+        "right_complain": "Sie können sich bei einer Aufsichtsbehörde beschweren (Art. 77 DSGVO): {authority}. Auch "
+        "der Rechtsweg steht Ihnen offen (Art. 79 DSGVO).",
         "any_authority": "zum Beispiel bei der Ihres Wohn- oder Arbeitsortes",
         "contact": "An wen Sie sich wenden können",
         "write_to": "Bitte schreiben Sie an {contact}, und nennen Sie die Telefonnummer.",
@@ -326,7 +364,8 @@ WORDS: dict[str, dict[str, str]] = {
         "enclosed_audio": "recordings: {count} Datei(en)",
         "minutes": "{minutes} min {seconds} s",
         "copies_enclosed": "Kopien liegen diesem Schreiben bei.",
-        "copies_on_request": "Wenn Sie es wünschen, erhalten Sie Kopien (Art. 15 Abs. 3 DSGVO).",
+        "copies_on_request": "Sie haben Anspruch auf Kopien, unentgeltlich (Art. 15 Abs. 3 DSGVO). Sagen Sie uns, auf "
+        "welchem Weg sie sicher zu Ihnen gelangen.",
         "quote": "„{text}“",
         "clock": "{time} Uhr",
         "file_there": "vorhanden",
@@ -336,8 +375,7 @@ WORDS: dict[str, dict[str, str]] = {
         "who_abroad": "Übermittlung in Länder außerhalb des Europäischen Wirtschaftsraums: {countries}.",
         "who_not_abroad": "In Länder außerhalb des Europäischen Wirtschaftsraums werden sie nicht übermittelt.",
         "dpo": "Datenschutzbeauftragte oder Datenschutzbeauftragter: {dpo}.",
-        "right_remedy": "Meinen Sie, dass wir mehr löschen müssen, als wir gelöscht haben, so sagen Sie es uns; auch "
-        "der Rechtsweg steht Ihnen offen (Art. 79 DSGVO).",
+        "right_more": "Meinen Sie, dass wir mehr löschen müssen, als wir gelöscht haben, so sagen Sie es uns.",
         "erased_subject": "Löschung Ihrer Daten nach Art. 17 DSGVO: aufgezeichnete Telefongespräche",
         "erased_asked": "Sie haben verlangt, dass wir Ihre personenbezogenen Daten löschen. Dieses Schreiben sagt, was "
         "daraus am {at} in dem System geworden ist, mit dem wir Telefongespräche aufzeichnen, und zwar für die "
@@ -377,5 +415,33 @@ WORDS: dict[str, dict[str, str]] = {
         "nicht unmöglich oder unverhältnismäßig ist (Art. 19 DSGVO): {recipients}.",
         "erased_told": "Wer davon erfährt",
         "erased_nobody": "Wir hatten die Daten an niemanden außerhalb unseres Hauses weitergegeben.",
+        "receipt_subject": "Quittung: Einwilligung widerrufen, Daten gelöscht",
+        "receipt_of": "Diese Quittung sagt, was in dem System, mit dem wir Telefongespräche aufzeichnen, zu der oben "
+        "genannten Telefonnummer widerrufen und gelöscht wurde, und welche Zeilen unseres Journals das festhalten. "
+        "Alle Uhrzeiten sind solche der Zeitzone {zone}.",
+        "receipt_nothing": "Zu der oben genannten Telefonnummer wurde in dem System, mit dem wir Telefongespräche "
+        "aufzeichnen, nichts widerrufen und nichts gelöscht.",
+        "receipt_rows": "Was im Journal steht",
+        "receipt_row": "Zeile {position}",
+        "receipt_hash": "Prüfwert (SHA-256): {hash}",
+        "receipt_number": "Ihre Telefonnummer wurde am {at} gelöscht.",
+        "receipt_recordings_none": "Eine Aufzeichnung war am {at} nicht mehr da.",
+        "receipt_recordings_one": "Eine Aufzeichnung wurde am {at} gelöscht.",
+        "receipt_recordings_many": "{count} Aufzeichnungen wurden am {at} gelöscht.",
+        "receipt_check": "Wie sich das prüfen lässt",
+        "receipt_how": "Das Journal ist eine Kette: Der Prüfwert jeder Zeile beruht auf allen Zeilen davor. Bewahren "
+        "Sie diese Quittung auf. Verlangen Sie oder eine Behörde später, dass wir eine dieser Zeilen zeigen, so muss "
+        "sie den Prüfwert haben, der hier steht; ein anderer hieße, dass das Journal verändert wurde.",
+        "delay_subject": "Ihr Anliegen: Unsere Antwort dauert länger (Art. 12 Abs. 3 DSGVO)",
+        "delay_received": "Am {day} ist Ihr Anliegen bei uns eingegangen. Sie verlangen: {wishes}.",
+        "delay_why": "Innerhalb eines Monats können wir es nicht beantworten. Der Grund: {why}. Sie erhalten unsere "
+        "Antwort spätestens am {day}.",
+        "wish_access": "Auskunft über Ihre Daten (Art. 15 DSGVO)",
+        "wish_erasure": "die Löschung Ihrer Daten (Art. 17 DSGVO)",
+        "wish_withdrawal": "den Widerruf Ihrer Einwilligung (Art. 7 Abs. 3 DSGVO)",
+        "wish_rectification": "die Berichtigung Ihrer Daten (Art. 16 DSGVO)",
+        "wish_restriction": "die Einschränkung ihrer Verarbeitung (Art. 18 DSGVO)",
+        "wish_portability": "Ihre Daten in maschinenlesbarer Form (Art. 20 DSGVO)",
+        "wish_objection": "den Widerspruch gegen ihre Verarbeitung (Art. 21 DSGVO)",
     },
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import date, datetime, timezone, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -110,10 +110,12 @@ class Paper:
         return self._words[word].format(**values)
 
     def _day(self, moment: datetime) -> str:
-        local = moment.astimezone(self._zone)
+        return self._date(moment.astimezone(self._zone).date())
+
+    def _date(self, day: date) -> str:
         if self._language == "de":
-            return f"{local.day}. {_MONTHS_DE[local.month - 1]} {local.year}"
-        return f"{local.day} {_MONTHS_EN[local.month - 1]} {local.year}"
+            return f"{day.day}. {_MONTHS_DE[day.month - 1]} {day.year}"
+        return f"{day.day} {_MONTHS_EN[day.month - 1]} {day.year}"
 
     def _time(self, moment: datetime | str | None) -> str:
         if moment is None:

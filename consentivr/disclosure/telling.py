@@ -11,6 +11,7 @@ _UNSAID = frozenset({"core", "withdrawn", "tally", "tallies"})
 """What only programs ask for."""
 
 _PREFIX = {
+    "answer": "answer_",
     "by": "through_",
     "completion_cause": "completion_",
     "decision": "",
@@ -21,6 +22,7 @@ _PREFIX = {
     "role": "role_",
     "what": "what_",
     "why": "because_",
+    "wishes": "wishes_",
 }
 """How the words for the values of a member are named."""
 

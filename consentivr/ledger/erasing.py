@@ -9,12 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from consentivr.core import chain
+from consentivr.core.requests import TURNS
 from consentivr.core.turn import Turn
 from consentivr.ledger import foreign, listing
 from consentivr.ledger.appending import Appending
 from consentivr.ledger.databases import DatabaseError
 from consentivr.ledger.entry import CONSOLE, NO_CALL, REGISTER, CallRef, Entry, as_text
-from consentivr.ledger.schema import ERASED, callers, entries
+from consentivr.ledger.schema import ERASED, callers, entries, evidence_text
 from consentivr.ledger.searching import Searching, counted, portions
 
 
@@ -83,9 +84,14 @@ class Erasing:
 
     @staticmethod
     def accesses_before(connection: sa.Connection, until: datetime) -> list[int]:
-        """The positions of what ``accesses`` would erase."""
+        """The positions of what ``accesses`` would erase: what a person asked for waits until it is answered."""
         theirs = (entries.c.channel_uuid == CONSOLE, entries.c.at < as_text(until))
-        return list(connection.execute(sa.select(entries.c.position).where(*theirs)).scalars())
+        columns = (entries.c.position, entries.c.turn, evidence_text("request").label("request"))
+        noted = connection.execute(sa.select(*columns).where(entries.c.turn.in_([turn.value for turn in TURNS]))).all()
+        answered = {row.request for row in noted if row.turn == Turn.REQUEST_ANSWERED}
+        waiting = {row.position for row in noted if row.request not in answered}
+        found = connection.execute(sa.select(entries.c.position).where(*theirs)).scalars()
+        return [position for position in found if position not in waiting]
 
     def _rows_of_no_call(self, connection: sa.Connection, positions: Sequence[int], evidence: dict[str, Any]) -> None:
         for some in portions(positions):

@@ -136,6 +136,10 @@ class Searching(Opened):
                 by_visit[entry.call].append(entry)
             yield from (rows for rows in by_visit.values() if rows)
 
+    def of_turns(self, turns: Iterable[Turn]) -> Iterator[Entry]:
+        """The rows of these turns as they were written, where there are few of them."""
+        return self._whole(entries.c.turn.in_([turn.value for turn in turns]))
+
     def _whole(self, condition: Any) -> Iterator[Entry]:
         return self._entries(_ENTRIES.where(condition).order_by(entries.c.seq + 0))
 

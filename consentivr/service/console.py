@@ -14,10 +14,21 @@ from consentivr.console.desk import Desk
 from consentivr.console.settings import PlannedTrial
 from consentivr.console.trust import Group, Provider, Proxy
 from consentivr.core.enrolling import AgentAnnouncement
+from consentivr.disclosure import Controller
 from consentivr.files import kept_secret, read_secret
-from consentivr.ledger import Ledger
+from consentivr.ledger import Ledger, LedgerError
 from consentivr.ledger.searching import Searching
-from consentivr.service.build import CannotServe, head_file, kept_because, open_ledger, places, planned, signer, tokens
+from consentivr.service.build import (
+    CannotServe,
+    controller,
+    head_file,
+    kept_because,
+    open_ledger,
+    places,
+    planned,
+    signer,
+    tokens,
+)
 from consentivr.service.installation import installation
 from consentivr.service.wishing import wish
 
@@ -29,7 +40,7 @@ PATIENCE_S = 5.0
 
 def settings(configuration: Configuration, file: Path | None = None) -> Settings:
     """What the console is told of the configuration, which was read from ``file``. Raises CannotServe."""
-    console = configuration.console
+    console, (who, lacking) = configuration.console, _controller(configuration)
     return Settings(
         hosts=console.hosts,
         accounts_file=console.accounts_file,
@@ -52,6 +63,8 @@ def settings(configuration: Configuration, file: Path | None = None) -> Settings
         groups={name: Group(frozenset(group.roles), frozenset(group.queues)) for name, group in console.groups.items()},
         provider=None if console.oidc is None else _provider(console.oidc),
         proxy=Proxy(console.proxy.peers, console.proxy.user, console.proxy.groups, console.proxy.agent),
+        controller=who,
+        lacking=lacking,
     )
 
 
@@ -109,6 +122,14 @@ def _provider(oidc: Oidc) -> Provider:
     except OSError as error:
         raise CannotServe(f"{error}; see console.oidc.client_secret_file") from None
     return Provider(oidc.issuer, oidc.client_id, secret, oidc.scopes, oidc.name, oidc.groups, oidc.agent)
+
+
+def _controller(configuration: Configuration) -> tuple[Controller | None, str]:
+    """Who writes letters, and what is lacking when nobody can."""
+    try:
+        return controller(configuration), ""
+    except LedgerError as error:
+        return None, str(error)
 
 
 def books(configuration: Configuration) -> Books:

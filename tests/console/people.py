@@ -47,12 +47,15 @@ def settings(folder: Path, **changes: Any) -> Settings:
     return Settings(**made | changes)
 
 
-def books(location: str | Path) -> Books:
+def books(location: str | Path, country: str | None = None) -> Books:
     """Of a ledger that is there."""
-    return Books(
-        lambda: Searching(location, create=False, patience_s=5, read_only=True),
-        lambda: Ledger(location, create=False, patience_s=5),
-    )
+
+    def read() -> Searching:
+        book = Searching(location, create=False, patience_s=5, read_only=True)
+        book.country = country
+        return book
+
+    return Books(read, lambda: Ledger(location, create=False, patience_s=5, country=country))
 
 
 class Browser:
@@ -97,7 +100,7 @@ def console(folder: Path, location: str | Path, *, folding: Folding | None = Non
     told = settings(folder, **changes)
     accounts = Accounts(told.accounts_file)
     replace_private(told.accounts_file, everybodys_accounts())
-    shelf = books(location)
+    shelf = books(location, told.country)
     app = application(told, shelf, folding)
 
     def browser(role: str | None = None) -> Browser:

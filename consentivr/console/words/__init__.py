@@ -14,6 +14,7 @@ from consentivr.console.words import (
     listening,
     mine,
     numbers,
+    people,
     rights,
     signin,
     today,
@@ -31,6 +32,7 @@ SCREENS: tuple[ModuleType, ...] = (
     access,
     mine,
     numbers,
+    people,
     today,
     installation,
 )
