@@ -49,11 +49,13 @@ class Address:
 
 def addresses(app: Any, call: str = FOREIGN) -> Iterator[Address]:
     """Of every rule, with ``call`` wherever it wants to know which."""
-    values = {"filename": "console.css", "form": "json", "number": 1, "variant": "a"}
+    values = {"filename": "console.css", "form": "json", "number": 1, "variant": "a", "handle": "A" * 22}
+    known = app.url_map.bind(HOST)
     with app.test_request_context(base_url=f"https://{HOST}"):
         for rule in app.url_map.iter_rules():
             path = app.url_for(rule.endpoint, **{name: values.get(name, call) for name in rule.arguments})
             for method in sorted((rule.methods or set()) - {"OPTIONS"}):
+                assert known.match(path, method)[0] == rule.endpoint, f"{path} is none of {rule}: say above what fits"
                 yield Address(rule.endpoint, method, path, app.view_functions[rule.endpoint].needs)
 
 
@@ -275,6 +277,11 @@ listening.break_glass   -     -          yes     -       -
 listening.play          yes   yes        yes     -       -
 listening.sound         yes   yes        yes     -       -
 listening.me            yes   -          -       -       -
+people.look_for         -     -          yes     -       -
+people.hold             -     -          yes     -       -
+answers.hand_over       -     -          yes     -       -
+answers.erase           -     -          yes     -       -
+answers.withdraw        -     -          yes     -       -
 numbers.numbers         -     yes        yes     yes     yes
 trials.listed           -     yes        yes     yes     yes
 trials.approve          -     -          yes     -       -
