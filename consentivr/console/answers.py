@@ -73,7 +73,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 
     # --- told and handed over ----------------------------------------------------------------
 
-    @pages.get("/people/<string(length=22):handle>/answer")
+    @pages.get("/people/<handle>/answer")
     @needs(Right.ANSWER_PEOPLE, again=True)
     def papers(handle: str) -> Any:
         return papers_of(handle)
@@ -92,7 +92,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
         }
         return page("answer.html", handle, found, can=can, asked=asked, **({"left_out": {}} | more))
 
-    @pages.post("/people/<string(length=22):handle>/answer")
+    @pages.post("/people/<handle>/answer")
     @needs(Right.ANSWER_PEOPLE, again=True)
     def hand_over(handle: str) -> Any:
         found = found_of(handle)
@@ -152,7 +152,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 
     # --- erased ------------------------------------------------------------------------------
 
-    @pages.get("/people/<string(length=22):handle>/erase")
+    @pages.get("/people/<handle>/erase")
     @needs(Right.ANSWER_PEOPLE, again=True)
     def erasure(handle: str) -> Any:
         return erasure_of(handle)
@@ -163,7 +163,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             would = custody.would_erase(book, settings.places, channels_of(book, found))
         return page("erase.html", handle, found, would=would, count=_count(would), seen=_seen(would), **more)
 
-    @pages.post("/people/<string(length=22):handle>/erase")
+    @pages.post("/people/<handle>/erase")
     @needs(Right.ANSWER_PEOPLE, again=True)
     def erase(handle: str) -> Any:
         found = found_of(handle)
@@ -191,7 +191,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 
     # --- taken back --------------------------------------------------------------------------
 
-    @pages.get("/people/<string(length=22):handle>/withdraw")
+    @pages.get("/people/<handle>/withdraw")
     @needs(Right.ANSWER_PEOPLE, again=True)
     def withdrawal(handle: str) -> Any:
         return withdrawal_of(handle)
@@ -207,7 +207,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
         theirs = custody.to_take_back(book, channels_of(book, found))
         return theirs, custody.would_withdraw(book, settings.places, theirs.calls, kept_because=settings.kept_because)
 
-    @pages.post("/people/<string(length=22):handle>/withdraw")
+    @pages.post("/people/<handle>/withdraw")
     @needs(Right.ANSWER_PEOPLE, again=True)
     def withdraw(handle: str) -> Any:
         found = found_of(handle)

@@ -139,7 +139,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 
     # --- the person --------------------------------------------------------------------------
 
-    @table_at(pages, "/people/<string(length=22):handle>")
+    @table_at(pages, "/people/<handle>")
     @needs(Right.ANSWER_PEOPLE)
     def person(handle: str, form: str) -> Any:
         return page_of(handle, form)
@@ -197,13 +197,13 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
         held_or_kept = call.held or days is None
         return None if held_or_kept else (call.ended_at.astimezone(zone) + timedelta(days=days or 0)).date()
 
-    @pages.post("/people/<string(length=22):handle>/close")
+    @pages.post("/people/<handle>/close")
     @needs(Right.ANSWER_PEOPLE)
     def close(handle: str) -> AnyResponse:
         g.session.people.pop(handle, None)
         return redirect("/people", 303)
 
-    @pages.post("/people/<string(length=22):handle>/hold")
+    @pages.post("/people/<handle>/hold")
     @needs(Right.HOLD)
     def hold(handle: str) -> Any:
         found = found_of(handle)
@@ -224,7 +224,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 
     # --- what was asked for ------------------------------------------------------------------
 
-    @pages.post("/people/<string(length=22):handle>/requests")
+    @pages.post("/people/<handle>/requests")
     @needs(Right.ANSWER_PEOPLE)
     def receive(handle: str) -> Any:
         found = found_of(handle)
