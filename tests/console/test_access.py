@@ -13,7 +13,7 @@ from consentivr.console import Chain
 from consentivr.console.verifying import Verifying
 from consentivr.core.turn import ACCESS, Turn
 from consentivr.custody import Retention, note_statistics
-from consentivr.ledger import CONSOLE, Entry, HeadFile, Search, make_key
+from consentivr.ledger import CONSOLE, Entry, HeadFile, Search, make_key, schema
 from consentivr.ledger.accesses import Accesses, accesses, place
 from consentivr.ledger.migrations.versions import v0006_access_log
 from consentivr.recordings import Places
@@ -221,3 +221,15 @@ def test_rows_of_no_call_are_erased_with_a_receipt(tmp_path: Path, ledger_there:
         assert len(list(ledger.read(Search(channel=UUIDS[0])))) == 61, "those of a call go with it"
         (receipt,) = ledger.read(Search(turn="rows_erased"))
         assert receipt.evidence["why"] == "retention: 365 days"
+
+
+def test_the_index_is_of_the_rows_that_are_asked_for(tmp_path: Path) -> None:
+    with opened(tmp_path / "ledger.sqlite3"):
+        pass
+    with sql(tmp_path / "ledger.sqlite3") as connection:
+        query = "SELECT sql FROM sqlite_master WHERE name IN ('ix_entry_access', 'ix_entry_access_by')"
+        made = [row[0] for row in connection.execute(query)]
+    assert len(made) == 2
+    assert all(one.endswith(f"WHERE {schema.ACCESS}") for one in made), (
+        "a turn more or less, and a database reads every row"
+    )

@@ -13,9 +13,10 @@ down_revision = "0005"
 
 _TURNS = (
     *("access_opened", "account_changed", "agents_counted", "glass_broken", "glass_seen", "handed_over"),
-    *("incident_assessed",),
-    *("listening_decided", "listening_requested", "objected", "person_looked_for", "person_shown"),
-    *("recording_heard", "recording_played", "sign_in_failed", "signed_in", "trial_begun", "trial_ended"),
+    *("incident_assessed", "listening_decided", "listening_requested", "objected", "ordered"),
+    *("person_looked_for", "person_shown", "recording_heard", "recording_played"),
+    *("request_answered", "request_extended", "request_received"),
+    *("sign_in_failed", "signed_in", "trial_begun", "trial_ended"),
 )
 
 
