@@ -238,7 +238,7 @@ def tiles(seen: Seen | None, account: Account) -> dict[str, float] | None:
 
 
 def incidents(book: Searching, account: Account, zone: ZoneInfo) -> list[Incidents]:
-    """Of the last days, the newest first, as far as somebody sees the queues."""
+    """Of the last days, as far as somebody sees the queues: first whose clock ends first, then those assessed."""
     begin = datetime.now(timezone.utc) - timedelta(days=INCIDENT_DAYS)
     assessed = {
         row.evidence.get("row"): str(row.evidence.get("risk"))
@@ -254,7 +254,7 @@ def incidents(book: Searching, account: Account, zone: ZoneInfo) -> list[Inciden
         risks = [risk for risk in reversed(RISKS) if risk in {assessed.get(row.position) for row in rows}]
         due = left[0].at + CLOCK if left else None
         found.append(Incidents(day, turn, queue, rows, left, due, risks[0] if risks and not left else None))
-    return sorted(found, key=lambda one: (one.due is None, -one.rows[-1].at.timestamp()))
+    return sorted(found, key=lambda one: (one.due is None, one.due or one.rows[-1].at))
 
 
 def key_of(one: Incidents) -> tuple[str, str, str]:

@@ -187,6 +187,7 @@ def test_the_officer_assesses_and_the_clock_stops(tmp_path: Path, there: str | P
         page = words(officer.get("/today").text)
         assert "hours left" in page
         assert "over since" in page
+        assert page.index("over since") < page.index("hours left"), "whose clock ends first stands first"
         day = (NOW - timedelta(hours=70)).date().isoformat()
         form = {"day": day, "turn": "unwatched", "queue": QUEUE}
         assert officer.post("/today/assess", **form, risk="none", why=" ").status_code == 400

@@ -39,7 +39,7 @@ WORDS = {
         "it, unless it is unlikely to be a risk to anybody (GDPR art. 33). The clock begins with the row in the "
         "ledger.",
         "today.no_incidents": "None.",
-        "today.rows": "rows",
+        "today.rows": "rows:",
         "today.hours": "hours",
         "today.hours_left": "hours left",
         "today.until": "until",
@@ -110,7 +110,7 @@ WORDS = {
         "Bekanntwerden der Aufsichtsbehörde zu melden, außer wenn sie voraussichtlich zu keinem Risiko führt (Art. "
         "33 DSGVO). Die Frist beginnt hier mit der Zeile im Journal.",
         "today.no_incidents": "Keine.",
-        "today.rows": "Zeilen",
+        "today.rows": "Zeilen:",
         "today.hours": "Stunden",
         "today.hours_left": "Stunden übrig",
         "today.until": "bis",
