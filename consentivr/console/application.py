@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -152,6 +153,7 @@ def application(
             "menu": menu,
             "may": (lambda right: session is not None and session.account.may(Right(right))),
             "form_token": session.form_token if session else "",
+            "back_to": back_to,
             "time_zone": settings.time_zone,
             "glass_broken": glass_broken,
         }
@@ -203,3 +205,10 @@ def application(
 
     guard(app, settings, accounts, sessions, failures, Named(settings, books, accounts, sessions, failures))
     return app
+
+
+def back_to(address: str) -> str:
+    """A list, with the filters under which somebody left it for this page."""
+    before = urlsplit(request.referrer or "")
+    is_from_there = before.netloc == request.host and before.path == address and before.query
+    return f"{address}?{before.query}" if is_from_there else address

@@ -22,7 +22,7 @@ from consentivr.core.consent import NoticeVersion
 from consentivr.ledger import CONSOLE, NO_CALL, Entry, HeadFile, LedgerError, Signer, make_key
 from consentivr.ledger.signing import SignedCheckpoint
 from consentivr.recordings import Places
-from tests.console.people import PEOPLE, QUEUE, Browser, console
+from tests.console.people import HOST, PEOPLE, QUEUE, Browser, console
 from tests.ledgers import NUMBER, as_administrator, opened
 from tests.recordings import wav
 
@@ -271,6 +271,20 @@ def test_the_list_is_filtered_by_its_address(browser: Any) -> None:
     officer.post(f"/calls/{VISITS[1]}/hold", why="court")
     assert listed(officer, "?held=1") == [1]
     assert listed(officer, "?held=1&masked=1") == []
+
+
+def test_a_call_leads_back_to_the_list_as_it_was_filtered(browser: Any) -> None:
+    officer = browser("officer")
+    where = f"https://{HOST}"
+    for before, back in (
+        (f"{where}/calls?decision=given", "/calls?decision=given"),
+        (f"{where}/numbers?queue=a", "/calls"),
+        ("https://elsewhere.example/calls?decision=given", "/calls"),
+        ("", "/calls"),
+    ):
+        assert (
+            f'<p class="back"><a href="{back}">' in officer.get(f"/calls/{VISITS[0]}", headers={"Referer": before}).text
+        )
 
 
 def test_a_form_s_empty_fields_leave_the_address(browser: Any) -> None:

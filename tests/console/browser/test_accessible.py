@@ -14,9 +14,11 @@ pytestmark = pytest.mark.slow
 
 ROLES = [role for role, who in PEOPLE.items() if any(who.may(right) for _, _, rights in MENU for right in rights)]
 
+LOOKS = [(WIDE, "light"), (NARROW, "dark")]
+"""What fits is a matter of the width alone, and what can be read one of the colours."""
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS, ids=["wide-light", "narrow-dark"])
 @pytest.mark.parametrize("role", ROLES)
 def test_every_screen(someone: Callable[..., Someone], role: str, viewport: dict[str, int], scheme: str) -> None:
     who = someone(role, viewport=viewport, color_scheme=scheme)
@@ -26,8 +28,7 @@ def test_every_screen(someone: Callable[..., Someone], role: str, viewport: dict
     assert who.complaints == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS, ids=["wide-light", "narrow-dark"])
 def test_signing_in(someone: Callable[..., Someone], viewport: dict[str, int], scheme: str) -> None:
     who = someone(viewport=viewport, color_scheme=scheme)
     who.page.goto("/sign-in")
