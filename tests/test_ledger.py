@@ -508,7 +508,7 @@ def test_rows_are_erased_and_the_chain_verifies(location: Location, tmp_path: Pa
 
 
 def _without_receipts(ledger: Ledger) -> list[chain.Link]:
-    ledger._receipts = lambda: (set(), chain.Ranges([]))  # type: ignore[method-assign]
+    ledger._receipts = lambda _: (set(), chain.Ranges([]))  # type: ignore[method-assign]
     return list(ledger.links())
 
 
