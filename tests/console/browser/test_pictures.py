@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from consentivr.lab.console import Console
+from consentivr.lab.history import History, filled
 from tests.console.browser.screens import NARROW, Someone
+from tests.console.people import PEOPLE
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +49,15 @@ PICTURES = (
     Picture("installation", "admin", "/installation"),
     Picture("phone", "officer", "/calls/CALL", narrow=True, dark=True),
 )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Always as many calls: which words a page has depends on what there is to tell."""
+    folder = tmp_path_factory.mktemp("pictures")
+    filled(folder / "ledger.sqlite3", History(3000, datetime.now(timezone.utc), folder=folder / "recordings"))
+    with Console(folder, PEOPLE.values()) as console:
+        yield console
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
