@@ -62,8 +62,8 @@ def receipts_in(source: str) -> Iterator[Link]:
     backup = Opened(source, create=False, any_schema=True)
     try:
         with backup.reading() as connection:
-            table = sa.Table("entry", sa.MetaData(), autoload_with=connection)
-            for row in connection.execute(sa.select(table).where(table.c.turn == Turn.ROWS_ERASED.value)).mappings():
+            receipts = sa.text("SELECT * FROM entry WHERE turn = :turn")  # whatever columns that version has
+            for row in connection.execute(receipts, {"turn": Turn.ROWS_ERASED.value}).mappings():
                 content = {name: row[name] for name in HASHED if row.get(name) is not None or name == "commitment"}
                 yield Link(row["position"], row["previous"], row["hash"], row["digest"], row["key"], content)
     finally:

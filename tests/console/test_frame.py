@@ -56,6 +56,20 @@ def test_an_administrator_is_nothing_else(first: Role, second: Role) -> None:
     assert (refused is not None) == (Role.ADMIN in (first, second) and first != second)
 
 
+@pytest.mark.parametrize(
+    ("roles", "queues", "agent", "why"),
+    [
+        ([], [], None, "at least one role"),
+        ([Role.AGENT], [], None, "which agent it is"),
+        ([Role.SUPERVISOR], [], None, "of which queues"),
+        ([Role.ADMIN, Role.OFFICER], [], None, "no other role"),
+    ],
+)
+def test_what_nobody_can_be_is_refused(roles: list[Role], queues: list[str], agent: str | None, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Account("x", frozenset(roles), frozenset(queues), agent)
+
+
 def test_a_scope_is_what_the_roles_give() -> None:
     supervisor = Account("s", frozenset({Role.SUPERVISOR}), frozenset({"a"}))
     both = Account("b", frozenset({Role.SUPERVISOR, Role.AGENT}), frozenset({"a"}), "anna")

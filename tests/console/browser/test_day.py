@@ -46,7 +46,7 @@ def test_one_asks_another_approves_it_sounds_and_the_agent_sees_it(
 ) -> None:
     sven = someone("supervisor").page
     sven.goto(f"/calls/{heard}")
-    sven.get_by_label("Purpose").select_option("training")
+    sven.get_by_label("What for").select_option("training")
     sven.get_by_role("button", name="Ask to listen").click()
     request = sven.url
     assert "to be decided" in sven.locator("h1").inner_text()
@@ -84,7 +84,7 @@ def test_one_asks_another_approves_it_sounds_and_the_agent_sees_it(
 def test_a_player_is_for_everybody(someone: Callable[..., Someone], heard: str) -> None:
     olga = someone("officer", viewport=NARROW)
     olga.page.goto(f"/calls/{heard}")
-    olga.page.get_by_label("Purpose").select_option("training")
+    olga.page.get_by_label("What for").select_option("training")
     olga.page.get_by_role("button", name="Ask to listen").click()
     request = olga.page.url
     carl = someone("council")

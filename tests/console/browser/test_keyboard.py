@@ -27,7 +27,7 @@ def test_signing_in_going_everywhere_and_signing_out(someone: Callable[..., Some
         who.tab_to(name)
         page.keyboard.press("Enter")
         page.wait_for_load_state()
-        assert page.locator("nav a[aria-current=page]").inner_text() == name
+        assert page.locator("header nav a[aria-current=page]").inner_text() == name
         who.can_tab_through()
     who.tab_to("Sign out")
     page.keyboard.press("Enter")
