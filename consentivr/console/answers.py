@@ -18,13 +18,12 @@ from consentivr.console.found import Found
 from consentivr.console.guard import needs
 from consentivr.console.people import LONGEST, Form, found_of
 from consentivr.console.settings import Settings
-from consentivr.core.requests import PersonRequest
 from consentivr.core.roles import Right
 from consentivr.core.turn import Turn
 from consentivr.custody import ErasedPerson
 from consentivr.disclosure import LANGUAGES, Confirmation, Controller, Delay, Letter, Paper, Receipt
 from consentivr.ledger import LedgerError, Signer
-from consentivr.ledger.people import requests_noted
+from consentivr.ledger.people import request_noted
 from consentivr.ledger.searching import Searching
 from consentivr.numbers import in_print
 
@@ -81,7 +80,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     def papers_of(handle: str, **more: Any) -> str:
         found = found_of(handle)
         with books.reading() as book:
-            asked = request_of(book, found)
+            asked = request_noted(book, found.request)
             channels = channels_of(book, found)
         can = {
             "letter": True,
@@ -142,13 +141,10 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             receipt = Receipt(book, found.number, channels, controller, language, to=to)
             return receipt, len(receipt.calls)
         elif what == "delay":
-            asked = request_of(book, found)
+            asked = request_noted(book, found.request)
             if asked is not None and asked.extended_because is not None:
                 return Delay(found.number, book.country, controller, language, asked, to=to), 0
         return abort(404)
-
-    def request_of(book: Searching, found: Found) -> PersonRequest | None:
-        return next((one for one in requests_noted(book) if one.name == found.request), None)
 
     # --- erased ------------------------------------------------------------------------------
 

@@ -26,8 +26,7 @@ from consentivr.core.requests import Answer, PersonRequest, Wish
 from consentivr.core.retention import RetentionTerms
 from consentivr.core.roles import Right
 from consentivr.core.turn import Turn
-from consentivr.ledger.people import alike, calls_of_number, number_of, requests_noted
-from consentivr.ledger.searching import Searching
+from consentivr.ledger.people import alike, calls_of_number, number_of, request_noted, requests_noted
 from consentivr.numbers import in_print, is_withheld, names
 
 ON_A_PAGE = 50
@@ -153,7 +152,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             shown = names_of_calls[start : start + ON_A_PAGE]
             calls = [summarize(rows) for rows in book.rows_of_visits(shown)]
             near = alike(book, found.number) if start == 0 and form == "html" else []
-            asked = _request(book, found.request)
+            asked = request_noted(book, found.request)
         following = {"after": shown[-1]} if len(names_of_calls) > start + ON_A_PAGE else None
         table = Table(CALLS, [called(call) for call in calls], following)
         return answer(
@@ -260,7 +259,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 
     def page_of_request(name: str, **more: Any) -> Any:
         with books.reading() as book:
-            asked = _request(book, name) or abort(404)
+            asked = request_noted(book, name) or abort(404)
         handle = next((key for key, found in g.session.people.items() if found.request == name), None)
         return render_template(
             "request.html",
@@ -277,7 +276,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     @needs(Right.ANSWER_PEOPLE)
     def find_again(name: str) -> Any:
         with books.reading() as book:
-            asked = _request(book, name) or abort(404)
+            asked = request_noted(book, name) or abort(404)
             number = number_of(book, asked.call) if asked.call else None
         if number is None:
             return page_of_request(name, wrong={"person": "people.number_gone"}), 422
@@ -287,7 +286,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     @needs(Right.ANSWER_PEOPLE)
     def extend(name: str) -> Any:
         with books.reading() as book:
-            asked = _request(book, name) or abort(404)
+            asked = request_noted(book, name) or abort(404)
         form = Form(_number_of(name))
         why = form.text("why_longer")
         if not asked.may_be_extended(today()):
@@ -302,7 +301,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     @needs(Right.ANSWER_PEOPLE)
     def answered(name: str) -> Any:
         with books.reading() as book:
-            asked = _request(book, name) or abort(404)
+            asked = request_noted(book, name) or abort(404)
         form = Form(_number_of(name))
         what = form.one_of("answer", [one.value for one in Answer])
         why = form.text("why_answer", needed=what in (Answer.IN_PART.value, Answer.REFUSED.value))
@@ -319,10 +318,6 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
 def _number_of(name: str) -> str | None:
     """The number that this session knows a request by."""
     return next((found.number for found in g.session.people.values() if found.request == name), None)
-
-
-def _request(book: Searching, name: str | None) -> PersonRequest | None:
-    return next((one for one in requests_noted(book) if one.name == name), None) if name else None
 
 
 def _listed(one: PersonRequest, today: date) -> dict[str, Any]:

@@ -85,3 +85,8 @@ def hashes_at(ledger: Searching, positions: Sequence[int]) -> dict[int, str]:
 def requests_noted(ledger: Searching) -> list[PersonRequest]:
     """What people asked for, the next one due first. Raises LedgerError."""
     return requests.requests_of(ledger.of_turns(requests.TURNS))
+
+
+def request_noted(ledger: Searching, name: str | None) -> PersonRequest | None:
+    """One of them by its name; None where there is none. Raises LedgerError."""
+    return next((one for one in requests_noted(ledger) if one.name == name), None) if name else None
