@@ -1,10 +1,12 @@
-"""What blocks, beside a gevent hub: the database, hashing, the disk."""
+"""What goes on beside: what blocks, in a thread beside the gevent hub; what never ends, in a greenlet of its own."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, ParamSpec, TypeVar
 
+import gevent
 import gevent.event
 import gevent.threadpool
 
@@ -49,3 +51,27 @@ def _outcome(
         return function(*args, **kwargs), None
     except Exception as error:
         return None, error
+
+
+class Beside(ABC):
+    """What ``_run`` does, without an end, while calls are served."""
+
+    _greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """No more."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether nobody does it any more, although somebody should."""
+        return self._greenlet is not None and self._greenlet.ready()
+
+    @abstractmethod
+    def _run(self) -> None:
+        """In a greenlet of its own."""

@@ -22,7 +22,7 @@ from consentivr.esl.errors import ESLError, WaitTimedOut
 from consentivr.esl.inbound import InboundConnection
 from consentivr.ledger import NO_CALL, CallRef, LedgerError, LedgerWriter
 from consentivr.switch import LOADS
-from consentivr.threads import Worker
+from consentivr.threads import Beside, Worker
 from consentivr.watch import Alarm
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ AGAIN_SECONDS = 5.0
 ABOUT_NO_CALL = CallRef(NO_CALL, None, "", "", "")
 
 
-class Lookout:
+class Lookout(Beside):
     """On one switch."""
 
     def __init__(
@@ -58,25 +58,10 @@ class Lookout:
         self._is_ours = is_ours
         self._looked_at: float | None = None
         self._reading = Worker()
-        self._greenlet: gevent.Greenlet | None = None
         self.findings: Sequence[Finding] = ()
         """What was found when it was last looked at."""
         self._known: tuple[dict[str, str], tuple[str, ...] | None] | None = None
         """What was told last: findings with their levels, and what was not seen; None: ask the ledger."""
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._greenlet = gevent.spawn(self._run)
-
-    def stop(self) -> None:
-        """End."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether nobody looks any more, although somebody should."""
-        return self._greenlet is not None and self._greenlet.ready()
 
     @property
     def is_ours(self) -> bool:

@@ -11,7 +11,7 @@ import structlog
 
 from consentivr import metrics
 from consentivr.prompts import Spoken
-from consentivr.threads import Worker
+from consentivr.threads import Beside, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ LEAST_FREE_BYTES = 256 * 1024 * 1024
 """Stereo recordings take 32 kB a second each: of a hundred talks, a minute and a half."""
 
 
-class Surroundings:
+class Surroundings(Beside):
     """``wrong`` names what is not as it should be. The disks are asked in a thread: one that hangs holds up no call."""
 
     def __init__(self, sounds: Sequence[Spoken], disks: dict[str, Path]) -> None:
@@ -30,23 +30,8 @@ class Surroundings:
         """May be exchanged at any time."""
         self._disks = disks
         self._worker = Worker()
-        self._greenlet: gevent.Greenlet | None = None
         self.wrong: dict[str, str] = {}
         """``sounds``, ``disk``: why."""
-
-    def start(self) -> None:
-        """Look at once, in the background, and again and again."""
-        self._greenlet = gevent.spawn(self._look_again_and_again)
-
-    def stop(self) -> None:
-        """No more."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether nobody looks any more, although somebody should."""
-        return self._greenlet is not None and self._greenlet.ready()
 
     def look(self) -> None:
         """Once; waits for the disks."""
@@ -65,7 +50,7 @@ class Surroundings:
         for what, room in free.items():
             metrics.DISK_FREE.labels(what).set(room)
 
-    def _look_again_and_again(self) -> None:
+    def _run(self) -> None:
         while True:
             self.look()
             gevent.sleep(LOOK_SECONDS)

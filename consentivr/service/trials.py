@@ -20,7 +20,7 @@ from consentivr.ledger import CONSOLE, CallRef, LedgerWriter
 from consentivr.ledger import trials as ledger_trials
 from consentivr.ledger.searching import Searching
 from consentivr.service.build import Rules
-from consentivr.threads import Worker
+from consentivr.threads import Beside, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ BY = {"by": "serve", "role": "service"}
 """Who ends a trial that is over."""
 
 
-class Trials:
+class Trials(Beside):
     """``lines`` are those of the configuration; with a second wording while the ledger says that it is asked.
 
     The ledger is read over a connection and in a thread of its own: no row and no call waits for it. Whenever it cannot
@@ -45,7 +45,6 @@ class Trials:
         self._location, self._ledger = location, ledger
         self._worker = Worker()
         self._again = gevent.event.Event()
-        self._greenlet: gevent.Greenlet | None = None
         self._rules: Rules | None = None
         self._lines: Mapping[str, Line] = {}
         self._running: frozenset[str] = frozenset()
@@ -56,20 +55,6 @@ class Trials:
         """Other rules from now on; the ledger is looked at at once, in the background."""
         self._rules, self._lines = rules, rules.lines
         self._again.set()
-
-    def start(self) -> None:
-        """Look at once, in the background, and again and again."""
-        self._greenlet = gevent.spawn(self._look_again_and_again)
-
-    def stop(self) -> None:
-        """No more."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether nobody looks any more, although somebody should."""
-        return self._greenlet is not None and self._greenlet.ready()
 
     @property
     def lines(self) -> Mapping[str, Line]:
@@ -110,7 +95,7 @@ class Trials:
             log.info("second wordings on trial", asked=sorted(running), why=why or None)
         self._running = running
 
-    def _look_again_and_again(self) -> None:
+    def _run(self) -> None:
         while True:
             self._again.clear()
             self.look()
