@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
@@ -10,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+
+from consentivr.web.client import NotAsked, ask
 
 PATIENCE_S = 4.0
 """A switch has three seconds to confirm what an agent wants."""
@@ -81,26 +82,17 @@ class Desk:
         seconds: float | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Status and answer; status 0 when none came, -1 when it was not asked."""
-        headers = {"Content-Type": "application/json"}
-        if with_token:
-            token = self._token()
-            if token is None:
-                return -1, {}
-            headers["Authorization"] = f"Bearer {token}"
-        connection = http.client.HTTPConnection(*self._address, timeout=seconds or PATIENCE_S)
-        try:
-            connection.connect()
-        except OSError:
+        token = self._token() if with_token else None
+        if with_token and token is None:
             return -1, {}
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-            response = connection.getresponse()
-            said = json.loads(response.read())
-            return response.status, said if isinstance(said, dict) else {}
-        except (OSError, http.client.HTTPException, ValueError):
+            status, answer = ask(self._address, method, path, body, token=token, seconds=seconds or PATIENCE_S)
+            said = json.loads(answer)
+            return status, said if isinstance(said, dict) else {}
+        except NotAsked:
+            return -1, {}
+        except (OSError, ValueError):
             return 0, {}
-        finally:
-            connection.close()
 
 
 def _recording(agent: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from consentivr.config import Configuration
 from consentivr.files import read_secret
+from consentivr.web.client import ask
 
 PATIENCE_S = 10
 
@@ -20,14 +18,10 @@ def wish(configuration: Configuration, channel_uuid: str, wanted: str) -> str | 
     http = configuration.http
     if http.listen is None or http.token_file is None:
         return "'serve' cannot be told without http.listen and http.token_file"
-    url = f"http://{http.listen}/v1/calls/{urllib.parse.quote(channel_uuid)}/recording"
+    path = f"/v1/calls/{urllib.parse.quote(channel_uuid)}/recording"
     try:
-        headers = {"Authorization": f"Bearer {read_secret(http.token_file)}", "Content-Type": "application/json"}
-        asked = urllib.request.Request(url, json.dumps({"wish": wanted}).encode(), headers)
-        with urllib.request.urlopen(asked, timeout=PATIENCE_S):  # noqa: S310
-            return None
-    except urllib.error.HTTPError as error:
-        error.close()
-        return _SAID.get(error.code, f"'serve' answers {error.code}")
+        token = read_secret(http.token_file)
+        status, _ = ask(http.listen, "POST", path, {"wish": wanted}, token=token, seconds=PATIENCE_S)
     except OSError as error:
-        return f"'serve' cannot be reached: {getattr(error, 'reason', error)}"
+        return f"'serve' cannot be reached: {error}"
+    return None if status == 200 else _SAID.get(status, f"'serve' answers {status}")
