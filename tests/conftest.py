@@ -19,7 +19,7 @@ from consentivr.core.policy import Announcement
 from consentivr.files import write_secret
 from consentivr.lab.laboratory import Laboratory
 from consentivr.lab.native import find_freeswitch
-from consentivr.ledger import Ledger
+from consentivr.ledger import Ledger, Signer, make_key
 from tests.ledgers import whole
 from tests.postgres import Server, find_postgres
 
@@ -163,6 +163,23 @@ def ledger(location: str | Path) -> Iterator[Ledger]:
     yield made
     made.close()
     whole(location)
+
+
+# --- recordings ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where recordings lie."""
+    made = tmp_path / "recordings"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    """Signs a ledger."""
+    return make_key(tmp_path / "key")
 
 
 # --- a real FreeSWITCH -----------------------------------------------------------------------

@@ -30,13 +30,6 @@ from tests.recordings import NOW, QUEUE, unfinished, wav
 TERMS = {QUEUE: RetentionTerms(audio_days=90, rows_days=1000)}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
-
-
 def call(
     ledger: Ledger,
     folder: Path,

@@ -29,18 +29,6 @@ NOTICE = NoticeVersion("de", "Dürfen wir <aufzeichnen>?", "ab" * 32, 4000)
 OTHER = "+493023125777"
 
 
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return make_key(tmp_path / "key")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
-
-
 def yes(folder: Path, number: int, caller: str = NUMBER) -> list[Entry]:
     path = wav(folder, number)
     attempt = {"outcome": "key", "key": "1", "heard_ms": 3000, "asked_at": "2026-11-24T12:00:00.000+00:00"}

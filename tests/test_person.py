@@ -29,13 +29,6 @@ from tests.persons import AT, CONTROLLER, NOTICE, QUEUE, VISITS, conversation, r
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
 def ledger(location: str | Path) -> Iterator[Ledger]:
     with opened(location, country="DE") as made:
         made.add_notice(NOTICE)

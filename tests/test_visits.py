@@ -44,13 +44,6 @@ TERMS = {QUEUE: RetentionTerms(30, 100), SALES: RetentionTerms(300, 1000)}
 VISITS = [f"7f0e2a11-5c1d-4d6e-9b59-{number:012x}" for number in range(2000)]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
-
-
 def about(number: int, visit: int | None, queue: str = QUEUE) -> CallRef:
     named = None if visit is None else VISITS[visit]
     return CallRef(UUIDS[number], named, queue.partition("@")[0], queue, "caller_opt_in")

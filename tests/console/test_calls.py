@@ -19,7 +19,7 @@ from consentivr.console import Chain, access, sessions
 from consentivr.console.words import WORDS
 from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
-from consentivr.ledger import CONSOLE, NO_CALL, Entry, HeadFile, LedgerError, Signer, make_key
+from consentivr.ledger import CONSOLE, NO_CALL, Entry, HeadFile, LedgerError, Signer
 from consentivr.ledger.signing import SignedCheckpoint
 from consentivr.recordings import Places
 from tests.console.people import HOST, PEOPLE, QUEUE, Browser, console
@@ -84,18 +84,6 @@ def a_call(
         )
         for seconds, turn, evidence in turns
     ]
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return make_key(tmp_path / "key")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
 
 
 @pytest.fixture

@@ -30,13 +30,6 @@ ENDS = "3125000"
 """Of the number; in none of what must not have it."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
-
-
 STOPPED: list[str] = []
 
 

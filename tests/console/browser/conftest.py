@@ -10,14 +10,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from consentivr.lab.console import Console
 from consentivr.lab.history import History, filled
-from tests.console.browser.screens import WIDE, Someone
+from tests.console.browser.screens import Someone, visitors
 from tests.console.people import PEOPLE
 
 CALLS = int(os.environ.get("CONSENTIVR_CALLS", "3000"))
@@ -47,19 +46,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 @pytest.fixture
 def someone(chromium: Browser, served: Console) -> Iterator[Callable[..., Someone]]:
-    """A browser of somebody: ``someone("officer")`` is signed in; of nobody without a role."""
-    contexts = []
-
-    def open_one(role: str | None = None, **how: Any) -> Someone:
-        told = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **how}
-        context = chromium.new_context(base_url=served.address, ignore_https_errors=True, **told)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        who = Someone(context.new_page())
-        if role is not None:
-            who.sign_in(PEOPLE[role].name)
-        return who
-
-    yield open_one
-    for context in contexts:
-        context.close()
+    """Of the console of ``served``: see ``visitors``."""
+    with visitors(chromium, served.address) as open_one:
+        yield open_one

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from consentivr.lab.console import PASSWORD
+from tests.console.people import PEOPLE
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
@@ -127,3 +129,23 @@ def kind_of(address: str) -> str:
 def _is_file(link: str) -> bool:
     path = urlsplit(link).path
     return path.startswith("/static/") or path.rpartition(".")[2] in ("json", "csv", "zip", "wav", "html", "txt")
+
+
+@contextmanager
+def visitors(chromium: Browser, address: str) -> Iterator[Callable[..., Someone]]:
+    """A function that opens a browser of somebody: ``("officer")`` is signed in; of nobody without a role."""
+    contexts = []
+
+    def open_one(role: str | None = None, **how: Any) -> Someone:
+        told = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **how}
+        context = chromium.new_context(base_url=address, ignore_https_errors=True, **told)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        who = Someone(context.new_page())
+        if role is not None:
+            who.sign_in(PEOPLE[role].name)
+        return who
+
+    yield open_one
+    for context in contexts:
+        context.close()

@@ -15,7 +15,7 @@ from consentivr.core.turn import Turn
 from consentivr.lab.console import Console
 from consentivr.lab.history import write_sound
 from consentivr.ledger import Search
-from tests.console.browser.screens import NARROW, WIDE, Someone
+from tests.console.browser.screens import NARROW, WIDE, Someone, visitors
 from tests.console.listened import CALL, SECONDS, talk
 from tests.console.people import PEOPLE
 from tests.ledgers import opened
@@ -41,20 +41,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 @pytest.fixture
 def visitor(chromium: Browser, house: Console) -> Iterator[Callable[..., Someone]]:
-    contexts = []
-
-    def open_one(role: str, **how: Any) -> Someone:
-        told = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **how}
-        context = chromium.new_context(base_url=house.address, ignore_https_errors=True, **told)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        who = Someone(context.new_page())
-        who.sign_in(PEOPLE[role].name)
-        return who
-
-    yield open_one
-    for context in contexts:
-        context.close()
+    with visitors(chromium, house.address) as open_one:
+        yield open_one
 
 
 def rows(house: Console, turn: Turn) -> list[dict[str, Any]]:

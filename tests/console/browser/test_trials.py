@@ -27,7 +27,7 @@ from consentivr.ledger import trials as ledger_trials
 from consentivr.prompts import inspect
 from consentivr.resources import shipped
 from consentivr.service.build import planned, sounds_folder
-from tests.console.browser.screens import NARROW, WIDE, Someone
+from tests.console.browser.screens import NARROW, WIDE, Someone, visitors
 from tests.console.people import PEOPLE
 
 pytestmark = pytest.mark.slow
@@ -121,19 +121,8 @@ def _asked(plan: Plan, calls: int) -> Iterator[Entry]:
 
 @pytest.fixture
 def visitor(chromium: Browser, house: Console) -> Iterator[Callable[..., Someone]]:
-    contexts = []
-
-    def open_one(role: str, **how: Any) -> Someone:
-        told = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **how}
-        context = chromium.new_context(base_url=house.address, ignore_https_errors=True, **told)
-        contexts.append(context)
-        who = Someone(context.new_page())
-        who.sign_in(PEOPLE[role].name)
-        return who
-
-    yield open_one
-    for context in contexts:
-        context.close()
+    with visitors(chromium, house.address) as open_one:
+        yield open_one
 
 
 PAGES = ("", "/keys_first", "/keys_first/stop", "/shorter", "/shorter/approve", "/politer")
