@@ -76,12 +76,18 @@ class Doing:
     def play(self, action: do.Play) -> None:
         sound = self._channel.sounds.get(action.announcement)
         if sound is not None and action.skippable:
+            # A key from before it ends nothing, such as the one that it answers.
+            self._session.execute("flush_dtmf")
             self._play_until_a_key(sound)
         elif sound is not None:
             self._session.execute("playback", sound.path)
 
     def play_to_end(self, action: do.PlayToEnd) -> ev.AskingEvent | None:
-        """Any key ends it; which one it was comes as an event of its own."""
+        """Any key ends it; which one it was comes as an event of its own.
+
+        Nothing is flushed before it: the switch tells of a key when something takes it, and of one that is flushed
+        never. A no in the same breath as the yes would be lost, when it comes in the same media frame (promise P2).
+        """
         sound = self._channel.sounds.get(action.announcement)
         if sound is None:
             return ev.Announced()
@@ -91,8 +97,7 @@ class Doing:
         return None
 
     def _play_until_a_key(self, sound: Spoken) -> str:
-        """A key from before it ends nothing, such as the one that it answers. Returns its Event-UUID."""
-        self._session.execute("flush_dtmf")
+        """Returns its Event-UUID."""
         return self._session.play_and_get_digits(
             prompt_file=sound.path, variable="consent_skipped", digits_regex=".", timeout_ms=1
         )
