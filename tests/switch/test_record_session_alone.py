@@ -138,7 +138,7 @@ def test_the_callers_room_is_in_the_file_while_the_agent_holds(world: World) -> 
 def test_whoever_comes_after_the_agent_is_in_the_file(world: World) -> None:
     call = said(world, "1")
     world.refer(call.agent, "2002")
-    eventually(lambda: "2002" in world.heard_by(call.phone, 0.5))
+    eventually(lambda: "2002" in world.heard_by(call.phone))
     gevent.sleep(1)
     assert "2002" in audible(file_of(world, call))
 
