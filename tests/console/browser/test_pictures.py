@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -53,9 +53,11 @@ PICTURES = (
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """Always as many calls: which words a page has depends on what there is to tell."""
+    """Always the same calls, until the last Wednesday: which words a page has depends on what there is to tell."""
     folder = tmp_path_factory.mktemp("pictures")
-    filled(folder / "ledger.sqlite3", History(3000, datetime.now(timezone.utc), folder=folder / "recordings"))
+    noon = datetime.now(timezone.utc).replace(hour=12, minute=0, second=0, microsecond=0)
+    until = noon - timedelta(days=(noon.weekday() - 2) % 7 or 7)
+    filled(folder / "ledger.sqlite3", History(3000, until, folder=folder / "recordings"))
     with Console(folder, PEOPLE.values()) as console:
         yield console
 
