@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 # On two cores: most of what plays calls, and of what runs on a real switch, waits more than it computes.
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/switch --ignore=tests/flow --ignore=tests/lab
-	$(BIN)/python -m pytest tests/flow tests/lab
+	$(BIN)/python -m pytest -n 3 --dist loadfile tests/flow tests/lab
 	$(BIN)/python -m pytest -n 3 tests/switch --ignore=tests/switch/test_machines.py
 	$(BIN)/python -m pytest tests/switch/test_machines.py
 

@@ -94,6 +94,8 @@ class Served:
         for _ in range(int(seconds / 0.02)):
             if what():
                 return
+            if self.process.poll() is not None:
+                break
             gevent.sleep(0.02)
         raise AssertionError((self.folder / "serve.log").read_text())
 

@@ -10,6 +10,7 @@ import itertools
 import math
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -116,11 +117,15 @@ class Recorder:
         return int(sum(length for _, length in self._spans()))
 
     def finish(self) -> int:
-        """Write the file, or remove it when nothing is in it; returns its milliseconds."""
+        """Write the file, or remove it when nothing is in it; returns its milliseconds.
+
+        One that was erased meanwhile is not made again: a switch has its own open all the time.
+        """
         spans = self._spans()
         duration = int(sum(length for _, length in spans))
         if duration > 0:
-            with wave.open(self.path, "wb") as file:
+            with suppress(FileNotFoundError), Path(self.path).open("r+b") as there, wave.open(there, "wb") as file:
+                there.truncate()
                 file.setparams((2 if self.stereo else 1, 2, RATE, 0, "NONE", ""))
                 file.writeframes(_sound(spans, self.stereo).tobytes())
         else:
