@@ -500,10 +500,9 @@ def _bytes_of(player: Player, piece: Callable[[Player, int, int], bytes]) -> Res
         pieces = (piece(player, start, min(size, start + AT_A_TIME)) for start in range(0, size, AT_A_TIME))
         first = next(pieces, b"")  # what goes wrong with it is still an answer of its own
         return Response(itertools.chain([first], pieces), 200, headers, content_type=kind)
-    first, end = part.ranges[0]
-    if first < -size:
-        first = -size  # RFC 9110, 14.1.2: of the last n of fewer bytes, all
-    span = Range("bytes", [(first, end)]).range_for_length(size)
+    begin, end = part.ranges[0]
+    begin = max(begin, -size)  # RFC 9110, 14.1.2: the last n of fewer bytes are all
+    span = Range("bytes", [(begin, end)]).range_for_length(size)
     if span is None:
         return Response("", 416, headers | {"Content-Range": f"bytes */{size}"})
     start, stop = span[0], min(span[1], span[0] + AT_A_TIME)
