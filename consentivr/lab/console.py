@@ -39,7 +39,7 @@ class Console:
     """
 
     def __init__(self, folder: Path, people: Iterable[Account], **more: Any) -> None:
-        """``more`` are sections of the configuration, instead of ours."""
+        """``more`` are sections of the configuration, instead of ours; of ``console`` what differs."""
         self.folder = folder
         self.port = free_port()
         self.address = f"https://{NAME}:{self.port}"
@@ -47,7 +47,8 @@ class Console:
         self._sign(make_key(folder / "ledger.key"))
         write_secret(folder / "event_socket.password", "nobody's")
         self.configuration = folder / "console.yaml"
-        said = _configured(folder, (self.certificate, key), self.address) | more
+        ours = _configured(folder, (self.certificate, key), self.address)
+        said = ours | more | {"console": ours["console"] | more.get("console", {})}
         self.configuration.write_text(yaml.safe_dump(said, allow_unicode=True), encoding="utf-8")
         self.accounts = Accounts(folder / "accounts")
         for person in people:

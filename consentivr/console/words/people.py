@@ -126,12 +126,14 @@ WORDS = {
         "people.strays": "{count} file(s) in quarantine that are called by this number go too.",
         "people.nothing_to_erase": "There is no call with this number. What was erased before is overwritten in the "
         "database once more, and you can write the letter that says so.",
+        "people.all_held": "All of it is on legal hold and stays. When you have confirmed that, you can write the "
+        "letter that says so.",
         "people.why_erased": "Why, for the receipt",
         "people.why_erased_default": "request of the person",
         "people.count": "Type {count}, the number of calls of which something goes",
         "people.count_hint": "Nobody can undo this.",
         "people.erase_now": "Erase",
-        "people.erase_nothing": "Confirm that there is nothing",
+        "people.erase_nothing": "Confirm that there is nothing to erase",
         "people.changed": "Something has changed since you looked, and nothing was done: look at it again.",
         "people.other_count": "That is another number; nothing was erased.",
         "people.interrupted": "The ledger could not be used in the middle of it: a part may be done. Do it again; "
@@ -293,12 +295,14 @@ WORDS = {
         "people.strays": "Auch {count} Datei(en) in der Quarantäne, die nach dieser Nummer heißen, werden gelöscht.",
         "people.nothing_to_erase": "Zu dieser Nummer gibt es keinen Anruf. Was früher gelöscht wurde, wird in der "
         "Datenbank noch einmal überschrieben, und Sie können das Schreiben erstellen, das dies sagt.",
+        "people.all_held": "Alles steht unter Löschsperre und bleibt. Haben Sie das bestätigt, so können Sie das "
+        "Schreiben erstellen, das dies sagt.",
         "people.why_erased": "Warum, für die Quittung",
         "people.why_erased_default": "Verlangen der Person",
         "people.count": "Geben Sie {count} ein, die Zahl der Anrufe, von denen etwas gelöscht wird",
         "people.count_hint": "Niemand kann das rückgängig machen.",
         "people.erase_now": "Löschen",
-        "people.erase_nothing": "Bestätigen, dass es nichts gibt",
+        "people.erase_nothing": "Bestätigen, dass es nichts zu löschen gibt",
         "people.changed": "Seit Sie hinsahen, hat sich etwas geändert, und nichts wurde getan: Sehen Sie noch einmal "
         "hin.",
         "people.other_count": "Das ist eine andere Zahl; nichts wurde gelöscht.",
