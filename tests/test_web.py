@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import gevent
 import gevent.socket
@@ -26,6 +27,7 @@ from tests.served import Served
 
 pytestmark = pytest.mark.slow
 
+SHARED = "everybody's own secret"
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n"
 
 
@@ -104,6 +106,9 @@ class Desk:
 
     seconds = 0.0
 
+    def look_at_switches(self) -> list[dict[str, Any]]:
+        return [{"what": "1 queues"}]
+
     def status(self) -> Status:
         gevent.sleep(self.seconds)
         return Status(0, 0, 0, True, 0, 0, 0, {})
@@ -111,7 +116,7 @@ class Desk:
 
 @contextmanager
 def serving(tmp_path: Path, desk: Desk) -> Iterator[tuple[tuple[str, int], bytes]]:
-    tokens = Tokens(tmp_path / "tokens")
+    tokens = Tokens(tmp_path / "tokens", SHARED)
     web = WebServer(("127.0.0.1", 0), desk, tokens)  # type: ignore[arg-type]
     web.start()
     try:
@@ -194,6 +199,15 @@ def test_one_request_a_connection(tmp_path: Path) -> None:
         heard = ask(address, status * 2)
         assert heard.count(b"200 OK") == 1
         assert b"Connection: close" in heard
+
+
+def test_what_is_found_on_a_switch_is_for_the_shared_token(tmp_path: Path) -> None:
+    with serving(tmp_path, Desk()) as (address, agents):
+        check = b"POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n"
+        assert b'{"findings":[{"what":"1 queues"}]}' in ask(address, check % SHARED.encode())
+        token = agents.partition(b"Bearer ")[2].strip()
+        assert b" 403 " in ask(address, check % token)
+        assert b" 405 " in ask(address, agents.replace(b"status", b"check"))
 
 
 # --- calls come first ------------------------------------------------------------------------

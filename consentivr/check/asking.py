@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from consentivr import switch
 from consentivr.check.answers import Answers
+from consentivr.check.finding import Finding, Level
 from consentivr.check.found import Wanted
 from consentivr.check.table import first_questions, more_questions, questions
 from consentivr.esl.connection import literal
@@ -51,6 +52,12 @@ def ask(connect: Connect, wanted: Wanted, probe: Probe | None = None) -> Answers
     if probe is not None:
         said[switch.LOG] = probe(Answers(said))
     return Answers(said)
+
+
+def not_asked(address: str, why: object) -> Finding:
+    """Of a switch that said nothing at all."""
+    said, mend = f"it cannot be asked: {why}", "see event_socket.conf.xml, and 'switches'"
+    return Finding("settings", Level.NOT_SEEN, said, mend, part=address)
 
 
 def _ask(connection: InboundConnection, commands: list[str], said: dict[str, str | None]) -> None:

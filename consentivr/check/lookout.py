@@ -1,4 +1,5 @@
-"""Looks at a switch again and again while calls are served: at the start, every ten minutes, and when it loads anew.
+"""Looks at a switch again and again while calls are served: at the start, every ten minutes, when it loads anew, and
+when somebody asks for it.
 
 A finding that is new is a row, a count and an alarm; so is one that is gone. What the account may not ask is not seen,
 and what is not seen is not gone.
@@ -10,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 
 import gevent
+import gevent.lock
 import structlog
 
-from consentivr.check.asking import Connect, ask
+from consentivr.check.asking import Connect, ask, not_asked
 from consentivr.check.finding import Finding, Level
 from consentivr.check.found import Wanted
 from consentivr.check.table import judged
@@ -58,6 +60,8 @@ class Lookout(Beside):
         self._is_ours = is_ours
         self._looked_at: float | None = None
         self._reading = Worker()
+        self._one_at_a_time = gevent.lock.BoundedSemaphore()
+        self._asked_for: gevent.Greenlet | None = None
         self.findings: Sequence[Finding] = ()
         """What was found when it was last looked at."""
         self._known: tuple[dict[str, str], tuple[str, ...] | None] | None = None
@@ -116,10 +120,38 @@ class Lookout(Beside):
 
     def look(self) -> None:
         """Once. Raises ESLError, OSError when it cannot be asked, LedgerError when the last look cannot be read."""
-        answers = ask(self._connect, self.wanted)
-        self.findings = self._reading.run(judged, answers, self.wanted, self.address)
-        self._looked_at = time.monotonic()
-        self._tell(self.findings)
+        with self._one_at_a_time:
+            answers = ask(self._connect, self.wanted)
+            self.findings = self._reading.run(judged, answers, self.wanted, self.address)
+            self._looked_at = time.monotonic()
+            self._tell(self.findings)
+
+    def look_now(self, seconds: float) -> Sequence[Finding]:
+        """Once more, for somebody who asks; who asks meanwhile is told what comes of the same look. What does not come
+        within so many seconds is not seen; the look goes on then.
+        """
+        if self._asked_for is None or self._asked_for.ready():
+            self._asked_for = gevent.spawn(self._found_now)
+        try:
+            found: Sequence[Finding] = self._asked_for.get(timeout=seconds)
+        except gevent.Timeout:
+            return [not_asked(self.address, f"it has taken longer than {seconds:.0f} s")]
+        return found
+
+    def _found_now(self) -> Sequence[Finding]:
+        if not self._is_ours():
+            return [not_asked(self.address, "this process does not watch it")]
+        try:
+            self.look()
+        except (ESLError, OSError, LedgerError) as error:
+            return [not_asked(self.address, error)]
+        return self.findings
+
+    def stop(self) -> None:
+        """No more."""
+        super().stop()
+        if self._asked_for is not None:
+            self._asked_for.kill()
 
     def _tell(self, findings: Sequence[Finding]) -> None:
         now = {one.what: one for one in findings if one.level in (Level.WARNING, Level.BAD)}

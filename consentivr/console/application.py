@@ -94,7 +94,10 @@ def application(
     sessions = Sessions(settings.session_minutes * 60)
     accounts = Accounts(settings.accounts_file)
     verifying = Verifying(settings.chain)
-    looking = Looking(settings.installation.look if settings.installation else None)
+    looking = Looking(
+        settings.installation.look if settings.installation else None,
+        settings.desk.look_at_switches if settings.desk else None,
+    )
 
     failures = Failures(books)
     books.before_close.append(partial(failures.flush, all_of_it=True))

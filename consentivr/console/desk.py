@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,9 @@ from consentivr.web.client import NotAsked, ask
 
 PATIENCE_S = 4.0
 """A switch has three seconds to confirm what an agent wants."""
+
+LOOK_S = 30.0
+"""``serve`` gives a look at the switches twenty."""
 
 GLANCE_S = 1.0
 """So long a page waits for what ``serve`` says of itself."""
@@ -62,6 +65,20 @@ class Desk:
         status, _ = self._ask("POST", _recording(agent), {"wish": wish, "by": by})
         # After an answer that did not come it may have been done all the same.
         return "unconfirmed" if status == 0 else ANSWERS.get(status, "not_seen")
+
+    def look_at_switches(self) -> Sequence[Mapping[str, Any]]:
+        """What ``serve`` finds on them now. Raises OSError."""
+        status, said = self._ask("POST", "/v1/check", seconds=LOOK_S)
+        findings = said.get("findings")
+        if status == 200 and isinstance(findings, list):
+            return findings
+        raise OSError(
+            "nobody is there, or there is no token: see http.listen and http.token_file"
+            if status == -1
+            else "it did not answer"
+            if status == 0
+            else f"it answers {status}: {said.get('error', 'nothing that is known here')}"
+        )
 
     def _look(self) -> Seen | None:
         status, said = self._ask("GET", "/v1/status", seconds=GLANCE_S)

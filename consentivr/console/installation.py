@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, send_file
@@ -16,7 +17,7 @@ from consentivr.console import access
 from consentivr.console.accounts import Accounts
 from consentivr.console.books import Books
 from consentivr.console.guard import needs
-from consentivr.console.looking import Looking
+from consentivr.console.looking import Look, Looking
 from consentivr.console.settings import Installation, Settings, Value
 from consentivr.console.tables import Table, answer, table_at
 from consentivr.console.today import checked
@@ -24,10 +25,10 @@ from consentivr.console.verifying import Verifying
 from consentivr.console.wholeness import wholeness
 from consentivr.core.roles import Right
 from consentivr.core.turn import Turn
-from consentivr.ledger import Search
-from consentivr.ledger.searching import Searching
+from consentivr.ledger import Entry, Search
+from consentivr.ledger.looks import looks
 
-PAGES = ("checks", "configuration", "wordings", "checkpoints", "register", "accounts")
+PAGES = ("checks", "history", "configuration", "wordings", "checkpoints", "register", "accounts")
 SHOWN_S = 900
 """So long agents' names are shown to whoever said why."""
 
@@ -35,6 +36,7 @@ REGISTER = "register"
 """In ``Session.shown``: the register's names."""
 
 LONGEST_REASON = 300
+LOOKS_ON_A_PAGE, LOOKS_IN_A_FILE = 50, 2_000
 CHECKPOINTS = 200
 """So many of the newest are listed."""
 
@@ -51,10 +53,20 @@ def blueprint(
     def overview() -> Any:
         with books.reading() as book:
             whole = wholeness(book, settings.chain, verifying)
-            switches = _switches(book)
-        counts = _counts(looking.last.findings) if looking.last else {}
+            rows = checked(book)
+        counts = _counts(looking.here.findings) if looking.here else {}
         differs, wrong = changes(there)
         seen = settings.desk.look() if settings.desk is not None else None
+        looked = (seen.looked if seen is not None else None) or {}
+        switches = [
+            {
+                "switch": switch,
+                "counts": _counts(_on(switch, rows, looking.switches)),
+                "since": rows[switch].at if switch in rows else None,
+                "looked_at": _ago(looked.get(switch)),
+            }
+            for switch in _names(rows, looking.switches)
+        ]
         return render_template(
             "installation.html",
             pages=PAGES,
@@ -73,8 +85,22 @@ def blueprint(
     @needs(Right.SEE_INSTALLATION)
     def checks(form: str) -> Any:
         with books.reading() as book:
-            rows = [*_of_switches(book), *map(told, looking.last.findings if looking.last else ())]
-        return listed(form, ("level", "part", "what", "said", "mend", "setting", "at"), rows, "checks")
+            rows = checked(book)
+        found = [one for switch in _names(rows, looking.switches) for one in _on(switch, rows, looking.switches)]
+        here = looking.here or Look(datetime.now(timezone.utc))
+        found += [{**one, "at": here.at} for one in here.findings]
+        return listed(form, ("level", "part", "what", "said", "mend", "setting", "at"), map(told, found), "checks")
+
+    @table_at(pages, "/installation/history")
+    @needs(Right.SEE_INSTALLATION)
+    def history(form: str) -> Any:
+        limit = LOOKS_ON_A_PAGE if form == "html" else LOOKS_IN_A_FILE
+        before = request.args.get("before", "")
+        with books.reading() as book:
+            found = looks(book, limit + 1, int(before) if re.fullmatch("[0-9]{1,18}", before) else None)
+        following = {"before": str(found[limit - 1][0].position)} if len(found) > limit else None
+        rows = [change for row, previous in found[:limit] for change in _changes(row, previous)]
+        return listed(form, ("at", "part", "change", "level", "what"), rows, "history", following)
 
     @pages.post("/installation/check")
     @needs(Right.CHECK_INSTALLATION)
@@ -191,8 +217,16 @@ def blueprint(
         ]
         return listed(form, ("account", "roles", "queues", "agent", "disabled"), rows, "accounts")
 
-    def listed(form: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], here: str, **more: Any) -> Any:
-        return answer(form, Table(columns, rows), "installation_table.html", pages=PAGES, here=here, **more)
+    def listed(
+        form: str,
+        columns: Sequence[str],
+        rows: Iterable[Mapping[str, Any]],
+        here: str,
+        following: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Any:
+        table = Table(columns, list(rows), following)
+        return answer(form, table, "installation_table.html", pages=PAGES, here=here, **more)
 
     def admin() -> bool:
         return bool(g.session.account.may(Right.CHECK_INSTALLATION))
@@ -201,12 +235,11 @@ def blueprint(
         return one.text if admin() or not one.private or not one.text else "hidden"
 
     def told(one: Mapping[str, Any]) -> dict[str, Any]:
-        """What is found on this machine names files, which are shown to administrators only."""
+        """What is found on a machine names its files and users, which are shown to administrators only."""
         open_to_all = admin() or one["part"] == "law"
-        said = {name: one.get(name) for name in ("level", "part", "what", "setting")}
-        at = looking.last.at if looking.last else None
+        said = {name: one.get(name) for name in ("level", "part", "what", "setting", "at")}
         more = {name: one.get(name) if open_to_all or not one.get(name) else "hidden" for name in ("said", "mend")}
-        return {**said, **more, "at": at}
+        return {**said, **more}
 
     return pages
 
@@ -231,31 +264,45 @@ def _counts(findings: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def _switches(book: Searching) -> list[dict[str, Any]]:
-    """What the last look that changed something found on each switch."""
-    return [
-        {
-            "switch": switch,
-            "at": row.at,
-            "bad": sum(level == "bad" for level in row.evidence["findings"].values()),
-            "warning": sum(level == "warning" for level in row.evidence["findings"].values()),
-            "not_seen": len(row.evidence["not_seen"]),
-        }
-        for switch, row in sorted(checked(book).items())
-    ]
+def _names(rows: Mapping[str, Entry], asked: Look | None) -> list[str]:
+    """The switches that the ledger tells of, and those that ``serve`` was asked about."""
+    return sorted({*rows, *(one["part"] for one in (asked.findings if asked else ()))})
 
 
-def _of_switches(book: Searching) -> list[dict[str, Any]]:
-    rows = []
-    for switch, row in sorted(checked(book).items()):
-        found: list[tuple[str, str]] = [(level, what) for what, level in row.evidence["findings"].items()]
-        found += [("not seen", what) for what in row.evidence["not_seen"]]
-        rows += [_finding(switch, level, what, row.at) for level, what in found]
-    return rows
+def _on(switch: str, rows: Mapping[str, Entry], asked: Look | None) -> list[Mapping[str, Any]]:
+    """What is found on a switch: what ``serve`` told when it was asked, unless the ledger has newer; what it could not
+    ask now is still what the ledger has, and not seen.
+    """
+    row = rows.get(switch)
+    known = _of_row(switch, row) if row is not None else []
+    if asked is None or (row is not None and asked.at < row.at):
+        return known
+    theirs: list[Mapping[str, Any]] = [{**one, "at": asked.at} for one in asked.findings if one["part"] == switch]
+    was_seen = any(one["level"] != "not seen" for one in theirs)
+    return theirs if was_seen else [*known, *theirs]
 
 
-def _finding(switch: str, level: str, what: str, at: datetime) -> dict[str, Any]:
-    return {"level": level, "part": switch, "what": what, "said": None, "mend": None, "setting": None, "at": at}
+def _of_row(switch: str, row: Entry) -> list[Mapping[str, Any]]:
+    found: list[tuple[str, str]] = [(level, what) for what, level in row.evidence["findings"].items()]
+    found += [("not seen", what) for what in row.evidence["not_seen"]]
+    return [{"level": level, "part": switch, "what": what, "at": row.at} for level, what in found]
+
+
+def _changes(row: Entry, previous: Entry | None) -> Iterator[dict[str, Any]]:
+    """What a look found that the one before it did not, and what it did not find any more."""
+    now, before = row.evidence, previous.evidence if previous else {"findings": {}, "not_seen": []}
+    for change, names, levels in (
+        ("found", now["new"], now["findings"]),
+        ("gone", now["gone"], before["findings"]),
+        ("not_seen", [name for name in now["not_seen"] if name not in before["not_seen"]], {}),
+        ("seen", [name for name in before["not_seen"] if name not in now["not_seen"]], {}),
+    ):
+        for what in names:
+            yield {"at": row.at, "part": now["switch"], "change": change, "level": levels.get(what), "what": what}
+
+
+def _ago(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.now(timezone.utc) - timedelta(seconds=seconds)
 
 
 def _how(by: str | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from consentivr.check import Answers, Finding, Level, Wanted, ask, door, judged
+from consentivr.check import Answers, Finding, Level, Wanted, ask, door, judged, not_asked
 from consentivr.check.asking import Connect
 from consentivr.check.files import located, read, values
 from consentivr.check.law import law
@@ -93,8 +93,7 @@ def of_switch(configuration: Configuration, switch: Switch) -> list[Finding]:
         connect = master(switch, connect)
         answers = ask(connect, ours, partial(probe, connect))
     except (ESLError, OSError) as error:
-        said, mend = f"it cannot be asked: {error}", "see event_socket.conf.xml, and 'switches'"
-        return [Finding("settings", Level.NOT_SEEN, said, mend, part=str(switch.address))]
+        return [not_asked(str(switch.address), error)]
     return in_its_files(judged(answers, ours, str(switch.address)), answers)
 
 

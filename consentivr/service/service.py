@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gevent
 import structlog
@@ -59,6 +60,9 @@ CONNECT_SECONDS = 5.0
 
 HTTP_PAUSE_S = 0.5
 """So often it is seen whether HTTP can be served."""
+
+LOOK_SECONDS = 20.0
+"""So long whoever asks for a look at the switches waits for it at most."""
 
 BLIND_SECONDS = 3.0
 """A switch that nobody has watched for so long is one on which nothing is recorded."""
@@ -390,6 +394,11 @@ class Application:
             if said != "unknown":
                 return said
         return "unknown"
+
+    def look_at_switches(self) -> list[dict[str, Any]]:
+        """What is found now on each of them, as ``consentivr check --live --json`` tells it."""
+        looks = [gevent.spawn(lookout.look_now, LOOK_SECONDS) for lookout in self._lookouts]
+        return [finding.as_dict() for look in looks for finding in look.get()]
 
     def status(self) -> Status:
         """How it is now."""

@@ -282,6 +282,36 @@ def test_the_log_tells_how_to_mend_it_and_no_secret(look: Callable[[], Looked], 
         assert secret not in f"{said} {looked.rows}"
 
 
+def test_somebody_asks_for_a_look(
+    look: Callable[[], Looked], told: Told, socket: SimulatedEventSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = look()
+    until(lambda: looked.rows)
+    told.answers[switch.MODULES] = loaded("mod_snapshot")
+    (found,) = [one for one in looked.lookout.look_now(5) if one.level is Level.WARNING]
+    assert (found.what, found.part) == (SNAPSHOT, "pbx")
+    assert looked.rows[-1]["new"] == [SNAPSHOT]
+    both = gevent.joinall([gevent.spawn(looked.lookout.look_now, 5) for _ in range(2)])
+    assert both[0].value is both[1].value, "one look for both"
+    told.faults.hang("^conference")
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.5)
+    (late,) = looked.lookout.look_now(0.1)
+    assert (late.what, late.level, late.said) == (
+        "settings",
+        Level.NOT_SEEN,
+        "it cannot be asked: it has taken longer than 0 s",
+    )
+    assert len(looked.lookout.look_now(5)) > 1, "it went on"
+    looked.ours = False
+    (others,) = looked.lookout.look_now(5)
+    assert others.said == "it cannot be asked: this process does not watch it"
+    looked.ours = True
+    socket.cut()
+    (away,) = looked.lookout.look_now(5)
+    assert (away.level, away.part) == (Level.NOT_SEEN, "pbx")
+    assert len(looked.rows) == 3, "what could not be asked is no row"
+
+
 def test_a_switch_that_is_away_is_looked_at_when_it_is_back(
     look: Callable[[], Looked], socket: SimulatedEventSocket
 ) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from consentivr.check import Finding, Level
 from consentivr.config import Configuration, load
 from consentivr.console import Chain
+from consentivr.console import installation as screen
+from consentivr.console.desk import Desk
 from consentivr.console.looking import Looking
 from consentivr.core.consent import NoticeVersion
 from consentivr.custody import AgreedTo, agree, agreement
@@ -22,7 +25,7 @@ from tests.console.people import console
 from tests.console.rows import checked
 from tests.ledgers import entry, opened
 
-PAGES = ("", "/checks", "/configuration", "/wordings", "/checkpoints", "/register", "/accounts")
+PAGES = ("", "/checks", "/history", "/configuration", "/wordings", "/checkpoints", "/register", "/accounts")
 
 
 @pytest.fixture
@@ -57,11 +60,35 @@ def there(location: str | Path, file: Path, tmp_path: Path) -> str | Path:
     return location
 
 
+class Serve(Desk):
+    """Looks at a switch when it is asked, or says why not."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 9), lambda: None)
+        self.finds: list[dict[str, Any]] | OSError = []
+
+    def look_at_switches(self) -> list[dict[str, Any]]:
+        if isinstance(self.finds, OSError):
+            raise self.finds
+        return self.finds
+
+
 @pytest.fixture
-def browser(tmp_path: Path, there: str | Path, file: Path) -> Iterator[Any]:
+def serve() -> Serve:
+    return Serve()
+
+
+@pytest.fixture
+def browser(tmp_path: Path, there: str | Path, file: Path, serve: Serve) -> Iterator[Any]:
     chain = Chain(str(there), HeadFile(tmp_path / "head"), (tmp_path / "key.pub").read_bytes())
-    with console(tmp_path, there, chain=chain, installation=installation(load(file), file)) as made:
+    with console(tmp_path, there, chain=chain, installation=installation(load(file), file), desk=serve) as made:
         yield made
+
+
+def checked_by(browser: Any) -> Looking:
+    """What runs the check, for the tests to wait for."""
+    cells = browser.app.view_functions["installation.check"].__closure__
+    return next(cell.cell_contents for cell in cells if isinstance(cell.cell_contents, Looking))
 
 
 def words(text: str) -> str:
@@ -174,13 +201,9 @@ def test_the_looks_at_switches_and_the_check_stand_together(browser: Any) -> Non
     assert "1 bad" in page
     assert council.post("/installation/check").status_code == 403
     assert admin.post("/installation/check").status_code == 303
-    looking = next(
-        cell.cell_contents
-        for cell in browser.app.view_functions["installation.check"].__closure__
-        if isinstance(cell.cell_contents, Looking)
-    )
+    looking = checked_by(browser)
     looking.wait(60)
-    assert looking.last.failed is None, looking.last.failed
+    assert looking.here.failed is None, looking.here.failed
     for reader in (admin, council):
         assert "All findings" in reader.get("/installation").text
     parts = {row["part"] for row in admin.get("/installation/checks.json").json["rows"]}
@@ -192,6 +215,87 @@ def test_the_looks_at_switches_and_the_check_stand_together(browser: Any) -> Non
     assert "hidden" not in law
 
 
+SWITCH = "127.0.0.1:8021"
+
+
+def on_switch(browser: Any, role: str) -> dict[str, tuple[str, str | None]]:
+    """What is found on it, as somebody is told."""
+    rows = browser(role).get("/installation/checks.json").json["rows"]
+    return {row["what"]: (row["level"], row["said"]) for row in rows if row["part"] == SWITCH}
+
+
+def test_serve_is_asked_to_look_at_the_switches(
+    browser: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch, there: str | Path
+) -> None:
+    looking = checked_by(browser)
+    monkeypatch.setattr(looking, "_here", None)
+
+    def look_now(*finds: tuple[str, Level, str]) -> None:
+        serve.finds = [Finding(what, level, said, part=SWITCH).as_dict() for what, level, said in finds]
+        assert browser("admin").post("/installation/check").status_code == 303
+        looking.wait(10)
+
+    known = {"mod_x is loaded": ("bad", None), "y": ("warning", None), "dialplan": ("not seen", None)}
+    assert on_switch(browser, "admin") == known
+    look_now(("1 queues", Level.GOOD, "well"), ("13 keys: x", Level.BAD, "/etc/freeswitch/x says so"))
+    assert on_switch(browser, "admin") == {
+        "1 queues": ("good", "well"),
+        "13 keys: x": ("bad", "/etc/freeswitch/x says so"),
+    }
+    for role in ("officer", "council"):
+        assert on_switch(browser, role) == {"1 queues": ("good", "hidden"), "13 keys: x": ("bad", "hidden")}
+    page = words(browser("council").get("/installation").text)
+    assert '1 bad</span> <span class="mark good">1 well' in page
+    look_now(("settings", Level.NOT_SEEN, "it cannot be asked: refused"))
+    assert on_switch(browser, "admin") == known | {"settings": ("not seen", "it cannot be asked: refused")}
+    serve.finds = OSError("nobody is there")
+    browser("admin").post("/installation/check")
+    looking.wait(10)
+    assert on_switch(browser, "admin") == known
+    assert "THE SWITCHES WERE NOT LOOKED AT" in browser("council").get("/installation").text
+    assert "nobody is there" not in browser("council").get("/installation").text
+    assert "nobody is there" in browser("admin").get("/installation").text
+    look_now(("1 queues", Level.GOOD, "well"))
+    with opened(there) as ledger:
+        ledger.append([checked({"z": "bad"})])
+    assert on_switch(browser, "admin") == {"z": ("bad", None)}, "the ledger has newer"
+
+
+@pytest.mark.parametrize("role", ["admin", "officer", "council"])
+def test_what_changed_on_the_switches(
+    browser: Any, role: str, there: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(there) as ledger:
+        ledger.append([checked({"y": "warning", "z": "bad"}, new=["z"], gone=["mod_x is loaded"])])
+        ledger.append([checked({"z": "warning"}, switch="pbx-b:8021", new=["z"])])
+        ledger.append([checked({"y": "warning"}, ("8 modules",), gone=["z"])])
+    reader = browser(role)
+
+    def told(address: str) -> tuple[list[tuple[str, ...]], str | None]:
+        said = reader.get(address).json
+        return [tuple(row[name] for name in ("part", "change", "level", "what")) for row in said["rows"]], said["next"]
+
+    expected = [
+        (SWITCH, "gone", "bad", "z"),
+        (SWITCH, "not_seen", None, "8 modules"),
+        ("pbx-b:8021", "found", "warning", "z"),
+        (SWITCH, "found", "bad", "z"),
+        (SWITCH, "gone", "bad", "mod_x is loaded"),
+        (SWITCH, "seen", None, "dialplan"),
+        (SWITCH, "not_seen", None, "dialplan"),
+    ]
+    assert told("/installation/history.json") == (expected, None)
+    page = words(reader.get("/installation/history").text)
+    assert page.index("not seen any more") < page.index("seen again")
+    assert reader.get("/installation/history.csv").text.splitlines()[0] == "at,part,change,level,what"
+    monkeypatch.setattr(screen, "LOOKS_IN_A_FILE", 2)
+    found, following = told("/installation/history.json")
+    assert following is not None
+    older, end = told(following)
+    assert (found + older, end) == (expected, None), "each is told once, and what a page ends with is known to the next"
+    assert told("/installation/history.json?before=x")[0] == expected[:3]
+
+
 def test_a_check_that_lasts_too_long_and_one_that_fails_are_told(file: Path, tmp_path: Path) -> None:
     with pytest.raises(TimeoutError, match="longer than 0 s"):
         look(file, 0.01)
@@ -201,12 +305,12 @@ def test_a_check_that_lasts_too_long_and_one_that_fails_are_told(file: Path, tmp
     def late(seconds: float) -> Any:
         raise TimeoutError(f"it took longer than {seconds:.0f} s")
 
-    looking = Looking(late)
+    looking = Looking(late, None)
     assert looking.start()
     looking.wait(10)
-    assert looking.last is not None
-    assert looking.last.failed == "it took longer than 60 s"
-    assert not Looking(None).start()
+    assert looking.here is not None
+    assert looking.here.failed == "it took longer than 60 s"
+    assert not Looking(None, None).start()
 
 
 def test_accounts_without_what_proves_them(browser: Any) -> None:

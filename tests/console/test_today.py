@@ -41,10 +41,11 @@ WELL: dict[str, Any] = {
 }
 
 
-class Told:
+class Told(Desk):
     """What ``serve`` says, for tests of the page; ``asked`` is what it was asked for."""
 
     def __init__(self, seen: Seen | None, answer: str = "done", talk: dict[str, Any] | None = None) -> None:
+        super().__init__(("127.0.0.1", 9), lambda: None)
         self.seen, self.answer, self.talk = seen, answer, talk
         self.asked: list[tuple[str, str, str]] = []
 
@@ -289,6 +290,8 @@ def test_without_serve_nothing_is_seen() -> None:
     desk = Desk(("127.0.0.1", free_port()), lambda: "token")
     assert desk.look() is None
     assert desk.ask(AGENT, "pause", "anna") == "not_seen"
+    with pytest.raises(OSError, match="nobody is there"):
+        desk.look_at_switches()
 
 
 def test_what_is_no_answer_is_not_taken_for_one() -> None:
@@ -296,6 +299,8 @@ def test_what_is_no_answer_is_not_taken_for_one() -> None:
         assert Desk(address, lambda: "token").look() is None
     with answering(200, b"{}") as address:
         assert Desk(address, lambda: "token").look() is None
+        with pytest.raises(OSError, match="it answers 200: nothing that is known here"):
+            Desk(address, lambda: "token").look_at_switches()
 
 
 def test_a_serve_that_hangs_holds_up_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,11 +353,17 @@ def test_with_serve(configure: Callable[..., Configuration], tmp_path: Path) -> 
             gevent.sleep(0.1)
         assert list(beside(desk.look).looked) == [str(served.configuration.switches[0].address)]
         assert None not in beside(desk.look).looked.values(), "the switch was looked at"
+        found = beside(desk.look_at_switches)
+        assert {one["part"] for one in found} == {str(served.configuration.switches[0].address)}
+        assert "1 queues" in {one["what"] for one in found}
+        assert max(beside(desk.look).looked.values()) < 5
         assert beside(desk.talk_of, (agent,))["paused"]
         (paused,) = [row for row in served.rows(call) if row.turn == Turn.RECORDING_PAUSED]
         assert paused.evidence["by"] == "http:anna"
         without = beside(Desk(("127.0.0.1", port), lambda: None).look)
         assert without.not_good == {}
         assert without.queues is None
+        with pytest.raises(OSError, match=r"http\.token_file"):
+            beside(Desk(("127.0.0.1", port), lambda: None).look_at_switches)
     finally:
         served.end()

@@ -5,13 +5,16 @@ WORDS = {
         "installation.title": "Installation",
         "installation.overview": "Overview",
         "installation.p_checks": "Pre-flight check",
+        "installation.p_history": "What changed on the switches",
         "installation.p_configuration": "Configuration",
         "installation.p_wordings": "Wordings",
         "installation.p_checkpoints": "Checkpoints and keys",
         "installation.p_register": "Register of agents",
         "installation.p_accounts": "Roles",
-        "installation.w_checks": "What was found here and before the law when the check was run last, and on the "
-        "switches when serve last found something new; serve looks every ten minutes.",
+        "installation.w_checks": "What was found here and before the law when the check was run last; and on the "
+        "switches by serve, which looks every ten minutes, and when the check is run.",
+        "installation.w_history": "What serve found on the switches that was not there before, and what was gone "
+        "again; what it could not look at any more, and could again. The newest first.",
         "installation.w_configuration": "As this console read it when it was started. Secrets are in files of their "
         "own and never shown; the places of files are shown to administrators.",
         "installation.w_wordings": "Every wording that callers or agents were ever asked with, as decisions name it; "
@@ -30,6 +33,13 @@ WORDS = {
         "installation.switches": "Switches",
         "installation.no_switch": "The ledger holds no look at one that found anything.",
         "installation.unchanged": "unchanged since",
+        "installation.looked_at": "last looked at",
+        "installation.not_asked": "THE SWITCHES WERE NOT LOOKED AT: serve could not be asked.",
+        "installation.change": "Change",
+        "installation.c_found": "found",
+        "installation.c_gone": "gone",
+        "installation.c_not_seen": "not seen any more",
+        "installation.c_seen": "seen again",
         "installation.run": "Run now",
         "installation.read_at": "Read by this console:",
         "installation.no_file": "No configuration was named to this console.",
@@ -82,13 +92,16 @@ WORDS = {
         "installation.title": "Installation",
         "installation.overview": "Überblick",
         "installation.p_checks": "Vorabprüfung",
+        "installation.p_history": "Änderungen an den Telefonanlagen",
         "installation.p_configuration": "Konfiguration",
         "installation.p_wordings": "Wortlaute",
         "installation.p_checkpoints": "Prüfpunkte und Schlüssel",
         "installation.p_register": "Register der Mitarbeiter",
         "installation.p_accounts": "Rollen",
-        "installation.w_checks": "Was hier und vor dem Gesetz gefunden wurde, als zuletzt geprüft wurde, und auf den "
-        "Telefonanlagen, als serve zuletzt Neues fand; serve sieht alle zehn Minuten nach.",
+        "installation.w_checks": "Was hier und vor dem Gesetz gefunden wurde, als zuletzt geprüft wurde; und an den "
+        "Telefonanlagen von serve, das alle zehn Minuten nachsieht, und wenn geprüft wird.",
+        "installation.w_history": "Was serve an den Telefonanlagen fand, das vorher nicht da war, und was wieder weg "
+        "war; was nicht mehr zu sehen war, und wieder. Das Neueste zuerst.",
         "installation.w_configuration": "Wie diese Konsole sie beim Start gelesen hat. Geheimnisse stehen in eigenen "
         "Dateien und werden nie gezeigt; wo Dateien liegen, sieht nur die Verwaltung.",
         "installation.w_wordings": "Jeder Wortlaut, mit dem Anrufende oder Mitarbeiter je gefragt wurden, wie "
@@ -109,6 +122,13 @@ WORDS = {
         "installation.switches": "Telefonanlagen",
         "installation.no_switch": "Im Journal steht keine Prüfung, die etwas gefunden hätte.",
         "installation.unchanged": "unverändert seit",
+        "installation.looked_at": "zuletzt nachgesehen",
+        "installation.not_asked": "AN DEN TELEFONANLAGEN WURDE NICHT NACHGESEHEN: serve war nicht zu fragen.",
+        "installation.change": "Änderung",
+        "installation.c_found": "gefunden",
+        "installation.c_gone": "weg",
+        "installation.c_not_seen": "nicht mehr zu sehen",
+        "installation.c_seen": "wieder zu sehen",
         "installation.run": "Jetzt prüfen",
         "installation.read_at": "Von dieser Konsole gelesen:",
         "installation.no_file": "Dieser Konsole wurde keine Konfiguration genannt.",
