@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from consentivr.lab.console import Console
 from consentivr.lab.history import History, filled
-from tests.console.browser.screens import Someone, visitors
+from tests.console.browser.screens import PROXIED, Someone, visitors
 from tests.console.people import PEOPLE
 
 CALLS = int(os.environ.get("CONSENTIVR_CALLS", "3000"))
@@ -24,13 +24,15 @@ CALLS = int(os.environ.get("CONSENTIVR_CALLS", "3000"))
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    """It finds ``PROXIED`` at its port of this machine."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         if os.environ.get("CONSENTIVR_REQUIRE_BROWSER") == "1":
             pytest.fail("there is no chromium on this machine, and CONSENTIVR_REQUIRE_BROWSER wants it")
         pytest.skip("no chromium on this machine: nobody looked at the console's pages (apt-get install chromium)")
+    there = "--host-resolver-rules=MAP {}:443 127.0.0.1:{}".format(*PROXIED)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", there])
         yield browser
         browser.close()
 

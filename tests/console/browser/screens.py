@@ -12,7 +12,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from consentivr.lab.console import PASSWORD
+from consentivr.lab.native import free_port
 from tests.console.people import PEOPLE
+
+PROXIED = ("consent.beispiel.example", free_port())
+"""The name and the port of what stands before a console."""
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
