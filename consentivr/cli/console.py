@@ -86,6 +86,9 @@ ROLES = click.option(
 )  # fmt: skip
 QUEUES = click.option("--queue", "queues", multiple=True, help="Of a supervisor; may be given several times.")
 AGENT = click.option("--agent", help="Of an agent: the name in mod_callcenter, such as 1001@default.")
+PERSON = click.option(
+    "--person", metavar="PERSON", help="Who uses it, where several are one person's: nobody approves for oneself.",
+)  # fmt: skip
 
 
 @console.group()
@@ -99,15 +102,22 @@ def user() -> None:
 @ROLES
 @QUEUES
 @AGENT
+@PERSON
 @click.option("--no-password", is_flag=True, help="Who signs in elsewhere: see console.oidc and console.proxy.")
 def user_add(
-    config_path: Path, name: str, roles: Sequence[str], queues: Sequence[str], agent: str | None, no_password: bool
+    config_path: Path,
+    name: str,
+    roles: Sequence[str],
+    queues: Sequence[str],
+    agent: str | None,
+    person: str | None,
+    no_password: bool,
 ) -> None:
     """Give NAME an account. The password is asked for, or read from standard input when that is no terminal."""
     with _changing(config_path) as (configuration, accounts):
         if accounts.known(name) is not None:
             raise Refused(f"{name} has an account: see 'consentivr console user role' and 'password'")
-        who = _account(configuration, name, roles, queues, agent)
+        who = _account(configuration, name, roles, queues, agent, person)
         _note_and_put(configuration, accounts, who, "added", None if no_password else _password())
     click.echo(f"{name} may sign in: {', '.join(sorted(set(roles)))}")
 
@@ -118,14 +128,17 @@ def user_add(
 @ROLES
 @QUEUES
 @AGENT
-def user_role(config_path: Path, name: str, roles: Sequence[str], queues: Sequence[str], agent: str | None) -> None:
+@PERSON
+def user_role(
+    config_path: Path, name: str, roles: Sequence[str], queues: Sequence[str], agent: str | None, person: str | None
+) -> None:
     """Give NAME these roles, queues and agent's name in place of all there were. Whoever is signed in signs in again.
 
-    An account that was disabled is open again, and without a password.
+    Who uses it stays, unless --person says another. An account that was disabled is open again, and without a password.
     """
     with _changing(config_path) as (configuration, accounts):
-        had = _known(accounts, name).account.queues
-        who = _account(configuration, name, roles, queues, agent, had)
+        had = _known(accounts, name).account
+        who = _account(configuration, name, roles, queues, agent, had.person if person is None else person, had.queues)
         _note_and_put(configuration, accounts, who, "role")
     click.echo(f"{name}: {', '.join(sorted(set(roles)))}")
 
@@ -174,6 +187,7 @@ def user_list(config_path: Path, print_json: bool) -> None:
                     "roles": sorted(known.account.roles),
                     "queues": sorted(known.account.queues),
                     "agent": known.account.agent,
+                    "person": known.account.person or known.account.name,
                     "signs_in": _signs_in(known),
                 }
                 for known in everybody
@@ -181,13 +195,14 @@ def user_list(config_path: Path, print_json: bool) -> None:
         )
         return
     print_table(
-        ["account", "roles", "queues", "agent", "signs in"],
+        ["account", "roles", "queues", "agent", "person", "signs in"],
         [
             [
                 known.account.name,
                 " ".join(sorted(known.account.roles)),
                 " ".join(sorted(known.account.queues)),
                 known.account.agent or "",
+                known.account.person or known.account.name,
                 _signs_in(known),
             ]
             for known in everybody
@@ -229,6 +244,7 @@ def _account(
     roles: Sequence[str],
     queues: Sequence[str],
     agent: str | None,
+    person: str | None,
     had: frozenset[str] = frozenset(),
 ) -> Account:
     """Raises ValueError, Refused."""
@@ -242,7 +258,7 @@ def _account(
         raise Refused("--queue is for --role supervisor: officer and council see every queue, an agent the own talks")
     if agent and Role.AGENT.value not in roles:
         raise Refused("--agent is for --role agent")
-    return account(name, roles, queues, agent)
+    return account(name, roles, queues, agent, person)
 
 
 def _note_and_put(

@@ -22,7 +22,8 @@ NO_CALL_AT_ALL = CallRef(CONSOLE, None, "", "", "")
 
 def row(account: Account, turn: Turn, about: CallRef | None = None, **evidence: Any) -> Entry:
     """Who did what. ``about`` is the call; without, the row is about none. No number goes into it."""
-    said = {"by": account.name, "role": said_roles(account), **evidence}
+    whose = {"person": account.person, "subject": account.subject}
+    said = {"by": account.name, "role": said_roles(account), **whose, **evidence}
     return (about or NO_CALL_AT_ALL).row(turn, {name: value for name, value in said.items() if value is not None})
 
 
@@ -53,5 +54,6 @@ def account_changed(by: str, account: Account, what: str) -> Entry:
         "roles": sorted(role.value for role in account.roles),
         "queues": sorted(account.queues),
         "agent": account.agent,
+        "person": account.person,
     }
     return NO_CALL_AT_ALL.row(Turn.ACCOUNT_CHANGED, {name: value for name, value in said.items() if value is not None})

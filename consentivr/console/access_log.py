@@ -39,7 +39,7 @@ TURNS = sorted(turn.value for turn in (*ACCESS, Turn.AGENTS_COUNTED))
 COLUMNS = ("at", "by", "role", "turn", "call", "details")
 TOLD = (
     *("why", "purpose", "what", "approved", "heard_s", "found", "risk", "row", "form", "rows"),
-    *("account", "roles", "queues", "agent", "times", "how", "query", "agreement", "request"),
+    *("person", "account", "roles", "queues", "agent", "times", "how", "query", "agreement", "request"),
 )
 """Members of the evidence that the page tells, in this order. An agent's name is told to that agent only."""
 

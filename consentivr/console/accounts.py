@@ -131,15 +131,18 @@ def check_password(password: str) -> None:
         raise ValueError(f"a password has {SHORTEST} to {LONGEST} characters")
 
 
-def account(name: str, roles: Iterable[str], queues: Iterable[str] = (), agent: str | None = None) -> Account:
+def account(
+    name: str, roles: Iterable[str], queues: Iterable[str] = (), agent: str | None = None, person: str | None = None
+) -> Account:
     """Of its parts as they are written. Raises ValueError."""
-    if not (1 <= len(name) <= 80 and name.isprintable() and name == name.strip()):
-        raise ValueError("an account's name has 1 to 80 characters that can be seen, and none of the ends is a blank")
-    return Account(name, frozenset(map(Role, roles)), frozenset(queues), agent)
+    for what, text in (("an account's", name), ("a person's", name if person is None else person)):
+        if not (1 <= len(text) <= 80 and text.isprintable() and text == text.strip()):
+            raise ValueError(f"{what} name has 1 to 80 characters that can be seen, and none of the ends is a blank")
+    return Account(name, frozenset(map(Role, roles)), frozenset(queues), agent, person)
 
 
 def _known(said: dict[str, Any]) -> Known:
-    who = account(said["name"], said["roles"], said["queues"], said["agent"])
+    who = account(said["name"], said["roles"], said["queues"], said["agent"], said.get("person"))
     return Known(who, said["password"], said["disabled"])
 
 
@@ -150,6 +153,7 @@ def _written(known: Known) -> dict[str, Any]:
         "roles": sorted(who.roles),
         "queues": sorted(who.queues),
         "agent": who.agent,
+        "person": who.person,
         "password": known.password_hash,
         "disabled": known.disabled,
     }

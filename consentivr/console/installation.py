@@ -208,6 +208,7 @@ def blueprint(
         rows = [
             {
                 "account": one.account.name,
+                "person": one.account.person or one.account.name,
                 "roles": "+".join(sorted(role.value for role in one.account.roles)),
                 "queues": " ".join(sorted(one.account.queues)),
                 "agent": (one.account.agent if admin() else "hidden") if one.account.agent else None,
@@ -215,7 +216,7 @@ def blueprint(
             }
             for one in accounts.all()
         ]
-        return listed(form, ("account", "roles", "queues", "agent", "disabled"), rows, "accounts")
+        return listed(form, ("account", "person", "roles", "queues", "agent", "disabled"), rows, "accounts")
 
     def listed(
         form: str,

@@ -78,9 +78,13 @@ class Case:
     def may_be_seen(self, account: Account) -> bool:
         return self.one.by == account.name or self.is_of(account, Right.APPROVE_LISTENING)
 
+    def is_own(self, account: Account) -> bool:
+        """Whether it was the same person who asked."""
+        return not self.one.persons.isdisjoint(account.persons)
+
     def may_be_decided(self, account: Account) -> bool:
-        """By a second person, never by who asked."""
-        is_open = self.state is State.REQUESTED and self.one.by != account.name
+        """By a second person, never by who asked, with whichever account."""
+        is_open = self.state is State.REQUESTED and not self.is_own(account)
         return is_open and self.is_of(account, Right.APPROVE_LISTENING)
 
     def may_be_heard(self, account: Account) -> bool:
@@ -223,7 +227,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
         case = _seen(name)
         if approved is None:
             return make_response(_page(case, wrong="approved"), 400)
-        if case.one.by == g.session.account.name:
+        if case.is_own(g.session.account):
             abort(403, "oneself")
         with books.writing() as book:
             case = _case_in(book, str(name)) or case
@@ -239,6 +243,8 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
     @needs(Right.SEE_GLASS_BROKEN)
     def seen(name: uuid.UUID) -> AnyResponse:
         case = _seen(name)
+        if case.is_own(g.session.account):
+            abort(403, "oneself")
         if case.is_unseen:
             access.note(books, Turn.GLASS_SEEN, CallRef.of(case.call), request=case.one.request)
         return redirect("/listening", 303)
@@ -260,7 +266,7 @@ def blueprint(settings: Settings, books: Books) -> Blueprint:
             recordings=here,
             decides=case.may_be_decided(account),
             hears=case.may_be_heard(account),
-            is_mine=case.one.by == account.name,
+            is_mine=case.is_own(account),
             alert=alert,
             wrong=wrong,
             differs=path,

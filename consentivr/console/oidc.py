@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -150,6 +151,7 @@ def blueprint(door: Door, provider: Provider) -> Blueprint:
             return prove(claims, begun)
         try:
             account, known = account_by(claims)
+            account = replace(account, subject=claims["sub"])
         except NotLetIn as error:
             door.failures.note(error.account, error.why)
             refuse(403, error.why)
@@ -176,14 +178,15 @@ def blueprint(door: Door, provider: Provider) -> Blueprint:
         at = claims.get("auth_time")
         if not isinstance(at, int | float) or at < begun["began"] - CLOCKS_S:
             refuse(403, "not_again")
-        session["proven"] = {"name": claims.get(provider.name), "at": time.time()}
+        session["proven"] = {"name": claims.get(provider.name), "subject": claims["sub"], "at": time.time()}
         return on("/oidc/proven?" + urlencode({"to": begun["to"]}))
 
     @pages.get("/oidc/proven")
     @needs(Right.SEE_TODAY)
     def proven() -> AnyResponse:
         was = session.pop("proven", None)
-        if was is None or was["name"] != g.session.account.name or time.time() - was["at"] > CLOCKS_S:
+        who = (g.session.account.name, g.session.account.subject)
+        if was is None or (was["name"], was["subject"]) != who or time.time() - was["at"] > CLOCKS_S:
             refuse(403, "not_again")
         return keep(redirect(inside(request.args.get("to", "/"))), door.sessions.renew(request.cookies[COOKIE]))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from consentivr.core.evidence import CallSummary, Recording, Row
 from consentivr.core.foreign import is_name
+from consentivr.core.roles import persons
 from consentivr.core.turn import Turn
 
 DECIDED_WITHIN = timedelta(days=7)
@@ -73,10 +74,13 @@ class Objection:
 
 @dataclass(frozen=True)
 class Listening:
-    """One request and what became of it. ``by``, ``decided_by``, ``seen_by`` are accounts; times are UTC."""
+    """One request and what became of it. ``by``, ``decided_by``, ``seen_by`` are accounts; ``persons``: whose ``by``
+    is; times are UTC.
+    """
 
     request: str
     by: str
+    persons: frozenset[str]
     role: str
     at: datetime
     purpose: str
@@ -138,24 +142,34 @@ def listenings(rows: Iterable[Row]) -> list[Listening]:
             continue
         name = str(said.get("request", ""))
         if row.turn == Turn.LISTENING_REQUESTED:
-            found.setdefault(name, Listening(name, said["by"], said["role"], row.at, said["purpose"]))
+            found.setdefault(name, _begun(name, row))
         elif row.turn == Turn.GLASS_BROKEN:
-            broken = Listening(name, said["by"], said["role"], row.at, said["purpose"], said["why"], broken=True)
             until = datetime.fromisoformat(said["until"])
+            broken = replace(_begun(name, row), why=said["why"], broken=True)
             found.setdefault(name, replace(broken, approved=True, decided_at=row.at, until=until))
         elif name in found:
             found[name] = _followed(found[name], row)
     return list(found.values())
 
 
+def _begun(name: str, row: Row) -> Listening:
+    said = row.evidence
+    return Listening(name, said["by"], _persons(row), said["role"], row.at, said["purpose"])
+
+
+def _persons(row: Row) -> frozenset[str]:
+    said = row.evidence
+    return persons(said["by"], said.get("person"), said.get("subject"))
+
+
 def _followed(one: Listening, row: Row) -> Listening:
     said = row.evidence
     if row.turn == Turn.LISTENING_DECIDED:
-        if said["by"] == one.by or one.state(row.at) is not State.REQUESTED:
+        if _persons(row) & one.persons or one.state(row.at) is not State.REQUESTED:
             return one
         until = datetime.fromisoformat(said["until"]) if said["approved"] else None
         return replace(one, approved=said["approved"], decided_by=said["by"], decided_at=row.at, until=until)
-    if row.turn == Turn.GLASS_SEEN and one.broken:
+    if row.turn == Turn.GLASS_SEEN and one.broken and not _persons(row) & one.persons:
         return replace(one, seen_by=one.seen_by or said["by"])
     if row.turn == Turn.RECORDING_PLAYED:
         playing = Playing(

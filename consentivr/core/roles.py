@@ -100,17 +100,27 @@ class Scope:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who signs in. ``queues``: of a supervisor; ``agent``: the agent's name in mod_callcenter."""
+    """Somebody who signs in. ``queues``: of a supervisor; ``agent``: the agent's name in mod_callcenter.
+
+    ``person``: who uses it, where that is said; ``subject``: whom the provider knows (OpenID Connect Core, 2: ``sub``).
+    """
 
     name: str
     roles: frozenset[Role]
     queues: frozenset[str] = frozenset()
     agent: str | None = None
+    person: str | None = None
+    subject: str | None = None
 
     def __post_init__(self) -> None:
         refused = unfit(self.roles, self.queues, self.agent)
         if refused is not None:
             raise ValueError(refused)
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """Whose it is, as ``persons`` tells it."""
+        return persons(self.name, self.person, self.subject)
 
     def may(self, right: Right) -> bool:
         """Whether one of the roles has it."""
@@ -129,6 +139,14 @@ class Account:
         everything = not roles.isdisjoint({Role.OFFICER, Role.COUNCIL})
         queues = self.queues if Role.SUPERVISOR in roles else frozenset()
         return Scope(everything, queues, self.agent if Role.AGENT in roles else None)
+
+
+def persons(name: str, person: str | None, subject: str | None) -> frozenset[str]:
+    """All by which the person behind an account is known, however it is capitalised: two accounts that share one of
+    them are the same person's.
+    """
+    known = {" ".join(one.split()).casefold() for one in (name, person or name)}
+    return frozenset(known | ({f"subject {subject}"} if subject is not None else set()))
 
 
 def unfit(roles: Iterable[Role], queues: Iterable[str], agent: str | None) -> str | None:

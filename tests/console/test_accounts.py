@@ -79,6 +79,20 @@ def test_an_account_is_made_changed_and_closed_and_each_is_a_row(tmp_path: Path,
     assert "elsewhere" in user("list").stdout
 
 
+def test_whose_an_account_is(tmp_path: Path, user: User) -> None:
+    assert user("add", "olga", "--role", "officer").exit_code == 0
+    assert user("add", "olga2", "--role", "council", "--person", "olga").exit_code == 0
+    assert user("role", "olga2", "--role", "officer").exit_code == 0
+    known = kept(tmp_path).known("olga2")
+    assert known is not None
+    assert known.account.person == "olga", "it stays until it is said otherwise"
+    assert [row.get("person") for row in rows(tmp_path)] == [None, "olga", "olga"]
+    listed = json.loads(user("list", "--json").stdout)
+    assert [(one["account"], one["person"]) for one in listed] == [("olga", "olga"), ("olga2", "olga")]
+    assert user("role", "olga2", "--role", "officer", "--person", "Olga Meier").exit_code == 0
+    assert "Olga Meier" in user("list").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -90,6 +104,7 @@ def test_an_account_is_made_changed_and_closed_and_each_is_a_row(tmp_path: Path,
         (["add", "a", "--role", "admin", "--role", "officer"], "an administrator has no other role"),
         (["add", "a"], "--role"),
         (["add", " a", "--role", "officer"], "characters that can be seen"),
+        (["add", "a", "--role", "officer", "--person", ""], "a person's name"),
         (["add", "olga", "--role", "officer"], "olga has an account"),
         (["role", "nobody", "--role", "officer"], "nobody has no account"),
         (["password", "nobody"], "nobody has no account"),

@@ -231,6 +231,25 @@ def test_nobody_decides_for_oneself(browser: Any, scene: Scene, role: str) -> No
     assert scene.rows(Turn.LISTENING_DECIDED) == []
 
 
+def test_nobody_decides_for_oneself_with_another_account(browser: Any, scene: Scene) -> None:
+    """As long as it is said whose the accounts are, also on one side only."""
+    named = another(browser, "otto", "officer", person="Otto Meier")
+    request, broken = ask(named), named.post("/listening/break", call=CALL, purpose="training", why="a threat").location
+    second = another(browser, "otto-council", "council", person="otto meier")
+    assert "For you to decide" not in second.get("/listening").text
+    assert "Approve" not in second.get(request).text
+    refused = decide(second, request)
+    assert refused.status_code == 403
+    assert "never oneself" in refused.text
+    assert second.post(f"{broken}/seen").status_code == 403
+    assert scene.rows(Turn.LISTENING_DECIDED) + scene.rows(Turn.GLASS_SEEN) == []
+    (row,) = scene.rows(Turn.LISTENING_REQUESTED)
+    assert (row.evidence["by"], row.evidence["person"]) == ("otto", "Otto Meier")
+    of_olga = ask(another(browser, "olga2", "officer", person="olga"), OTHERS)
+    assert decide(browser("officer"), of_olga).status_code == 403
+    assert decide(browser("council"), of_olga).status_code == 303
+
+
 def test_an_agent_decides_on_own_calls_alone(browser: Any, scene: Scene) -> None:
     request = ask(browser("officer"), OTHERS)
     anna = browser("agent")

@@ -110,6 +110,10 @@ def test_somebody_of_a_group_signs_in_with_its_role(place: Any) -> None:
     assert page.status_code == 200
     assert "data protection officer" in page.text
     assert rows(place.ledger) == [("signed_in", "olga", "oidc")]
+    book = Ledger(place.ledger, create=False)
+    (row,) = book.read(Search(channel=CONSOLE))
+    book.close()
+    assert row.evidence["subject"] == "olga", "whatever name the provider gives tomorrow"
     cookie = next(value for value in landed.headers.getlist("Set-Cookie") if value.startswith("__Host-consentivr="))
     assert "SameSite=Strict" in cookie
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import product
 from typing import Any
@@ -95,6 +96,30 @@ def test_nobody_decides_twice_nor_for_oneself() -> None:
     assert (one.approved, one.decided_by) == (False, "olga")
     (one,) = listenings([asked(), event("no", BEGAN + BRIEF), event("yes", BEGAN + 2 * BRIEF)])
     assert one.approved is False
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ({"by": "sven"}, {"by": "sven2", "person": "sven"}),
+        ({"by": "sven", "person": "Sven Olsson"}, {"by": "olga", "person": "sven  olsson"}),
+        ({"by": "sven", "subject": "248289761001"}, {"by": "s.olsson", "person": "x", "subject": "248289761001"}),
+    ],
+)
+def test_nobody_decides_for_oneself_with_another_account(one: dict[str, str], two: dict[str, str]) -> None:
+    for first, second in ((one, two), (two, one)):
+        (found,) = listenings([told(asked(), first), told(event("yes", BEGAN + BRIEF), second)])
+        assert found.approved is None
+        seen = row(Turn.GLASS_SEEN, BEGAN + BRIEF, request="r", role="council", **second)
+        (found,) = listenings([told(broken(), first), seen])
+        assert found.seen_by is None
+    (found,) = listenings([told(asked(), one), told(event("yes", BEGAN + BRIEF), {"by": "248289761001"})])
+    assert found.approved is True, "a subject is no name"
+
+
+def told(entry: Entry, by: dict[str, str]) -> Entry:
+    """The same row, of somebody else."""
+    return replace(entry, evidence=entry.evidence | by)
 
 
 def test_the_quarter_of_an_hour_begins_with_the_first_playing() -> None:
