@@ -307,6 +307,43 @@ def test_an_erasure_is_confirmed_with_what_is_left_and_why(
     assert whole(location)
 
 
+def test_the_receipt_of_an_erasure_is_written_with_it(path: Path, location: str | Path, tmp_path: Path) -> None:
+    what, out = ("person", "03023125000", "erase", "-c", str(path)), tmp_path / "receipt.txt"
+    assert run(*what, "--receipt", str(out)).exit_code == 2, "nothing is proven that was not done"
+    assert run(*what, "--yes", "--receipt", str(tmp_path / "x.pdf")).exit_code == 2
+    assert run(*what, "--yes", "--receipt", str(out), "--out", str(out)).exit_code == 2
+    with opened(location, country="DE") as ledger:
+        assert len(ledger.channels_of(NUMBER)) == 2, "nothing was done yet"
+    done = run(*what, "--yes", "--language", "en", "--out", str(tmp_path / "letter.txt"), "--receipt", str(out))
+    assert (done.exit_code, done.output.count("it holds the number")) == (0, 2), done.output
+    text = out.read_text(encoding="utf-8")
+    assert out.stat().st_mode & 0o777 == 0o600
+    with opened(location) as ledger:
+        rows = [row for visit in VISITS[:2] for row in ledger.call(visit) if row.turn in ("erasure", "audio_erased")]
+        assert len(rows) == 4
+        for row in rows:
+            assert f"Row {row.position}: " in text
+            assert str(ledger.hash_at(row.position)) in text
+    assert text.count("Your telephone number was erased") == 2
+
+
+def test_the_receipt_of_what_was_taken_back(path: Path, location: str | Path, tmp_path: Path) -> None:
+    out = tmp_path / "receipt.html"
+    what = ("person", "03023125000", "receipt", "-c", str(path), "--language", "en", "--out", str(out))
+    assert (run(*what).exit_code, out.exists()) == (1, False), "nothing was taken back"
+    said = ("--by", "mail", "--identity", "asked back", "--yes")
+    assert run("person", "03023125000", "withdraw", "-c", str(path), *said).exit_code == 0
+    done = run(*what, "--to", "Erika Muster")
+    assert (done.exit_code, "2 call(s)" in done.output) == (0, True), done.output
+    page = out.read_text(encoding="utf-8")
+    assert "Erika Muster" in page
+    with opened(location) as ledger:
+        for visit in VISITS[:2]:
+            (row,) = [row for row in ledger.call(visit) if row.turn == "withdrawn"]
+            assert str(ledger.hash_at(row.position)) in page
+    assert run(*what[:-1], str(tmp_path / "x.pdf")).exit_code == 2
+
+
 def test_a_confirmation_names_what_is_still_there(tmp_path: Path) -> None:
     """A number that a held visit of the same channel keeps, and files that could not be erased."""
     with opened(tmp_path / "ledger.sqlite3") as ledger:

@@ -1,9 +1,10 @@
-"""``consentivr person NUMBER report | export | erase | withdraw``: what somebody may ask for whose calls there are."""
+"""``consentivr person NUMBER report | export | erase | withdraw | receipt``: what somebody may ask for who called."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from consentivr.cli.ledger.handing_over import new_file, say_left_out, signs
 from consentivr.config import Configuration
 from consentivr.core.evidence import CallSummary
 from consentivr.custody import WAYS, ErasedCall, ErasedPerson, Withdrawal
-from consentivr.disclosure import LANGUAGES, Confirmation, Letter
+from consentivr.disclosure import LANGUAGES, Confirmation, Letter, Receipt
 from consentivr.ledger import Ledger
 from consentivr.numbers import is_withheld
 
@@ -96,25 +97,35 @@ def export_(number: str, config_path: Path, language: str, to: tuple[str, ...], 
 @LANGUAGE
 @TO
 @click.option("--out", type=FILE, help="With --yes, a new file for the letter that confirms it: .html or .txt.")
+@click.option("--receipt", type=FILE, help="With --yes, a new file for the receipt, as 'receipt' writes it.")
 @click.pass_obj
 def erase(
-    number: str, config_path: Path, why: str, yes: bool, language: str, to: tuple[str, ...], out: Path | None
+    number: str,
+    config_path: Path,
+    why: str,
+    yes: bool,
+    language: str,
+    to: tuple[str, ...],
+    out: Path | None,
+    receipt: Path | None,
 ) -> None:
     """Erase the number and the recordings of all calls (GDPR art. 17); shows first what that means.
 
     The entries of the calls stay, without the person, until their term is over: what proves that callers were asked.
-    The letter says what is gone, and what is left and why (art. 12(3), 12(4)). Only now can it be written: afterwards
-    nobody finds these calls by the number.
+    The letter says what is gone, and what is left and why (art. 12(3), 12(4)). Only now can it be written, and the
+    receipt: afterwards nobody finds these calls by the number.
     """
     from consentivr import custody
     from consentivr.service import build
 
-    if out is not None and not yes:
-        raise Refused("--out goes with --yes: a letter confirms what was done")
-    form = None if out is None else _form_of(out)
+    wanted = {paper: _form_of(paper) for paper in (out, receipt) if paper is not None}
+    if wanted and not yes:
+        raise Refused("--out and --receipt go with --yes: they say what was done")
+    if out is not None and out == receipt:
+        raise Refused("--out and --receipt want a file each")
     configuration = load_configuration(config_path)
     with opened(configuration, signs=yes) as book:
-        controller = None if out is None else build.controller(configuration)
+        controller = build.controller(configuration) if wanted else None
         channels = book.channels_of(number)
         if not yes:
             if not channels:
@@ -123,18 +134,47 @@ def erase(
             _preview([erased.call for erased in would], [_erasing(erased) for erased in would])
             click.echo("Nothing was erased: '--yes' does it.")
             return
-        if out is None or form is None or controller is None:
-            good = _erase(book, configuration, channels, why)[1]
-        else:
-            with new_file(out) as file:
-                done, good = _erase(book, configuration, channels, why)
+        with ExitStack() as papers:
+            files = {paper: papers.enter_context(new_file(paper)) for paper in wanted}
+            done, good = _erase(book, configuration, channels, why)
+            if out is not None and controller is not None:
                 letter = Confirmation(number, book.country, controller, language, done.becomes, to=to)
-                file.write(letter.render(form).encode())
-            click.echo(f"written: {out}; it holds the number: send it, and keep no copy longer than you must prove it")
-            if controller.recipients:
-                click.echo(f"tell those who got data of it (art. 19): {'; '.join(controller.recipients)}")
-    if not good or (out is None and not channels):
+                files[out].write(letter.render(wanted[out]).encode())
+            if receipt is not None and controller is not None:
+                proof = Receipt(book, number, channels, controller, language, to=to)
+                files[receipt].write(proof.render(wanted[receipt]).encode())
+    for paper in wanted:
+        click.echo(f"written: {paper}; it holds the number: send it, and keep no copy longer than you must prove it")
+    if controller is not None and controller.recipients:
+        click.echo(f"tell those who got data of it (art. 19): {'; '.join(controller.recipients)}")
+    if not good or (not wanted and not channels):
         sys.exit(1)
+
+
+@person.command("receipt")
+@CONFIG
+@LANGUAGE
+@TO
+@click.option("--out", type=FILE, required=True, help="A new file: .html, to be printed, or .txt.")
+@click.pass_obj
+def receipt_(number: str, config_path: Path, language: str, to: tuple[str, ...], out: Path) -> None:
+    """Write the receipt of what was taken back or erased: the ledger's rows that say it, and their hashes.
+
+    Whoever has it can have the ledger checked for these rows later. Of an erasure 'erase --yes --receipt' writes it.
+    """
+    from consentivr.service import build
+
+    form = _form_of(out)
+    configuration = load_configuration(config_path)
+    with opened(configuration) as book:
+        channels = book.channels_of(number)
+        paper = Receipt(book, number, channels, build.controller(configuration), language, to=to)
+        if not paper.calls:
+            nothing("nothing was taken back or erased of a call that is found by this number")
+        page = paper.render(form)
+    with new_file(out) as file:
+        file.write(page.encode())
+    click.echo(f"written: {out}, {len(paper.calls)} call(s)")
 
 
 def _form_of(out: Path) -> Literal["html", "txt"]:
