@@ -153,7 +153,7 @@ def test_glass_is_broken_and_seen(visitor: Callable[..., Someone]) -> None:
     officer.get_by_role("button", name="Break the glass").click()
     officer.get_by_role("button", name="Open the player").wait_for()
     council = visitor("council")
-    council.page.goto("/calls")
+    council.page.goto("/today")
     assert "new" in council.page.get_by_role("link", name="Listening").inner_text()
     council.page.goto("/listening")
     council.is_accessible()
