@@ -15,7 +15,7 @@ from consentivr.core.evidence import summarize
 from consentivr.core.roles import Scope
 from consentivr.ledger import Entry, Ledger
 from consentivr.ledger.listing import Listed, Place, newest
-from consentivr.ledger.schema import listed
+from consentivr.ledger.schema import listed, taken
 from tests.ledgers import UUIDS, entry, opened, sql
 
 ALL = Listed()
@@ -56,6 +56,10 @@ def a_life(chance: random.Random, number: int) -> list[Entry]:
         ("hold", {"why": "court"}),
         ("hold_released", {"why": "over"}),
         ("audio_erased", {"why": "due"}),
+        ("agent_answered", {"agent": "1001@default", "agent_uuid": "x"}),
+        ("agent_answered", {"agent": "1002@default", "agent_uuid": "y"}),
+        ("agent_answered", {"agent": None, "agent_uuid": "z"}),
+        ("call_ended", {"hangup_cause": "NORMAL_CLEARING", "agent": "1002@default"}),
     ):
         rows += [entry(number, turn, **evidence)] if chance.random() < 0.3 else []
     return rows
@@ -67,7 +71,27 @@ def lines(ledger: Ledger) -> dict[str, tuple[object, ...]]:
     return {row.call: tuple(row) for row in found}
 
 
-def test_a_line_says_what_the_rows_say_now_and_after_an_upgrade(location: str | Path) -> None:
+def agents(ledger: Ledger) -> dict[str, set[str]]:
+    """Who took it, by call."""
+    same = (taken.c.at == listed.c.at, taken.c.position == listed.c.position)
+    found: dict[str, set[str]] = {}
+    with ledger.reading() as connection:
+        for call, agent in connection.execute(sa.select(listed.c.call, taken.c.agent).join(taken, sa.and_(*same))):
+            found.setdefault(call, set()).add(agent)
+        assert sum(map(len, found.values())) == len(connection.execute(sa.select(taken)).all())
+    return found
+
+
+def as_of(location: str | Path, version: str) -> None:
+    """Make it a ledger of an older schema again."""
+    with sql(location) as connection:
+        for table in ("taken", *(["listed"] if version < "0007" else [])):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute(f"UPDATE alembic_version SET version_num = '{version}'")
+
+
+@pytest.mark.parametrize("version", ["0006", "0007"])
+def test_a_line_says_what_the_rows_say_now_and_after_an_upgrade(location: str | Path, version: str) -> None:
     chance = random.Random(14)
     with opened(location) as ledger:
         for number in range(200):
@@ -75,18 +99,18 @@ def test_a_line_says_what_the_rows_say_now_and_after_an_upgrade(location: str | 
             cut = chance.randrange(len(life) + 1)
             ledger.append(life[:cut])
             ledger.append(life[cut:])
-        before = lines(ledger)
+        before, took = lines(ledger), agents(ledger)
         for name, line in before.items():
-            told = summarize(ledger.call(name))
+            rows = ledger.call(name)
+            told = summarize(rows)
+            assert took.get(name, set()) == {row.evidence.get("agent") for row in rows} - {None}
             missing = any(one.permitted and one.sha256 is None for one in told.audio)
             assert line[6:8] == (told.decision, told.reason)
             assert line[9:] == (told.held, bool(told.masked), missing), name
-    with sql(location) as connection:
-        connection.execute("DROP TABLE listed")
-        connection.execute("UPDATE alembic_version SET version_num = '0006'")
-    assert Ledger.upgrade(location)[0] == "0006"
+    as_of(location, version)
+    assert Ledger.upgrade(location)[0] == version
     with opened(location) as ledger:
-        assert lines(ledger) == before
+        assert (lines(ledger), agents(ledger)) == (before, took)
 
 
 def test_pages_stay_where_they_are_while_calls_come_in(ledger: Ledger) -> None:
@@ -136,6 +160,37 @@ def test_nobody_finds_what_the_scope_does_not_cover(ledger: Ledger) -> None:
     assert named(ledger, scope=Scope(queues=frozenset({"support@default"}), agent="1001@default")) == [2, 1, 0]
 
 
+def test_a_transferred_call_is_in_the_list_of_each_who_took_it(ledger: Ledger) -> None:
+    first, second = (Scope(agent=f"{name}@default") for name in (1001, 1002))
+    ledger.append([call(number) for number in range(8)])
+    for number in range(8):
+        ledger.append([entry(number, "agent_answered", agent="1001@default")])
+        if number % 2:
+            ledger.append([entry(number, "agent_answered", agent="1002@default")])
+        ledger.append([entry(number, "call_ended", agent=f"100{1 + number % 2}@default")])
+    assert named(ledger, scope=first) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert named(ledger, scope=second) == [7, 5, 3, 1]
+    between = Listed(since=NOON + timedelta(seconds=2), until=NOON + timedelta(seconds=7), decision="given")
+    assert named(ledger, between, second) == [5, 3]
+    assert named(ledger, Listed(decision="refused"), second) == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_decision_that_is_written_last_says_what_was_before_it(ledger: Ledger, at_once: bool) -> None:
+    """As that of a call during which we were down."""
+    rows = [
+        entry(0, "agent_answered", agent="1001@default"),
+        entry(0, "recording_masked", why="on_hold", parties=[], paths=[]),
+        entry(0, "recording_started", path="/r/0.wav"),
+        entry(0, "hold", why="court"),
+        call(0),
+    ]
+    for some in [rows] if at_once else [[row] for row in rows]:
+        ledger.append(some)
+    assert lines(ledger)[UUIDS[0]][9:] == (True, True, True)
+    assert named(ledger, scope=Scope(agent="1001@default")) == [0]
+
+
 def test_a_second_decision_makes_no_second_line(ledger: Ledger) -> None:
     ledger.append([call(0), call(0, "refused")])
     ledger.append([call(0, "refused")])
@@ -146,5 +201,7 @@ def test_a_second_decision_makes_no_second_line(ledger: Ledger) -> None:
 def test_the_line_goes_with_the_rows(location: str | Path, number: int) -> None:
     with opened(location) as ledger:
         ledger.append([call(0), call(1)])
+        ledger.append([entry(one, "agent_answered", agent="1001@default") for one in (0, 1)])
         ledger.erase_rows([UUIDS[number]], {"why": "due"})
-        assert named(ledger) == [1 - number]
+        assert named(ledger) == named(ledger, scope=Scope(agent="1001@default")) == [1 - number]
+        assert agents(ledger) == {UUIDS[1 - number]: {"1001@default"}}

@@ -10,7 +10,7 @@ from consentivr.ledger.appending import end_of_chain
 from consentivr.ledger.databases import DatabaseError
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.opening import Opened
-from consentivr.ledger.schema import callers, checkpoints, entries, foreign_files, listed, notices, tallies
+from consentivr.ledger.schema import callers, checkpoints, entries, foreign_files, listed, notices, taken, tallies
 
 
 def copy(ledger: Opened, other: Opened, progress: Callable[[int], None]) -> None:
@@ -22,7 +22,7 @@ def copy(ledger: Opened, other: Opened, progress: Callable[[int], None]) -> None
         with ledger.writes.begin() as source, other.writes.begin() as destination:
             if end_of_chain(other.database, destination)[0]:
                 raise LedgerError(f"{other.name} is not empty: name a new one")
-            for table in (notices, callers, foreign_files, checkpoints, tallies, listed, entries):
+            for table in (notices, callers, foreign_files, checkpoints, tallies, listed, taken, entries):
                 _copy_table(table, source, destination, progress)
             if end_of_chain(ledger.database, source) != end_of_chain(other.database, destination):
                 raise LedgerError("the copy does not end as the ledger does; nothing was copied")

@@ -57,6 +57,10 @@ class Database(ABC):
         """The parameter for ``among``."""
         return list(names)
 
+    @abstractmethod
+    def parameter(self, name: str) -> str:
+        """How a statement of the database's own names a parameter."""
+
     def run(self, connection: sa.Connection, sql: str, parameters: Any = None) -> Sequence[Any]:
         """The rows that a statement of every call gives. Like the statement it is the database's own."""
         result = connection.exec_driver_sql(sql, parameters)
@@ -157,6 +161,9 @@ class Sqlite(Database):
 
     def names(self, names: Sequence[str]) -> Any:
         return json.dumps(names)
+
+    def parameter(self, name: str) -> str:
+        return f":{name}"
 
     def run(self, connection: sa.Connection, sql: str, parameters: Any = None) -> Sequence[Any]:
         """Past SQLAlchemy, which takes ten times as long for a statement as SQLite does."""
@@ -315,6 +322,9 @@ class Postgresql(Database):
     def among(self, column: str) -> str:
         return f"{column} = ANY(%(names)s)"
 
+    def parameter(self, name: str) -> str:
+        return f"%({name})s"
+
     beyond = (
         "numbers are gone from PostgreSQL's tables; its write-ahead log (pg_wal) holds them until it is recycled, and "
         "archives, standbys' logs and backups as long as you keep them. The space of forgotten rows is free, and holds "
@@ -331,6 +341,7 @@ class Postgresql(Database):
                 "VACUUM (FULL) caller",
                 "VACUUM (FULL) foreign_file",
                 "VACUUM (ANALYZE) entry",
+                "VACUUM (ANALYZE) taken",
                 "VACUUM (FULL) pg_catalog.pg_statistic",
             ):
                 connection.exec_driver_sql(statement)

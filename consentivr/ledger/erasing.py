@@ -60,8 +60,8 @@ class Erasing:
                     queue = queue or row.queue
                     channels.add(row.channel_uuid)
                 counts |= {name: max(count, counts.get(name, 0)) for name, count in counted(connection, of_calls)}
-                connection.execute(entries.update().where(of_calls).values(ERASED))
                 listing.forget(connection, some)
+                connection.execute(entries.update().where(of_calls).values(ERASED))
                 bound = (entries.c.channel_uuid == callers.c.channel_uuid, entries.c.commitment.isnot(None))
                 left = sa.exists().where(*bound)
                 connection.execute(callers.delete().where(callers.c.channel_uuid.in_(channels), ~left))

@@ -1,14 +1,17 @@
 """Calls as lists ask for them: a line of each in a table of its own, which says nothing that rows do not.
 
 The newest page of what is asked for is found at once, whatever is asked: a ledger's rows alone would all be read for a
-rare reason. Lines follow the rows within their transaction, and go with them.
+rare reason. Lines follow the rows within their transaction, and go with them. So do the calls of each agent: a call
+that was transferred is in the list of everybody who took it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,9 +21,98 @@ from consentivr.core.turn import Turn
 from consentivr.ledger.databases import Database
 from consentivr.ledger.entry import Entry, as_text, storable
 from consentivr.ledger.opening import Opened
-from consentivr.ledger.schema import entries, listed
+from consentivr.ledger.schema import entries, listed, taken
+
+# --- what a line says ------------------------------------------------------------------------
+
+_CHANGES: Mapping[str, Mapping[str, Any]] = {
+    Turn.WITHDRAWN.value: {"decision": "withdrawn"},
+    Turn.AGREED_LATE.value: {"decision": "given", "reason": "late_consent_keys"},
+    Turn.HOLD.value: {"held": True},
+    Turn.HOLD_RELEASED.value: {"held": False},
+    Turn.RECORDING_MASKED.value: {"masked": True},
+}
+"""What these turns change in the line of their call, as ``core.evidence`` tells it."""
+
+_OF_RECORDINGS = frozenset(
+    turn.value
+    for turn in (
+        Turn.RECORDING_STARTED,
+        Turn.RECORDING_SEALED,
+        Turn.RECORDING_ADOPTED,
+        Turn.RECORDING_ERASED,
+        Turn.AUDIO_ERASED,
+        Turn.ERASURE,
+    )
+)
+
+TURNS = frozenset({Turn.DECISION.value, *_CHANGES, *_OF_RECORDINGS})
+"""Those on which a line depends. Any row may name an agent besides."""
+
+_MARKS = ("held", "masked", "unsealed")
+_CHANGING = ("decision", "reason", *_MARKS)
+
+
+class Line:
+    """What rows of one call say of its line, told in their order."""
+
+    __slots__ = ("_begun", "agents", "columns")
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Any] = {}
+        """Those that the rows name: all but the call's name once the decision is among them."""
+        self.agents: set[str] = set()
+        """Whom they name."""
+        self._begun: set[str] = set()
+        """Recordings of ours that are neither sealed with their hash nor erased."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the call was decided, with which its line begins."""
+        return "position" in self.columns
+
+    def tell(self, position: int, at: str, turn: str, queue: str, line: str, said: Mapping[str, Any]) -> None:
+        """One more row; ``said`` is its evidence."""
+        agent = said.get("agent")
+        if agent is not None:
+            self.agents.add(agent)
+        if turn in _CHANGES:
+            self.columns.update(_CHANGES[turn])
+        elif turn in _OF_RECORDINGS:
+            self._tell_of_recording(turn, said)
+            self.columns["unsealed"] = bool(self._begun)
+        elif turn == Turn.DECISION and not self.is_there:  # the first one of a call counts
+            marks = {name: self.columns.get(name, False) for name in _MARKS}
+            words = {name: said.get(name) for name in ("language", "decision", "reason", "notice")}
+            when = {"at": _arrived(said) or at, "position": position}
+            self.columns = {**when, "queue": queue, "line": line, **words, **marks}
+
+    def _tell_of_recording(self, turn: str, said: Mapping[str, Any]) -> None:
+        path, sealed = str(said.get("path")), said.get("sha256") is not None
+        if turn == Turn.RECORDING_STARTED:
+            self._begun.add(path)
+        elif turn == Turn.RECORDING_ERASED or (turn == Turn.RECORDING_SEALED and sealed):
+            self._begun.discard(path)
+        elif (
+            turn == Turn.AUDIO_ERASED
+            or (turn == Turn.ERASURE and said.get("audio"))
+            or (turn == Turn.RECORDING_ADOPTED and sealed)
+        ):
+            self._begun.clear()
+
+
+def _arrived(said: Mapping[str, Any]) -> str | None:
+    try:
+        return as_text(datetime.fromisoformat(said["arrived_at"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
 
 # --- following the rows ----------------------------------------------------------------------
+
+
+_ON_WHAT_WAS_BEFORE = frozenset(turn.value for turn in (Turn.DECISION, Turn.RECORDING_SEALED, Turn.RECORDING_ERASED))
+"""What these turns say of a line, earlier rows of the call decide."""
 
 
 class Listing:
@@ -28,89 +120,68 @@ class Listing:
 
     def __init__(self, opened: Opened) -> None:
         self._database: Database = opened.database
-        new = self._database.insert(listed).on_conflict_do_nothing()
-        self._add = str(new.compile(opened.engine, column_keys=[column.name for column in listed.columns]))
-        self._change = {turn: _changing(opened, changes) for turn, changes in _CHANGES.items()}
+        self._earlier = f"{rows_of_calls(self._database)} AND position < {self._database.parameter('first')}"
+        new = self._database.insert(listed)
+        told = {name: new.excluded[name] for name in _CHANGING}
+        put = new.on_conflict_do_update(index_elements=["call"], set_=told)
+        self._put = str(put.compile(opened.engine, column_keys=[column.name for column in listed.columns]))
+        given = {name: sa.bindparam(name, type_=listed.c[name].type) for name in ("call", *_CHANGING)}
+        kept = {name: sa.func.coalesce(given[name], listed.c[name]) for name in _CHANGING}
+        self._change = str(listed.update().where(listed.c.call == given["call"]).values(kept).compile(opened.engine))
+        line = sa.select(sa.bindparam("agent", type_=sa.Text), listed.c.at, listed.c.position)
+        line = line.where(listed.c.call == given["call"])
+        take = self._database.insert(taken).from_select(["agent", "at", "position"], line).on_conflict_do_nothing()
+        self._take = str(take.compile(opened.engine))
 
     def follow(self, connection: sa.Connection, batch: Sequence[Entry], first: int) -> None:
         """After these rows were written, of which the first has the position ``first``."""
-        new = [line_of(entry, first + n) for n, entry in enumerate(batch) if entry.turn == Turn.DECISION]
-        if new:
-            self._database.run(connection, self._add, new)
-        for entry in batch:
-            change = self._change.get(entry.turn)
-            if change is not None:
-                self._database.run(connection, change, {"name": storable(entry.call)})
+        told: dict[str, Line] = {}
+        asked = {storable(entry.call) for entry in batch if entry.turn in _ON_WHAT_WAS_BEFORE}
+        if asked:
+            earlier = {"names": self._database.names(list(asked)), "first": first}
+            told = lines_of(self._database.run(connection, self._earlier, earlier))
+        named: set[tuple[str, str]] = set()
+        for position, entry in enumerate(batch, first):
+            agent = entry.evidence.get("agent")
+            if agent is not None or entry.turn in TURNS:
+                call = storable(entry.call)
+                line = told.setdefault(call, Line())
+                line.tell(position, as_text(entry.at), entry.turn, entry.queue, entry.line, entry.evidence)
+                whom = line.agents if entry.turn == Turn.DECISION else () if agent is None else (agent,)
+                named.update((storable(name), call) for name in whom)
+        new = [{**line.columns, "call": call} for call, line in told.items() if line.is_there]
+        changed = [
+            {**dict.fromkeys(_CHANGING), **line.columns, "call": call}
+            for call, line in told.items()
+            if line.columns and not line.is_there
+        ]
+        taking = [{"agent": agent, "call": call} for agent, call in named]
+        for statement, parameters in ((self._put, new), (self._change, changed), (self._take, taking)):
+            if parameters:
+                self._database.run(connection, statement, parameters)
 
 
-def line_of(entry: Entry, position: int) -> dict[str, Any]:
-    """The line that a decision begins: the first one of a call counts."""
-    said = entry.evidence
-    return {
-        "at": as_text(_arrived(said) or entry.at),
-        "position": position,
-        "call": storable(entry.call),
-        "queue": entry.queue,
-        "line": entry.line,
-        "language": said.get("language"),
-        "decision": said.get("decision"),
-        "reason": said.get("reason"),
-        "notice": said.get("notice"),
-        "held": False,
-        "masked": False,
-        "unsealed": False,
-    }
+def rows_of_calls(database: Database) -> str:
+    """The statement that gives what ``lines_of`` is told, of the calls in its parameter ``names``."""
+    return f"""SELECT "call", position, at, turn, queue, line, evidence FROM entry WHERE {database.among('"call"')}
+AND (turn IN ({", ".join(sorted(map(repr, TURNS)))}) OR agent IS NOT NULL)"""  # noqa: S608
 
 
-def _arrived(said: Mapping[str, Any]) -> datetime | None:
-    try:
-        return datetime.fromisoformat(said["arrived_at"])
-    except (KeyError, TypeError, ValueError):
-        return None
+def lines_of(rows: Iterable[Sequence[Any]]) -> dict[str, Line]:
+    """What rows say of the lines of their calls, whatever the order in which they come."""
+    found: dict[str, Line] = {}
+    for call, position, at, turn, queue, line, evidence in sorted(rows, key=itemgetter(1)):
+        found.setdefault(call, Line()).tell(position, at, turn, queue, line, json.loads(evidence))
+    return found
 
 
-def _unsealed(dialect: str) -> str:
-    """Whether a recording of ours was begun in the call ``:name``, and is neither sealed with its hash nor erased."""
-
-    def of(row: str, member: str) -> str:
-        if dialect == "sqlite":
-            return f"json_extract({row}.evidence, '$.{member}')"
-        return f"({row}.evidence::json ->> '{member}')"
-
-    same = f"{of('after', 'path')} = {of('begun', 'path')}"
-    sealed = f"{of('after', 'sha256')} IS NOT NULL"
-    return f"""EXISTS (SELECT 1 FROM entry AS begun WHERE begun.call = :name AND begun.turn = 'recording_started'
-AND NOT EXISTS (SELECT 1 FROM entry AS after WHERE after.call = begun.call
-AND after.turn IN ('recording_sealed', 'recording_erased', 'recording_adopted', 'audio_erased', 'erasure') AND (
-after.turn = 'audio_erased' OR (after.turn = 'recording_erased' AND {same})
-OR (after.turn = 'recording_sealed' AND {same} AND {sealed}) OR (after.turn = 'recording_adopted' AND {sealed})
-OR (after.turn = 'erasure' AND {of("after", "audio")} IN ('1', 'true')))))"""  # noqa: S608
-
-
-_CHANGES: Mapping[str, str] = {
-    Turn.WITHDRAWN.value: "decision = 'withdrawn'",
-    Turn.AGREED_LATE.value: "decision = 'given', reason = 'late_consent_keys'",
-    Turn.HOLD.value: "held = true",
-    Turn.HOLD_RELEASED.value: "held = false",
-    Turn.RECORDING_MASKED.value: "masked = true",
-    Turn.RECORDING_STARTED.value: "unsealed = {unsealed}",
-    Turn.RECORDING_SEALED.value: "unsealed = {unsealed}",
-    Turn.RECORDING_ADOPTED.value: "unsealed = {unsealed}",
-    Turn.RECORDING_ERASED.value: "unsealed = {unsealed}",
-    Turn.AUDIO_ERASED.value: "unsealed = {unsealed}",
-    Turn.ERASURE.value: "unsealed = {unsealed}",
-}
-"""What each turn changes in the line of its call, as ``core.evidence`` tells it."""
-
-
-def _changing(opened: Opened, changes: str) -> str:
-    made = changes.format(unsealed=_unsealed(opened.engine.dialect.name))
-    return str(sa.text(f"UPDATE listed SET {made} WHERE call = :name").compile(opened.engine))  # noqa: S608
-
-
-def forget(connection: sa.Connection, calls: Iterable[str]) -> None:
-    """Of calls whose rows are erased."""
-    connection.execute(listed.delete().where(listed.c.call.in_(list(calls))))
+def forget(connection: sa.Connection, calls: Sequence[str]) -> None:
+    """Of calls whose rows are to be erased: they say still whom they name."""
+    named = sa.select(entries.c.agent, listed.c.at, listed.c.position).where(
+        entries.c.call == listed.c.call, entries.c.agent.isnot(None), listed.c.call.in_(calls)
+    )
+    connection.execute(taken.delete().where(sa.tuple_(*taken.primary_key.columns).in_(named)))
+    connection.execute(listed.delete().where(listed.c.call.in_(calls)))
 
 
 # --- asking ----------------------------------------------------------------------------------
@@ -150,18 +221,40 @@ def newest(
 
     A call is named by its visit, else by its channel's UUID.
     """
-    query = (
-        sa.select(listed.c.call, listed.c.at, listed.c.position)
-        .where(*_conditions(wanted), *_within(scope))
-        .order_by(listed.c.at.desc(), listed.c.position.desc())
-        .limit(limit + 1)
-    )
-    if after is not None:
-        query = query.where(sa.tuple_(listed.c.at, listed.c.position) < sa.tuple_(after.at, after.position))
+    parts = list(_within(wanted, scope, limit + 1, after))
+    if not parts:
+        return [], None
+    query: Any = parts[0]
+    if len(parts) > 1:
+        both = sa.union(*(sa.select(part.subquery()) for part in parts)).subquery()
+        query = sa.select(both).order_by(both.c.at.desc(), both.c.position.desc()).limit(limit + 1)
     with ledger.reading() as connection:
         found = connection.execute(query).all()
     last = found[limit - 1] if len(found) > limit else None
     return [row.call for row in found[:limit]], Place(last.at, last.position) if last is not None else None
+
+
+def _within(wanted: Listed, scope: Scope, limit: int, after: Place | None) -> Iterator[sa.Select[Any]]:
+    """The newest of each kind that the scope covers: each is found by an index of its own."""
+
+    def newest_of(lines: sa.Table, *condition: Any) -> sa.Select[Any]:
+        query = sa.select(listed.c.call, lines.c.at, lines.c.position).where(*condition, *_conditions(wanted))
+        if wanted.since is not None:
+            query = query.where(lines.c.at >= as_text(wanted.since))
+        if wanted.until is not None:
+            query = query.where(lines.c.at < as_text(wanted.until))
+        if after is not None:
+            query = query.where(sa.tuple_(lines.c.at, lines.c.position) < sa.tuple_(after.at, after.position))
+        return query.order_by(lines.c.at.desc(), lines.c.position.desc()).limit(limit)
+
+    if scope.everything:
+        yield newest_of(listed)
+        return
+    if scope.queues:
+        yield newest_of(listed, listed.c.queue.in_(sorted(scope.queues)))
+    if scope.agent is not None:
+        same = (listed.c.at == taken.c.at, listed.c.position == taken.c.position)
+        yield newest_of(taken, *same, taken.c.agent == scope.agent)
 
 
 def _conditions(wanted: Listed) -> list[Any]:
@@ -171,19 +264,4 @@ def _conditions(wanted: Listed) -> list[Any]:
         if (value := getattr(wanted, name)) is not None
     ]
     found += [listed.c[name] for name in ("held", "masked", "unsealed") if getattr(wanted, name)]
-    if wanted.since is not None:
-        found.append(listed.c.at >= as_text(wanted.since))
-    if wanted.until is not None:
-        found.append(listed.c.at < as_text(wanted.until))
     return found
-
-
-def _within(scope: Scope) -> list[Any]:
-    if scope.everything:
-        return []
-    theirs: list[Any] = [sa.false()]
-    if scope.queues:
-        theirs.append(listed.c.queue.in_(sorted(scope.queues)))
-    if scope.agent is not None:
-        theirs.append(listed.c.call.in_(sa.select(entries.c.call).where(entries.c.agent == scope.agent)))
-    return [sa.or_(*theirs)]

@@ -10,7 +10,7 @@ from sqlalchemy.sql.expression import FunctionElement
 
 from consentivr.core import turn as turns
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """The newest migration: the schema that this program writes."""
 
 
@@ -115,6 +115,16 @@ listed = sa.Table(
     sa.Column("masked", sa.Boolean, nullable=False),
     sa.Column("unsealed", sa.Boolean, nullable=False),
     comment="A line of each call that was decided, for lists: it says nothing that rows do not.",
+    sqlite_with_rowid=False,
+)
+
+taken = sa.Table(
+    "taken",
+    metadata,
+    sa.Column("agent", sa.Text, primary_key=True),
+    sa.Column("at", sa.Text, primary_key=True, doc="of the line"),
+    sa.Column("position", _big, primary_key=True, autoincrement=False, doc="of the line"),
+    comment="The lines of 'listed' by agent: of each who is named in a call's rows.",
     sqlite_with_rowid=False,
 )
 
