@@ -626,6 +626,6 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_tables_say_what_they_are() -> None:
-    tables = {"entry", "caller", "foreign_file", "listed", "notice", "checkpoint", "tally"}
+    tables = {"entry", "caller", "foreign_file", "listed", "taken", "notice", "checkpoint", "tally"}
     assert {table.name for table in metadata.sorted_tables} == tables
     assert isinstance(metadata.tables["entry"].c.decision.computed, sa.Computed)
