@@ -13,14 +13,12 @@ from pathlib import Path
 
 import gevent
 
+from consentivr.bench.ears import Ears
 from consentivr.bench.figures import Figure, spread
 from consentivr.bench.stage import LINE, Stage
 from consentivr.core.consent import ConsentDecision, Reason
 from consentivr.core.turn import Turn
 from consentivr.esl.codec import Event
-from consentivr.esl.errors import ESLError
-from consentivr.esl.inbound import InboundConnection, Login
-from consentivr.lab.native import ADDRESS
 from consentivr.ledger import Entry, Ledger
 from consentivr.recordings import visit_of
 
@@ -135,38 +133,21 @@ WHAT_HAPPENS = {"nothing": _nothing, "reload": _reload, "restart": _restart, "ki
 # --- what is seen ----------------------------------------------------------------------------
 
 
-class Callers:
-    """Hears of every caller until ``stop``; by the channel on the switch in the middle."""
+class Callers(Ears):
+    """What became of every caller; by the channel on the switch in the middle."""
 
     def __init__(self, stage: Stage) -> None:
         self.seen: dict[str, Caller] = {}
         self._stage = stage
         self._legs: dict[str, str] = {}
         """Of a number, on the switch outside."""
-        self._connection = InboundConnection((ADDRESS, stage.switch.event_socket_port), Login(stage.switch.password))
-        self._connection.connect("event json CHANNEL_CREATE CHANNEL_EXECUTE")
-        self._greenlet = gevent.spawn(self._hear)
+        super().__init__(stage, "CHANNEL_CREATE CHANNEL_EXECUTE")
 
     def call(self, number: str) -> None:
         """One more, who presses a key when the question has been heard for a while."""
         self._legs[number] = self._stage.call(LINE, number, LASTS_S, key="")
 
-    def stop(self) -> None:
-        """Hear no more."""
-        self._greenlet.kill()
-        self._connection.stop()
-
-    def _hear(self) -> None:
-        try:
-            while True:
-                event = self._connection.receive()
-                if isinstance(event, Event) and event.get("Call-Direction") == "inbound":
-                    self._note(event)
-        except ESLError:
-            return
-
-    def _note(self, event: Event) -> None:
-        at = int(event.get("Event-Date-Timestamp", "0")) / 1000
+    def _note(self, event: Event, at: float) -> None:
         leg, number = event.get("Unique-ID", ""), event.get("Caller-Caller-ID-Number", "")
         if event["Event-Name"] == "CHANNEL_CREATE":
             self.seen[leg] = Caller(KEYS[int(number[-7:]) % 3], at)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import gevent
-
+from consentivr.bench.ears import Ears
 from consentivr.esl.codec import Event
-from consentivr.esl.errors import ESLError
-from consentivr.esl.inbound import InboundConnection, Login
-from consentivr.lab.native import ADDRESS
 
 if TYPE_CHECKING:
     from consentivr.bench.stage import Stage
@@ -22,33 +18,19 @@ STEPS = (
     "announcement to queue",
 )
 
-_SUBSCRIPTION = "event json CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_EXECUTE CHANNEL_EXECUTE_COMPLETE DTMF"
+_EVENTS = "CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_EXECUTE CHANNEL_EXECUTE_COMPLETE DTMF"
 
 
-class Moments:
-    """Hears every event until ``stop``."""
+class Moments(Ears):
+    """Of every caller."""
 
     def __init__(self, stage: Stage) -> None:
-        self._connection = InboundConnection((ADDRESS, stage.switch.event_socket_port), Login(stage.switch.password))
-        self._connection.connect(_SUBSCRIPTION)
         self._heard: dict[str, list[tuple[float, str]]] = {}
         """By the caller's number: when (ms), and what."""
-        self._greenlet = gevent.spawn(self._hear)
+        super().__init__(stage, _EVENTS)
 
-    def stop(self) -> None:
-        """Hear no more."""
-        self._greenlet.kill()
-        self._connection.stop()
-
-    def _hear(self) -> None:
-        try:
-            while True:
-                event = self._connection.receive()
-                if isinstance(event, Event) and event.get("Call-Direction") == "inbound":
-                    at = int(event.get("Event-Date-Timestamp", "0")) / 1000
-                    self._heard.setdefault(event.get("Caller-Caller-ID-Number", ""), []).append((at, _what(event)))
-        except ESLError:
-            return
+    def _note(self, event: Event, at: float) -> None:
+        self._heard.setdefault(event.get("Caller-Caller-ID-Number", ""), []).append((at, _what(event)))
 
     def steps_of(self, caller: str) -> dict[str, float]:
         """Milliseconds of each of ``STEPS``. Raises RuntimeError when the call did not go that way."""
