@@ -55,7 +55,9 @@ def a_life(chance: random.Random, number: int) -> list[Entry]:
         ("agreed_late", {"keys": "*1"}),
         ("hold", {"why": "court"}),
         ("hold_released", {"why": "over"}),
+        ("erasure", {"audio": False}),
         ("audio_erased", {"why": "due"}),
+        ("erasure", {"audio": True}),
         ("agent_answered", {"agent": "1001@default", "agent_uuid": "x"}),
         ("agent_answered", {"agent": "1002@default", "agent_uuid": "y"}),
         ("agent_answered", {"agent": None, "agent_uuid": "z"}),
@@ -97,8 +99,8 @@ def test_a_line_says_what_the_rows_say_now_and_after_an_upgrade(location: str | 
         for number in range(200):
             life = a_life(chance, number)
             cut = chance.randrange(len(life) + 1)
-            ledger.append(life[:cut])
-            ledger.append(life[cut:])
+            for some in chance.choice([[life[:cut], life[cut:]], [[row] for row in life]]):
+                ledger.append(some)
         before, took = lines(ledger), agents(ledger)
         for name, line in before.items():
             rows = ledger.call(name)

@@ -80,7 +80,6 @@ class Line:
             self.columns.update(_CHANGES[turn])
         elif turn in _OF_RECORDINGS:
             self._tell_of_recording(turn, said)
-            self.columns["unsealed"] = bool(self._begun)
         elif turn == Turn.DECISION and not self.is_there:  # the first one of a call counts
             marks = {name: self.columns.get(name, False) for name in _MARKS}
             words = {name: said.get(name) for name in ("language", "decision", "reason", "notice")}
@@ -99,6 +98,9 @@ class Line:
             or (turn == Turn.RECORDING_ADOPTED and sealed)
         ):
             self._begun.clear()
+        else:
+            return
+        self.columns["unsealed"] = bool(self._begun)
 
 
 def _arrived(said: Mapping[str, Any]) -> str | None:
@@ -171,7 +173,10 @@ def lines_of(rows: Iterable[Sequence[Any]]) -> dict[str, Line]:
     """What rows say of the lines of their calls, whatever the order in which they come."""
     found: dict[str, Line] = {}
     for call, position, at, turn, queue, line, evidence in sorted(rows, key=itemgetter(1)):
-        found.setdefault(call, Line()).tell(position, at, turn, queue, line, json.loads(evidence))
+        try:
+            found.setdefault(call, Line()).tell(position, at, turn, queue, line, json.loads(evidence))
+        except (AttributeError, TypeError, ValueError):
+            continue  # somebody changed it, as verification says: it costs no further row
     return found
 
 
