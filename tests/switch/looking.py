@@ -34,6 +34,11 @@ class Looking:
         path = self.folder / "serve.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def keys_heard(self, leg: str) -> int:
+        """How many keys of this leg the switch in the middle has made out of its packets so far."""
+        said = (self.folder / "log" / "freeswitch.log").read_text(errors="replace")
+        return sum("RTP RECV DTMF" in line for line in said.splitlines() if line.startswith(leg))
+
     @property
     def files(self) -> list[Path]:
         """Our recordings; like the others, those made since ``settle``."""

@@ -119,11 +119,12 @@ class World(Acting):
         self.outside.kill()
 
     def start_serve(self) -> None:
-        """Start ``consentivr serve`` (again) and wait until it serves; its log is appended to ``serve.log``."""
+        """Start ``consentivr serve`` (again), until it serves and watches; its log is appended to ``serve.log``."""
         self.stop_serve(signal.SIGKILL)
-        before = self.log.count("serving")
+        before = len(self.log)
         self.process = serve(self.yaml)
-        eventually(lambda: self.log.count("serving") > before or not self.is_served, 60)
+        begun = ("event='serving'", "event='watching'")
+        eventually(lambda: all(word in self.log[before:] for word in begun) or not self.is_served, 60)
         assert self.is_served, self.log[-3000:]
 
     def stop_serve(self, how: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
@@ -202,7 +203,7 @@ class World(Acting):
         """The caller presses keys so many seconds after a question has begun."""
         self.asked(call)
         gevent.sleep(after)
-        self.outside.press(call.phone, keys)
+        self._press(call.phone, call.leg, keys)
 
     def queued(self, call: Call) -> None:
         """Wait until the caller waits in a queue."""
