@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,20 +189,20 @@ def _told(
     asked = [leg for leg in once if decided[leg][0][1] in {reason for _, reason in WANTED.values()}]
     files = (stage.folder / "recordings").rglob("*.wav")
     recorded = {visit_of(path.stem) for path in files if "quarantine" not in path.parts}
+    otherwise = [
+        f"'{callers[leg].key}': {'/'.join(decided[leg][0])}"
+        for leg in asked
+        if decided[leg][0] != WANTED[callers[leg].key]
+    ]
+    incidents = Counter(row.turn for legs in rows.values() for row in legs if row.turn in ALARMS)
     waits = [(caller.greeted - caller.came) / 1000 for caller in callers.values() if caller.greeted is not None]
     asks_all = 0 if part != "kill" else None
     return [
         Figure(f"{part}: callers lost", under, sum(not caller.queued for caller in callers.values()), "", at_most=0),
         Figure("  without exactly one arrival, decision and end", under, len(callers) - len(once), "", at_most=0),
         Figure("  not asked to the end", under, len(once) - len(asked), "", at_most=asks_all),
-        Figure(
-            "  decided otherwise than they pressed",
-            under,
-            sum(decided[leg][0] != WANTED[callers[leg].key] for leg in asked),
-            "",
-            at_most=0,
-        ),
-        Figure("  incidents", under, sum(row.turn in ALARMS for legs in rows.values() for row in legs), "", at_most=0),
+        Figure(" ".join(["  decided otherwise than they pressed", *otherwise]), under, len(otherwise), "", at_most=0),
+        Figure(" ".join(["  incidents", *sorted(incidents)]), under, incidents.total(), "", at_most=0),
         Figure("  recorded without a yes", under, len(recorded - given), "", at_most=0),
         Figure("  agreed", under, len(given), ""),
         Figure("  of these with a recording", under, len(recorded & given), ""),
