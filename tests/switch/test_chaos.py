@@ -30,7 +30,7 @@ from tests.ledgers import whole
 from tests.switch.parts import SALES, SUPPORT, Call, eventually
 from tests.switch.world import World
 
-pytestmark = pytest.mark.freeswitch
+pytestmark = [pytest.mark.freeswitch, pytest.mark.timeout(1800)]
 
 CALLS = int(os.environ.get("CONSENTIVR_CHAOS_CALLS", "40"))
 AT_ONCE = int(os.environ.get("CONSENTIVR_CHAOS_AT_ONCE", "12"))

@@ -120,6 +120,7 @@ def machines(configure: Callable[..., Configuration], tmp_path: Path) -> Iterato
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_each_part_ends_while_calls_run(machines: Machines) -> None:
     callers = Callers(machines)
     recorded = Recorded(machines)
