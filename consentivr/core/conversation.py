@@ -201,6 +201,7 @@ def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) 
 
 def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:
     """Only what nobody knew yet, its proof, or a stricter word: what was taken back does not come back by reading."""
+    state = state._replace(unread=False)
     given, known = ConsentDecision.GIVEN, state.decision
     if event.decision is None or (
         event.decision is given and known is not None and (known is not given or state.durable)

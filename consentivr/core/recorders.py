@@ -39,6 +39,8 @@ def decide(policy: TalkPolicy, state: TalkState) -> Verdict:
         is_nth=all(noted.is_nth for noted in agents),
         agent_wants=not state.agent_stopped and (policy.mode is not RecordingMode.MANUAL or state.agent_started),
     )
+    if said.reason is VerdictReason.NOT_PROVEN and state.unread:
+        return Verdict(Do.MASK, said.reason)  # nothing is heard, and nothing is lost if the rows say yes
     if said.record and state.unwatching and policy.mode is not RecordingMode.PERMANENT:
         return Verdict(Do.MASK, VerdictReason.NOBODY_WATCHES)
     return said

@@ -119,3 +119,5 @@ class TalkState(NamedTuple):
     starred_ms: int | None = None
     """When the caller pressed *, which may begin a sequence. No other key is kept."""
     agent_starred_ms: int | None = None
+    unread: bool = False
+    """The rows cannot be read yet: a yes that the channel tells may be proven by them."""

@@ -177,7 +177,7 @@ class Adopting:
         try:
             found = self._following.ledger.rows_of_visits(visits, READ_SECONDS)
         except LedgerError as error:
-            log.error("a conversation is taken up without its rows: unrecorded until they can be read", why=str(error))
+            log.error("a conversation is taken up without its rows: silence until they can be read", why=str(error))
             return None
         return {entries[0].call: entries for entries in found}
 
@@ -249,6 +249,7 @@ class Adopting:
         told = adoption.told(rows)
         running = self._running(channel.uuid, stem)
         state = adoption.restored(channel.visit, channel.uuid, stem, queue, policy, told, channel.says, running)
+        state = state._replace(unread=known is None)
         ref = CallRef(channel.uuid, channel.visit, channel.line, queue, policy.mode.value)
         visit = Visit(state, ref, policy, self._sounds(channel, told), began.date(), began.timestamp())
         visit.member = member

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from consentivr.core import talk_turns
+from consentivr.core.consent import ConsentDecision
 from consentivr.core.policy import Outsiders, RecordingMode, WhileHeld
 from consentivr.core.verdict import Permission
 from tests.core.room import CALLER, LEGS, PEOPLE, Room
@@ -28,7 +29,9 @@ def expected(room: Room) -> tuple[str, str]:
     unproven = room.unproven & set(heard(room))
     not_nth = policy.mode is RecordingMode.EVERY_NTH and room.not_nth & set(heard(room))
     idle = state.agent_stopped or (policy.mode is RecordingMode.MANUAL and not state.agent_started)
+    unread = state.unread and state.decision is ConsentDecision.GIVEN and not state.durable
     against = [
+        *([("mask", "unread")] if unread and policy.mode.asks else []),
         *([] if said else [("stop", "word")]),
         *([("stop", "caller")] if Permission.REFUSED in others else []),
         *([("mask", "outsider")] if Permission.UNKNOWN in others and policy.outsiders is Outsiders.SILENCE else []),

@@ -184,6 +184,28 @@ def test_a_yes_whose_proof_is_read_later_counts_from_then_on() -> None:
     assert play(room, "read_again_as_no", "read_again_as_yes") == ["recording_stopped"]
 
 
+def test_p3_a_yes_whose_rows_cannot_be_read_is_silence_until_they_are() -> None:
+    """Neither is it heard, nor is it lost, nor an incident."""
+    room = new_room(OPT_OUT)
+    play(room, "anna answers")
+    room.state = room.state._replace(durable=False, unread=True)
+    room.may = False
+    assert play(room, "hold", "hold") == ["recording_masked"]
+    assert room.rows[-1].evidence()["why"] == "not_proven"
+    room.may = True
+    assert play(room, "read_again_as_yes") == ["recording_unmasked"]
+
+
+def test_p3_a_yes_that_its_rows_do_not_prove_is_stopped_once_they_are_read() -> None:
+    room = new_room(OPT_OUT)
+    play(room, "anna answers")
+    room.state = room.state._replace(durable=False, unread=True)
+    room.may = False
+    assert play(room, "hold") == ["recording_masked"]
+    room.tell(ev.WordChanged(ConsentDecision.GIVEN, False, None))
+    assert play(room, "obey") == ["recording_stopped"]
+
+
 def test_who_agreed_to_something_else_is_recorded_after_a_yes_to_this() -> None:
     room = new_room(OPT_OUT)
     assert play(room, "anna answers", "to a queue for another purpose")[-1] == "recording_stopped"

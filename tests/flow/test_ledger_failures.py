@@ -106,7 +106,7 @@ def test_p9_an_exception_in_the_watch(laboratory: Laboratory, monkeypatch: pytes
 def test_p5_the_ledger_hangs_while_a_conversation_is_taken_up(
     configure: Callable[..., Configuration], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever records a no is stopped all the same; a yes is recorded as soon as its row can be read."""
+    """Whatever records a no is stopped all the same; a yes is silence until its row can be read, and no incident."""
     hung, back = threading.Event(), threading.Event()
     read = writer._rows_of_visits
 
@@ -129,14 +129,17 @@ def test_p5_the_ledger_hangs_while_a_conversation_is_taken_up(
             until(lambda: no.bugs_in_talk)
             no.record_without_asking(str(foreign))
             until(lambda: not no.recorders, 1.0)
-            until(lambda: not yes.recorders, 1.0)
+            until(lambda: [recorder.masked for recorder in yes.recorders.values()] == [True], 1.0)
         finally:
             back.set()
-        until(lambda: yes.recorders)
+        until(lambda: [recorder.masked for recorder in yes.recorders.values()] == [False])
         for channel in (no, yes):
             channel.hang_up()
             rows(laboratory, channel)
             visits(laboratory.rows(channel))
+        said = rows(laboratory, yes)
+        assert said["recording_masked"].evidence["why"] == "not_proven"
+        assert "forbidden_recording" not in said
     assert not foreign.exists()
 
 
