@@ -51,11 +51,13 @@ def test_whatever_is_wrong_is_found_in_order(tmp_path: Path, monkeypatch: pytest
         ledger.append([entry(number) for number in range(60)])
     as_administrator(location, f"UPDATE entry SET turn = 'x' WHERE position = {position}")
     said, alone = both(location, monkeypatch)
-    assert ([(one.position, one.kind) for one in said.findings], alone) == ([(position, Tampering.CHANGED)], False)
+    found = [(position, Tampering.CHANGED), (0, Tampering.LIST_INSERTED)]  # the list has the decision still
+    assert ([(one.position, one.kind) for one in said.findings], alone) == (found, False)
     as_administrator(
         location,
         f"DELETE FROM entry WHERE position = {position}",
         f"DELETE FROM caller WHERE channel_uuid = '{UUIDS[position - 1]}'",
+        f"DELETE FROM listed WHERE call = '{UUIDS[position - 1]}'",
     )
     said, alone = both(location, monkeypatch)
     assert alone is (position == 60)
@@ -72,3 +74,24 @@ def test_a_clock_that_goes_back_where_two_stretches_meet_is_reported(
         ledger.append([replace(row, at=ahead) if index < 20 else row for index, row in enumerate(rows)])
     said, alone = both(location, monkeypatch)
     assert ([position for position, _ in said.backwards], said.findings, alone) == ([21], [], False)
+
+
+def test_a_list_that_leaves_calls_out_is_found_either_way(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a call whose rows are in two stretches."""
+    with opened(location) as ledger:
+        ledger.append([entry(number) for number in range(30)])
+        ledger.append([entry(number, "hold", why="court") for number in range(30)])
+    assert both(location, monkeypatch)[0].findings == []
+    as_administrator(
+        location,
+        f"DELETE FROM listed WHERE call = '{UUIDS[3]}'",
+        f"UPDATE listed SET held = NOT held WHERE call = '{UUIDS[25]}'",
+        f"UPDATE listed SET decision = 'x' WHERE call = '{UUIDS[12]}'",
+    )
+    said, alone = both(location, monkeypatch)
+    assert [(one.position, one.kind, one.about) for one in said.findings] == [
+        (4, Tampering.LIST_REMOVED, UUIDS[3]),
+        (13, Tampering.LIST_CHANGED, f"{UUIDS[12]}: decision"),
+        (26, Tampering.LIST_CHANGED, f"{UUIDS[25]}: held"),
+    ]
+    assert alone, "the chain is whole"

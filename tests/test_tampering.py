@@ -26,6 +26,7 @@ from consentivr.core.chain import Tampering
 from consentivr.core.consent import NoticeVersion
 from consentivr.core.turn import Turn
 from consentivr.ledger import CallRef, Entry, Ledger, LedgerError, Search, Signer, Verifier, make_key
+from consentivr.ledger.comparing import put_right
 from consentivr.ledger.entry import chained, hashed
 from consentivr.ledger.export import IN_ARCHIVE
 from consentivr.ledger.manifest import hashes_of
@@ -183,10 +184,11 @@ def statement(*statements: str) -> Callable[[World], None]:
 
 
 def recomputed(world: World) -> None:
-    """A refusal becomes a yes, and every hash after it follows."""
+    """A refusal becomes a yes, and every hash after it follows, and the list of calls."""
     position = world.where("decision", 1)
     said = json.dumps({"decision": "given"})
     world.rechain(position, evidence=said)
+    put_right(world.ledger)
 
 
 def signed_by_nobody(world: World) -> None:
@@ -220,6 +222,7 @@ def cut_the_tail(world: World) -> None:
         f"DELETE FROM entry WHERE position > {last}",
         f"DELETE FROM caller WHERE channel_uuid = '{UUIDS[5]}'",
     )
+    put_right(world.ledger)
 
 
 def emptied(position: str) -> str:
@@ -231,6 +234,7 @@ def with_a_false_receipt(world: World) -> None:
     world.run(emptied(str(refused)))
     receipt = {"why": "retention: 100 days", "calls": 1, "rows": [[refused, refused]]}
     world.ledger.append([CallRef("-", None, "", QUEUE, "").row(Turn.ROWS_ERASED, receipt)])
+    put_right(world.ledger)
 
 
 def with_a_false_erasure(world: World) -> None:
@@ -399,6 +403,53 @@ DONE: Mapping[str, Done] = {
     "a tally is added": Done(statement("INSERT INTO tally VALUES ('agent:x', 9)"), ALONE, [Tampering.TALLY]),
     # decisions
     "a second connection decides again for a visit": Done(a_second_connection, ALONE, [Tampering.SECOND_DECISION]),
+    # the list of calls
+    "a call is left out of the console's list": Done(
+        statement(f"DELETE FROM listed WHERE call = '{VISITS[1]}'"), ALONE, [Tampering.LIST_REMOVED]
+    ),
+    **{
+        f"a call has another `{column}` in that list": Done(
+            statement(f"UPDATE listed SET {column} = {value} WHERE call = '{VISITS[1]}'"),
+            ALONE,
+            [Tampering.LIST_CHANGED],
+        )
+        for column, value in {
+            "at": "'2001-01-01T00:00:00.000000+00:00'",
+            "position": "1000",
+            "queue": "'x'",
+            "line": "'x'",
+            "language": "NULL",
+            "decision": "'refused'",
+            "reason": "'silence'",
+            "notice": "'x'",
+            "held": "NOT held",
+            "masked": "NOT masked",
+            "unsealed": "NOT unsealed",
+        }.items()
+    },
+    "a call that never was is added to that list": Done(
+        statement(
+            "INSERT INTO listed SELECT at, 1000, 'x', queue, line, language, decision, reason, notice, held, masked, "
+            f"unsealed FROM listed WHERE call = '{VISITS[1]}'"
+        ),
+        ALONE,
+        [Tampering.LIST_INSERTED],
+    ),
+    "a call is left out of its agent's list": Done(
+        statement(f"DELETE FROM taken WHERE position = (SELECT position FROM listed WHERE call = '{VISITS[1]}')"),
+        ALONE,
+        [Tampering.LIST_CHANGED],
+    ),
+    "a call is given to another agent's list": Done(
+        statement(f"INSERT INTO taken SELECT 'x', at, position FROM listed WHERE call = '{VISITS[1]}'"),
+        ALONE,
+        [Tampering.LIST_CHANGED],
+    ),
+    "what is no call is added to an agent's list": Done(
+        statement("INSERT INTO taken SELECT agent, at, 1000 FROM taken WHERE position < 9"),
+        ALONE,
+        [Tampering.LIST_INSERTED],
+    ),
     # checkpoints
     "a refusal becomes a yes, and every hash after it is computed anew": Done(recomputed, ALONE, [Tampering.REWRITTEN]),
     "the same, and the checkpoints follow, with signatures of zeros": Done(
@@ -421,7 +472,10 @@ DONE: Mapping[str, Done] = {
     "an older copy of the ledger is put back": Done(an_older_copy, KEPT, [Tampering.TRUNCATED]),
     "everything is deleted": Done(
         statement(
-            *(f"DELETE FROM {table}" for table in ("entry", "caller", "foreign_file", "notice", "checkpoint", "tally"))
+            *(
+                f"DELETE FROM {table}"
+                for table in ("entry", "caller", "foreign_file", "notice", "checkpoint", "tally", "listed", "taken")
+            )
         ),
         KEY,
         [Tampering.UNSIGNED],

@@ -123,6 +123,9 @@ class Tampering(str, Enum):
     NOTICE_CHANGED = "wording changed"
     NOTICE_REMOVED = "wording removed"
     NOTICE_INSERTED = "wording that no row names"
+    LIST_CHANGED = "list of calls says what the rows do not"
+    LIST_REMOVED = "call that the list of calls leaves out"
+    LIST_INSERTED = "line of the list of calls that no row stands for"
 
 
 @dataclass(frozen=True)

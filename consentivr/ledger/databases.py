@@ -82,6 +82,9 @@ class Database(ABC):
     def check_promises(self) -> None:  # noqa: B027 - SQLite is told on each connection
         """Raises LedgerError when a committed row would not survive the loss of power."""
 
+    def freeze(self, connection: sa.Connection) -> None:  # noqa: B027 - in SQLite it always is so
+        """All that this transaction reads is of one moment. To be called first in it."""
+
     def settle_doubt(self, connection: sa.Connection) -> None:  # noqa: B027 - SQLite needs none
         """Rows of an append whose answer was lost are there: make this transaction wait for them to be safe."""
 
@@ -351,6 +354,9 @@ class Postgresql(Database):
         with self.engine.connect() as connection:
             if connection.exec_driver_sql("SHOW fsync").scalar_one() != "on":
                 raise LedgerError(f"{self.name} runs with fsync off, and loses rows with its power: set fsync = on")
+
+    def freeze(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
     def settle_doubt(self, connection: sa.Connection) -> None:
         """A commit that writes nothing would not wait for the disk, nor for a synchronous standby."""

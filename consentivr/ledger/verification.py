@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain as chain_of
@@ -26,6 +27,7 @@ from consentivr.core.evidence import CallSummary, Recording
 from consentivr.core.turn import Turn
 from consentivr.core.turns import NoticeAdded
 from consentivr.ledger import jws
+from consentivr.ledger.comparing import Passing, wrong_with_list
 from consentivr.ledger.entry import CLOCK_TOLERANCE
 from consentivr.ledger.errors import LedgerError
 from consentivr.ledger.export import Export, read_export, segments
@@ -117,7 +119,7 @@ def verify_ledger(
     end = _if_whole(ledger, checkpoints) if progress is None else None
     if end is None:
         links = ledger.links()
-        end = Counted(links if progress is None else _told(links, progress))
+        end = Counted(links if progress is None else _told(links, progress), ledger.location)
         end.findings = chain.verify(end, checkpoints)
     said = Verified(end.rows, end.findings + forged, backwards=end.backwards)
     said.checkpoint = f"{end.last.position}:{end.last.hash}"
@@ -125,6 +127,7 @@ def verify_ledger(
         said.findings.append(Finding(min(1, said.rows), Tampering.UNSIGNED))
     said.findings += [*_verify_notices(ledger), *_verify_beside_the_chain(ledger)]
     said.findings += end.foreign.wrong(ledger.foreign_files())
+    said.findings += wrong_with_list(ledger, end.doubtful)
     said.signed_rows = min(said.rows, max((known.position for known in good), default=0))
     return said
 
@@ -201,8 +204,9 @@ def _wrong_with_notice(notice: NoticeVersion | None, digest: str, duration_ms: i
 class Counted:
     """Rows on their way to being verified: how many, which came last, and their clocks."""
 
-    def __init__(self, links: Iterable[Link]) -> None:
+    def __init__(self, links: Iterable[Link], location: str | Path) -> None:
         self._links: Iterable[Link] | None = links
+        self._location = location
         self.rows = 0
         self.before = self.last = Checkpoint(0, chain.GENESIS)
         """The row before them, as the first one names it, and the last one."""
@@ -210,16 +214,22 @@ class Counted:
         self.backwards: list[tuple[int, float]] = []
         self.findings: list[Finding] = []
         self.foreign = ForeignNames()
+        self.doubtful: set[str] = set()
+        """Calls of which the list may say something else."""
 
     def __iter__(self) -> Iterator[Link]:
         links, self._links = self._links or (), None
-        for row in links:
-            self.rows += 1
-            self.last = Checkpoint(row.position, row.hash)
-            self.foreign.note(row)
-            if row.content is not None:
-                self._look_at(row.position, str(row.content["at"]))
-            yield row
+        passing = Passing(self._location)
+        with closing(passing):
+            for row in links:
+                self.rows += 1
+                self.last = Checkpoint(row.position, row.hash)
+                self.foreign.note(row)
+                passing.note(row)
+                if row.content is not None:
+                    self._look_at(row.position, str(row.content["at"]))
+                yield row
+        self.doubtful = passing.doubtful
 
     def _look_at(self, position: int, at: str) -> None:
         if at >= self.newest:
@@ -273,6 +283,7 @@ def _if_whole(ledger: Searching, checkpoints: Sequence[Checkpoint]) -> Counted |
             whole.rows += stretch.rows
             whole.last, whole.newest = stretch.last, max(whole.newest, stretch.newest)
             whole.foreign.go_on(stretch.foreign)
+            whole.doubtful |= stretch.doubtful
     whole.findings = []
     return whole
 
@@ -284,8 +295,8 @@ def _stretch(location: str, stored: tuple[int, int], checkpoints: Sequence[Check
         links = ledger.links(stored=stored)
         first = next(links, None)
         if first is None:
-            return Counted(())
-        rows = Counted(chain_of((first,), links))
+            return Counted((), location)
+        rows = Counted(chain_of((first,), links), location)
         rows.before = Checkpoint(first.position - 1, first.previous)
         rows.findings = chain.verify(rows, checkpoints, rows.before)
         return rows

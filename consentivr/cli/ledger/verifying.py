@@ -26,6 +26,7 @@ from consentivr.config import Configuration
 from consentivr.core.chain import Finding, Tampering
 from consentivr.core.turn import Turn
 from consentivr.ledger import Ledger, LedgerError, Search, Verifier, check_there, make_key
+from consentivr.ledger.comparing import put_right
 from consentivr.ledger.repairing import receipts_in, reissue
 from consentivr.ledger.stamping import Roots, Stamps
 from consentivr.ledger.verification import Kept, Verified, verify_export, verify_ledger
@@ -61,7 +62,8 @@ def verify(
 ) -> None:
     """Say whether rows were changed, removed, inserted or reordered; exit 1 if so. Works offline.
 
-    The ledger is compared with ledger.head_file as well.
+    The ledger is compared with ledger.head_file as well, and the console's list of calls with the rows: 'ledger repair'
+    puts that right.
     """
     from consentivr.service.build import head_file
 
@@ -150,23 +152,27 @@ def _completeness(verified: Verified) -> Iterator[str]:
 
 @click.command("repair")
 @CONFIG
-@click.argument("older", nargs=-1, required=True, metavar="OLDER...")
+@click.argument("older", nargs=-1, metavar="[OLDER]...")
 def repair(config_path: Path, older: tuple[str, ...]) -> None:
-    """Issue receipts anew that retention of 0.1.0 erased with what it was to erase.
+    """Make the list of calls say what the rows say, and issue receipts anew that retention of 0.1.0 erased with what it
+    was to erase.
 
-    OLDER is a backup (a file, or postgresql://...) or a JSON export from before. A receipt counts that the chain still
-    proves: its text gives the digest at its place. Exit 1 if rows without a receipt are left.
+    OLDER is a backup (a file, or postgresql://...) or a JSON export from before, for the receipts. A receipt counts
+    that the chain still proves: its text gives the digest at its place. Exit 1 if rows without a receipt are left.
     """
     try:
         with opened(load_configuration(config_path), signs=True) as book:
+            put = put_right(book)
             repaired = sum(reissue(book, receipts_in(source)) for source in older)
             findings = verify_ledger(book, Verifier([])).findings
     except LedgerError as error:
         raise Refused(str(error)) from None
-    click.echo(f"{repaired} rows have a receipt again")
+    click.echo(f"the list of calls was put right for {put} calls")
+    if older:
+        click.echo(f"{repaired} rows have a receipt again")
     left = sum(finding.kind is Tampering.ROW_ERASED for finding in findings)
     if left:
-        nothing(f"{left} rows have none: no receipt in OLDER names them, so nothing proves that they were forgotten")
+        nothing(f"{left} rows have none: no receipt names them, so nothing proves that they were forgotten")
 
 
 def _stamps(book: Ledger, configuration: Configuration) -> Stamps | None:
