@@ -114,6 +114,9 @@ WORDS = {
         "calls.tampering_notice_changed": "the wording was changed",
         "calls.tampering_notice_removed": "the wording was removed",
         "calls.tampering_notice_inserted": "a wording that no row names",
+        "calls.tampering_list_changed": "the list of calls says what the rows do not",
+        "calls.tampering_list_removed": "a call that the list of calls leaves out",
+        "calls.tampering_list_inserted": "a line of the list of calls that no row stands for",
     },
     "de": {
         "calls.title": "Anrufe",
@@ -228,5 +231,8 @@ WORDS = {
         "calls.tampering_notice_changed": "der Wortlaut wurde verändert",
         "calls.tampering_notice_removed": "der Wortlaut wurde entfernt",
         "calls.tampering_notice_inserted": "ein Wortlaut, den keine Zeile nennt",
+        "calls.tampering_list_changed": "die Liste der Anrufe sagt, was die Zeilen nicht sagen",
+        "calls.tampering_list_removed": "ein Anruf, den die Liste der Anrufe auslässt",
+        "calls.tampering_list_inserted": "ein Eintrag der Liste der Anrufe, für den keine Zeile steht",
     },
 }
