@@ -189,6 +189,11 @@ def _told(
     asked = [leg for leg in once if decided[leg][0][1] in {reason for _, reason in WANTED.values()}]
     files = (stage.folder / "recordings").rglob("*.wav")
     recorded = {visit_of(path.stem) for path in files if "quarantine" not in path.parts}
+    lost = [
+        f"'{caller.key}': {[row.turn for row in rows.get(leg, [])]}"
+        for leg, caller in callers.items()
+        if not caller.queued
+    ]
     otherwise = [
         f"'{callers[leg].key}': {'/'.join(decided[leg][0])}"
         for leg in asked
@@ -198,7 +203,7 @@ def _told(
     waits = [(caller.greeted - caller.came) / 1000 for caller in callers.values() if caller.greeted is not None]
     asks_all = 0 if part != "kill" else None
     return [
-        Figure(f"{part}: callers lost", under, sum(not caller.queued for caller in callers.values()), "", at_most=0),
+        Figure(" ".join([f"{part}: callers lost", *lost]), under, len(lost), "", at_most=0),
         Figure("  without exactly one arrival, decision and end", under, len(callers) - len(once), "", at_most=0),
         Figure("  not asked to the end", under, len(once) - len(asked), "", at_most=asks_all),
         Figure(" ".join(["  decided otherwise than they pressed", *otherwise]), under, len(otherwise), "", at_most=0),

@@ -200,14 +200,15 @@ def _queue_gave_up(policy: TalkPolicy, state: TalkState, event: ev.QueueGaveUp) 
 
 
 def _word_changed(policy: TalkPolicy, state: TalkState, event: ev.WordChanged) -> Result:
-    """Only what nobody knew yet, its proof, or a stricter word: what was taken back does not come back by reading."""
-    state = state._replace(unread=False)
-    given, known = ConsentDecision.GIVEN, state.decision
-    if event.decision is None or (
-        event.decision is given and known is not None and (known is not given or state.durable)
-    ):
-        return state, ()
-    return judge(policy, state._replace(decision=event.decision, durable=event.durable, purpose=event.purpose))
+    """Only what nobody knew yet, its proof, or a stricter word: what was taken back does not come back by reading, and
+    what the channel alone says is less than what is proven."""
+    given, known, unread = ConsentDecision.GIVEN, state.decision, event.durable is None
+    proven = known is not None and (known is not given or state.durable)
+    if event.decision is None or (proven and (unread or event.decision is given)):
+        return state._replace(unread=state.unread and unread), ()
+    durable = bool(event.durable)
+    state = state._replace(decision=event.decision, durable=durable, purpose=event.purpose, unread=unread)
+    return judge(policy, state)
 
 
 def _watch_ends(policy: TalkPolicy, state: TalkState, event: ev.WatchEnds) -> Result:

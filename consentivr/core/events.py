@@ -261,10 +261,10 @@ class QueueGaveUp:
 
 @dataclass(frozen=True)
 class WordChanged:
-    """What the ledger and the channel say of the caller's word now, when they were read again."""
+    """What ledger and channel say of the caller's word now; ``durable`` None: the channel alone, no row can be read."""
 
     decision: ConsentDecision | None
-    durable: bool
+    durable: bool | None
     purpose: str | None
 
 

@@ -191,7 +191,9 @@ class Adopting:
             known = self._following.visits.get(leg)
             if known is not None and known.state.visit == channel.visit:
                 self._is_in(known, queue, member)
-                if rows is not None:
+                if rows is None:
+                    self._following.tell(known, ev.WordChanged(adoption.word(Told(), channel.says)[0], None, None))
+                else:
                     self._learn(known, channel, rows.get(channel.visit, ()))
                 self._following.refresh({leg})
             else:

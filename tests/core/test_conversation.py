@@ -196,6 +196,20 @@ def test_p3_a_yes_whose_rows_cannot_be_read_is_silence_until_they_are() -> None:
     assert play(room, "read_again_as_yes") == ["recording_unmasked"]
 
 
+def test_p3_a_yes_that_only_the_channel_tells_is_silence_and_its_no_is_a_no() -> None:
+    """Taken up before it was decided; what was decided since cannot be read."""
+    for word, follows in ((ConsentDecision.GIVEN, do.Mask), (ConsentDecision.REFUSED, do.Stop), (None, None)):
+        room = new_room(OPT_OUT)
+        play(room, "anna answers")
+        state = room.state._replace(decision=None, durable=False)
+        after, actions = step(OPT_OUT, state, ev.WordChanged(word, None, None))
+        assert (type(actions[0]) if actions else None) is follows
+        assert after.unread is (word is not None)
+    assert step(OPT_OUT, room.state, ev.WordChanged(ConsentDecision.REFUSED, None, None)) == (room.state, ()), (
+        "it was proven before"
+    )
+
+
 def test_p3_a_yes_that_its_rows_do_not_prove_is_stopped_once_they_are_read() -> None:
     room = new_room(OPT_OUT)
     play(room, "anna answers")

@@ -313,13 +313,21 @@ def test_who_was_followed_before_the_decision_is_judged_when_it_is_read(desk: De
     assert (desk.incidents, desk.sealer.erased) == ([], [])
 
 
-def test_who_was_followed_before_the_decision_is_not_recorded_while_the_ledger_is_down(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("word", "follows", "incidents"),
+    [("given", "mask", []), ("refused", "stop", ["forbidden_recording"]), (None, "stop", ["forbidden_recording"])],
+)
+def test_who_was_followed_before_the_decision_is_not_recorded_while_the_ledger_is_down(
+    desk: Desk, word: str | None, follows: str, incidents: list[str]
+) -> None:
+    """Seen under load, after a restart: what said yes meanwhile was stopped, and put into quarantine."""
     desk.follows(decision=None)
     desk.ledger.down = True
-    desk.following.adopting.take_up(Channel(CALLER, desk.calls().get), QUEUE, "another member")
+    desk.following.adopting.take_up(Channel(CALLER, desk.calls(decision=word).get), QUEUE, "another member")
     desk.following.refresh(desk.following.board.recording(CALLER, file(), True))
     desk.passes(0.1)
-    assert desk.incidents[0][0] == "forbidden_recording"
+    assert [command.split()[2] for command in desk.switch.asked("uuid_record")] == [follows]
+    assert [incident for incident, _ in desk.incidents] == incidents
 
 
 def is_told(desk: Desk) -> None:

@@ -114,13 +114,15 @@ class Someone:
         assert len(met) >= min(most, wanted), f"{self.page.url}: Tab leads to {len(met)} of {wanted} places"
 
     def is_accessible(self) -> None:
-        """axe-core finds nothing on the page that is open."""
+        """axe-core finds nothing on the page that is open, once it has its style."""
+        self.page.wait_for_load_state()
         found = _AXE.run(self.page, options=_RULES).response["violations"]
         told = [f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
         assert told == [], f"{self.page.url}\n" + "\n".join(told)
 
     def fits(self) -> None:
         """Nothing but tables leads out of the page on the right."""
+        self.page.wait_for_load_state()
         beyond = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert beyond <= 0, f"{self.page.url} is {beyond} px wider than the screen"
 

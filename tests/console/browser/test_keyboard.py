@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from consentivr.lab.console import PASSWORD
 from tests.console.browser.screens import Someone
@@ -18,7 +19,8 @@ def test_signing_in_going_everywhere_and_signing_out(someone: Callable[..., Some
     who = someone()
     page = who.page
     page.goto("/")
-    page.keyboard.type(PEOPLE[role].name)  # the account's field has the focus
+    expect(page.get_by_label("Account")).to_be_focused()
+    page.keyboard.type(PEOPLE[role].name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
@@ -26,8 +28,8 @@ def test_signing_in_going_everywhere_and_signing_out(someone: Callable[..., Some
     for name in page.locator("nav a").all_inner_texts():
         who.tab_to(name)
         page.keyboard.press("Enter")
+        expect(page.locator("header nav a[aria-current=page]")).to_have_text(name)
         page.wait_for_load_state()
-        assert page.locator("header nav a[aria-current=page]").inner_text() == name
         who.can_tab_through()
     who.tab_to("Sign out")
     page.keyboard.press("Enter")
