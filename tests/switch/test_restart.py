@@ -176,8 +176,8 @@ def test_term_lets_a_question_end(world: World) -> None:
     eventually(lambda: turns(world, call).count("call_ended") == 1)
     assert turns(world, call).count("decision") == 1
     assert world.by_turn(call)["decision"].evidence["decision"] == "given"
-    (file,) = world.files
-    assert audible(file) == {"caller", "1001"}
+    # Two parts where the agent answered in the moment in which the first process ended: it could not be noted any more.
+    assert set().union(*map(audible, world.files)) == {"caller", "1001"}
 
 
 def test_nobody_answers_for_the_line(world: World) -> None:
