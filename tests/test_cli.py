@@ -312,7 +312,7 @@ def sounds_of(path: Path) -> list[Path]:
 
 def test_mistakes_exit_with_2(path: Path) -> None:
     path.write_text(path.read_text().replace("lines:", "lnes:"))
-    for verb in (["check"], ["serve"], ["render", "--out", "/tmp/x"], ["ledger", "list"], ["prompts", "build"]):
+    for verb in (["check"], ["serve"], ["render", "--out", "/nowhere/x"], ["ledger", "list"], ["prompts", "build"]):
         done = run(*verb, "-c", str(path))
         assert done.exit_code == 2
         assert "did you mean 'lines'?" in done.output
