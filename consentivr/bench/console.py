@@ -26,6 +26,7 @@ from consentivr.bench.server import OURS, Server
 from consentivr.core.roles import Account, Role
 from consentivr.lab.console import NAME, PASSWORD, Console
 from consentivr.lab.history import DESKS, History, filled
+from consentivr.ledger import make_key
 
 PAGE_BUDGET_MS = 300.0
 """p99 of a page while callers are asked."""
@@ -61,7 +62,8 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tell(f"a ledger of {wanted.calls:,} calls ...")
-        rows = filled(folder / "ledger.sqlite3", History(wanted.calls, folder=folder / "recordings"), tell)
+        history = History(wanted.calls, folder=folder / "recordings")
+        rows = filled(folder / "ledger.sqlite3", history, tell, signer=make_key(folder / "ledger.key"))
         with Console(folder, [person.account for person in _people(max(wanted.people, len(_ROLES)))]) as console:
             figures = _alone(console, f"{rows:,} rows", tell)
             figures += _together(console, wanted, f"{rows:,} rows", tell)

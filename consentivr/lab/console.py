@@ -44,7 +44,8 @@ class Console:
         self.port = free_port()
         self.address = f"https://{NAME}:{self.port}"
         self.certificate, key = _certificate(folder)
-        self._sign(make_key(folder / "ledger.key"))
+        signing = folder / "ledger.key"
+        self._sign(Signer.of_file(signing) if signing.exists() else make_key(signing))
         write_secret(folder / "event_socket.password", "nobody's")
         self.configuration = folder / "console.yaml"
         ours = _configured(folder, (self.certificate, key), self.address)

@@ -42,7 +42,8 @@ from consentivr.core.turn import Turn
 from consentivr.core.turns import CONSENT_BASIS, Arrived, Decided, NoticeAdded, Row, Withdrawn
 from consentivr.core.verdict import Do, Verdict, VerdictReason
 from consentivr.custody import AgreedTo, agreement, withdrawal
-from consentivr.ledger import CONSOLE, NO_CALL, CallRef, Entry, Ledger
+from consentivr.ledger import CONSOLE, NO_CALL, CallRef, Entry, Ledger, Signer
+from consentivr.ledger.appending import CHECKPOINT_ROWS
 from consentivr.ledger.entry import as_text
 from consentivr.recordings import fingerprint, recording_stem
 from consentivr.resources import shipped
@@ -61,7 +62,7 @@ NEWEST, APART = 72, timedelta(minutes=9)
 SHORT_S = (16, 40)
 """How long those take, in seconds: least and most."""
 
-_BATCH = 5000
+_BATCH = CHECKPOINT_ROWS
 _RATE = 8000
 
 
@@ -443,9 +444,15 @@ class _Call:
         return self
 
 
-def filled(location: str | Path, history: History, tell: Callable[[str], None] = lambda what: None) -> int:
-    """Write it into an empty ledger there; returns the number of rows. Raises LedgerError."""
-    ledger = Ledger(location)
+def filled(
+    location: str | Path,
+    history: History,
+    tell: Callable[[str], None] = lambda what: None,
+    *,
+    signer: Signer | None = None,
+) -> int:
+    """Write it into an empty ledger there, signed as ``serve`` does; returns the number of rows. Raises LedgerError."""
+    ledger = Ledger(location, signer=signer)
     try:
         return fill(ledger, history, tell)
     finally:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from consentivr.lab.console import Console
 from consentivr.lab.history import History, filled
+from consentivr.ledger import make_key
 from tests.console.browser.screens import PROXIED, Someone, visitors
 from tests.console.people import PEOPLE
 
@@ -41,7 +42,7 @@ def chromium() -> Iterator[Browser]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     history = History(CALLS, datetime.now(timezone.utc), folder=folder / "recordings")
-    filled(folder / "ledger.sqlite3", history)
+    filled(folder / "ledger.sqlite3", history, signer=make_key(folder / "ledger.key"))
     with Console(folder, PEOPLE.values()) as console:
         yield console
 
