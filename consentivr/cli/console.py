@@ -193,7 +193,7 @@ def user_list(config_path: Path, print_json: bool) -> None:
                     "roles": sorted(known.account.roles),
                     "queues": sorted(known.account.queues),
                     "agent": known.account.agent,
-                    "person": known.account.person or known.account.name,
+                    "person": known.account.used_by,
                     "signs_in": _signs_in(known),
                 }
                 for known in everybody
@@ -208,7 +208,7 @@ def user_list(config_path: Path, print_json: bool) -> None:
                 " ".join(sorted(known.account.roles)),
                 " ".join(sorted(known.account.queues)),
                 known.account.agent or "",
-                known.account.person or known.account.name,
+                known.account.used_by,
                 _signs_in(known),
             ]
             for known in everybody

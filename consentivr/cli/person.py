@@ -23,6 +23,7 @@ from consentivr.numbers import is_withheld
 
 LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), default="de", show_default=True)
 TO = click.option("--to", multiple=True, metavar="LINE", help="A line of the person's name and address; several times.")
+PAPER = click.option("--out", type=FILE, required=True, help="A new file: .html, to be printed, or .txt.")
 YES = click.option("--yes", is_flag=True, help="Do it. Without: show what would be done.")
 
 
@@ -52,7 +53,7 @@ def _letter(
 @CONFIG
 @LANGUAGE
 @TO
-@click.option("--out", type=FILE, required=True, help="A new file: .html, to be printed, or .txt.")
+@PAPER
 @click.pass_obj
 def report(number: str, config_path: Path, language: str, to: tuple[str, ...], out: Path) -> None:
     """Write the letter that answers a request for access (GDPR art. 15), also when there is nothing to tell."""
@@ -155,7 +156,7 @@ def erase(
 @CONFIG
 @LANGUAGE
 @TO
-@click.option("--out", type=FILE, required=True, help="A new file: .html, to be printed, or .txt.")
+@PAPER
 @click.pass_obj
 def receipt_(number: str, config_path: Path, language: str, to: tuple[str, ...], out: Path) -> None:
     """Write the receipt of what was taken back or erased: the ledger's rows that say it, and their hashes.

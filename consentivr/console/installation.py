@@ -208,7 +208,7 @@ def blueprint(
         rows = [
             {
                 "account": one.account.name,
-                "person": one.account.person or one.account.name,
+                "person": one.account.used_by,
                 "roles": "+".join(sorted(role.value for role in one.account.roles)),
                 "queues": " ".join(sorted(one.account.queues)),
                 "agent": (one.account.agent if admin() else "hidden") if one.account.agent else None,

@@ -118,6 +118,11 @@ class Account:
             raise ValueError(refused)
 
     @property
+    def used_by(self) -> str:
+        """The person: the account's own name, unless another is said."""
+        return self.person or self.name
+
+    @property
     def persons(self) -> frozenset[str]:
         """Whose it is, as ``persons`` tells it."""
         return persons(self.name, self.person, self.subject)

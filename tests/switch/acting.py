@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
-import gevent
-
 from consentivr.lab.native import DOMAIN
 from consentivr.lab.outside import PHONES
 from tests.switch.looking import Looking
-from tests.switch.parts import Call, eventually
+from tests.switch.parts import Call, eventually, within
 
 
 class Acting(Looking):
@@ -33,12 +29,8 @@ class Acting(Looking):
         """Once more where the switch made no key of the packets, as it happens on a busy machine: people do so too."""
         before = self.keys_heard(leg)
         self.outside.press(phone, keys)
-        deadline = time.monotonic() + 0.5
-        while self.keys_heard(leg) == before:
-            if time.monotonic() > deadline:
-                self.outside.press(phone, keys)
-                return
-            gevent.sleep(0.04)
+        if not within(0.5, lambda: self.keys_heard(leg) > before):
+            self.outside.press(phone, keys)
 
     def records(self, leg: str) -> None:
         """The telephone at this leg asks the switch to record it: INFO, to ``elsewhere``."""

@@ -25,13 +25,20 @@ SUPPORT, SALES = "5000", "5002"
 _Found = TypeVar("_Found")
 
 
-def eventually(what: Callable[[], _Found], seconds: float = 15) -> _Found:
-    """Poll until it is true; AssertionError when it does not come to be."""
+def within(seconds: float, what: Callable[[], _Found]) -> _Found | None:
+    """Poll until it is true; None when it does not come to be."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := what():
             return found
         gevent.sleep(0.04)
+    return None
+
+
+def eventually(what: Callable[[], _Found], seconds: float = 15) -> _Found:
+    """The same; AssertionError when it does not come to be."""
+    if (found := within(seconds, what)) is not None:
+        return found
     raise AssertionError(f"it does not happen within {seconds} s: {getattr(what, '__qualname__', what)}")
 
 
